@@ -1,0 +1,1 @@
+//! The edge: arguments, exit codes, messages to people. Uses everything below.

@@ -1,0 +1,1 @@
+//! UMS schema to Parquet schema, rows to columns. Uses `error` and `ums`. HOT.

@@ -1,0 +1,1 @@
+//! Movement: from a source of lines to a sink. Uses everything but `cli`.

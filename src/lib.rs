@@ -1,0 +1,39 @@
+//! dws: log-based data integration as Unix commands.
+//!
+//! The modules stand in strict layers; each may use only rows above its own, and modules of one
+//! row never use each other (`tests/layers.rs` reads the sources and keeps the rule):
+//!
+//! ```text
+//! error <- ums <- line, expr, rule, mysql, kafka, columnar, store <- endpoint, op, sink <- flow <- cli
+//! ```
+
+/// Layer 0: the one error type.
+pub mod error;
+
+/// Layer 1: what a message is. No input or output, no clock, no environment.
+pub mod ums;
+
+/// Layer 2: lines of text with limits.
+pub mod line;
+
+/// Layer 2: MySQL and MariaDB: logs, types, connections.
+pub mod mysql;
+
+/// Layer 2: UMS rows as Parquet columns.
+#[cfg(feature = "parquet")]
+pub mod columnar;
+
+/// Layer 2: byte stores with atomic appearance of files.
+pub mod store;
+
+/// Layer 3: where streams come from and go to.
+pub mod endpoint;
+
+/// Layer 3: where rows land.
+pub mod sink;
+
+/// Layer 4: movement: batches, checkpoints, retries.
+pub mod flow;
+
+/// Layer 5: the edge: arguments, exit codes, messages to people.
+pub mod cli;

@@ -1,0 +1,1 @@
+//! HOT. Newline framing with line numbers and limits. Uses `error`.

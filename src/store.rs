@@ -1,0 +1,1 @@
+//! Byte stores by URL, with atomic appearance. Uses `error`. Not hot.

@@ -1,0 +1,17 @@
+//! UMS messages: the format, its parts, reading and writing. Uses `error` only; no I/O, no clock.
+//!
+//! One message is one JSON object on one line: `protocol`, `schema`, `payload` (see `ums.7`).
+
+pub mod decode;
+pub mod encode;
+pub mod id;
+pub mod json;
+pub mod marker;
+pub mod model;
+pub mod namespace;
+
+pub use decode::{Cell, Decoder, Message, Row};
+pub use encode::MessageWriter;
+pub use marker::Marker;
+pub use model::{Dialect, Field, Op, Protocol, Schema, Type};
+pub use namespace::{Namespace, Pattern};
