@@ -25,3 +25,4 @@ pub mod temporal;
 pub mod transaction;
 pub mod types;
 pub mod value;
+pub mod versions;
