@@ -171,8 +171,7 @@ impl<'a> Iterator for Rows<'_, 'a> {
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         let (start, end) = *self.spans.next()?;
-        let inside = self.text.get(start..end);
-        Some(inside.map(|text| Row::new(text, start)).ok_or_else(|| expected(start, "a tuple")))
+        Some(Row::new(self.text, start, end).ok_or_else(|| expected(start, "a tuple")))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

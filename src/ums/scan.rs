@@ -35,16 +35,7 @@ pub(super) fn next_bracket(text: &[u8], from: usize) -> Result<usize, Lost> {
     let mut inside_before = 0u64;
     let mut escaped_before = 0u64;
     while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
-        let masks = match rest.first_chunk::<BLOCK>() {
-            Some(block) => classify(block),
-            None => {
-                let mut block = [b' '; BLOCK];
-                for (to, byte) in block.iter_mut().zip(rest) {
-                    *to = *byte;
-                }
-                classify(&block)
-            }
-        };
+        let masks = classify(&block_at(rest));
         let escaped = escaped_bits(masks.backslash, &mut escaped_before);
         let inside = running_parity(masks.quote & !escaped) ^ inside_before;
         inside_before = ((inside as i64) >> 63) as u64;
@@ -58,6 +49,55 @@ pub(super) fn next_bracket(text: &[u8], from: usize) -> Result<usize, Lost> {
         at += BLOCK;
     }
     Err(Lost::End)
+}
+
+/// The places of `"` and `\`, one after the other.
+pub(super) struct Marks<'a> {
+    text: &'a [u8],
+    /// Where the block starts whose marks `bits` holds, those already given cleared.
+    base: usize,
+    bits: u64,
+}
+
+impl<'a> Marks<'a> {
+    /// The marks of `text` from the offset `from` on.
+    #[inline]
+    pub(super) fn new(text: &'a [u8], from: usize) -> Self {
+        let block = classify(&block_at(text.get(from..).unwrap_or_default()));
+        Self { text, base: from, bits: block.quote | block.backslash }
+    }
+
+    /// The offset of the next mark; `None` behind the last.
+    #[inline(always)]
+    pub(super) fn next(&mut self) -> Option<usize> {
+        while self.bits == 0 {
+            self.base += BLOCK;
+            let rest = self.text.get(self.base..).filter(|rest| !rest.is_empty())?;
+            let block = classify(&block_at(rest));
+            self.bits = block.quote | block.backslash;
+        }
+        let found = self.base + self.bits.trailing_zeros() as usize;
+        self.bits &= self.bits - 1;
+        Some(found)
+    }
+}
+
+/// The block at the front of `rest`, filled up with spaces.
+#[inline(always)]
+fn block_at(rest: &[u8]) -> [u8; BLOCK] {
+    match rest.first_chunk::<BLOCK>() {
+        Some(block) => *block,
+        None => short_block(rest),
+    }
+}
+
+#[inline(never)]
+fn short_block(rest: &[u8]) -> [u8; BLOCK] {
+    let mut block = [b' '; BLOCK];
+    for (to, byte) in block.iter_mut().zip(rest) {
+        *to = *byte;
+    }
+    block
 }
 
 /// Bit n is the parity of the bits 0 to n.
