@@ -226,6 +226,18 @@ mod tests {
     }
 
     #[test]
+    fn every_line_gets_its_own_schema() {
+        let mut decoder = Decoder::default();
+        for step in 0..2000usize {
+            // Near and far back among those remembered, and some forgotten.
+            let table = format!("t{}", step * step % 307 % (1 + step % 400));
+            let text = line(&table, "");
+            let header = decoder.decode(text.as_bytes()).unwrap().header;
+            assert_eq!(header.schema.namespace.parts[3], table);
+        }
+    }
+
+    #[test]
     fn wrong_lines_say_where_and_what() {
         let at = HEAD.len();
         for (text, why) in [
