@@ -1,1 +1,3 @@
 //! Movement: from a source of lines to a sink. Uses everything but `cli`.
+
+pub mod stats;

@@ -1,0 +1,60 @@
+//! Help, manual pages and completions, all from the one table of tools. Uses `cli`. Not hot.
+
+use clap::{Arg, ArgAction, Command, value_parser};
+use clap_complete::Shell;
+
+use super::Tool;
+
+/// The heading of the options that every tool has.
+pub const GENERAL: &str = "General";
+
+/// A tool's arguments with everything that all tools share.
+pub fn command(tool: &Tool) -> Command {
+    let mut examples = String::from("Examples:\n");
+    for example in tool.page.examples {
+        examples.push_str(&format!("\n  {}\n", example.what));
+        for line in example.command.lines() {
+            examples.push_str(&format!("      {line}\n"));
+        }
+    }
+    examples.push_str(&format!("\nman {} has positions, messages and their cures.", tool.name));
+    (tool.command)()
+        .name(tool.name)
+        .about(tool.about)
+        .version(env!("CARGO_PKG_VERSION"))
+        .after_long_help(examples)
+        .max_term_width(100)
+        .disable_help_flag(true)
+        .disable_version_flag(true)
+        .next_help_heading(GENERAL)
+        .arg(
+            Arg::new("completions")
+                .long("completions")
+                .value_name("SHELL")
+                .value_parser(value_parser!(Shell))
+                .exclusive(true)
+                .hide_possible_values(true)
+                .help("Print completions for bash, zsh, fish, elvish or powershell"),
+        )
+        .arg(
+            Arg::new("help")
+                .short('h')
+                .long("help")
+                .action(ArgAction::Help)
+                .help("Print help: -h on one screen, --help in full"),
+        )
+        .arg(
+            Arg::new("version")
+                .short('V')
+                .long("version")
+                .action(ArgAction::Version)
+                .help("Print the version"),
+        )
+}
+
+/// The completion script of a tool.
+pub fn completions(tool: &Tool, shell: Shell) -> Vec<u8> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut command(tool), tool.name, &mut script);
+    script
+}
