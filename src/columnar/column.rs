@@ -217,9 +217,7 @@ impl Values {
             }
             Form::Float => Self::Float(Vec::new()),
             Form::Double => Self::Double(Vec::new()),
-            Form::Op | Form::Uid | Form::Text | Form::Binary => {
-                Self::Bytes(Vec::new(), Vec::new())
-            }
+            Form::Op | Form::Uid | Form::Text | Form::Binary => Self::Bytes(Vec::new(), Vec::new()),
             Form::DecimalFixed { width, .. } => Self::Fixed(Vec::new(), width),
         }
     }

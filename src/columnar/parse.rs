@@ -246,7 +246,8 @@ mod tests {
         for value in [0, 1, -1, i64::MAX, i64::MIN, 999_999_999_999_999_999] {
             assert_eq!(integer(value.to_string().as_bytes()), Some(value));
         }
-        for text in ["", "-", "9223372036854775808", "-9223372036854775809", "1.0", "1e3", "+1", " 1"]
+        for text in
+            ["", "-", "9223372036854775808", "-9223372036854775809", "1.0", "1e3", "+1", " 1"]
         {
             assert_eq!(integer(text.as_bytes()), None, "{text}");
         }
@@ -274,9 +275,16 @@ mod tests {
         assert_eq!(date(b"0001-01-01"), Some(-719_162));
         assert_eq!(date(b"9999-12-31"), Some(2_932_896));
         assert_eq!(date(b"2000-02-29"), Some(11_016));
-        for text in
-            ["0000-00-00", "0000-01-01", "2023-02-31", "1900-02-29", "2024-00-10", "2024-01-00", "2024-1-1", "24-01-01"]
-        {
+        for text in [
+            "0000-00-00",
+            "0000-01-01",
+            "2023-02-31",
+            "1900-02-29",
+            "2024-00-10",
+            "2024-01-00",
+            "2024-1-1",
+            "24-01-01",
+        ] {
             assert_eq!(date(text.as_bytes()), None, "{text}");
         }
     }
@@ -313,7 +321,8 @@ mod tests {
             assert_eq!(&out[1..], bytes);
         }
         out.truncate(1);
-        for text in ["A", "AA", "AAA", "AB==", "AAB=", "A===", "AA=A", "AA==AAAA", "A-_A", "AAA\n"] {
+        for text in ["A", "AA", "AAA", "AB==", "AAB=", "A===", "AA=A", "AA==AAAA", "A-_A", "AAA\n"]
+        {
             assert!(!base64(text.as_bytes(), &mut out), "{text}");
             assert_eq!(out, b"x");
         }

@@ -25,12 +25,19 @@ impl Tree {
         &self.root
     }
 
-    /// The names in a folder, sorted; none when it does not exist.
+    /// The names in a folder, sorted; none when there is no such folder.
     pub fn list(&self, folder: &str) -> Result<Vec<String>> {
         let path = self.root.join(folder);
         let entries = match fs::read_dir(&path) {
             Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+                ) =>
+            {
+                return Ok(Vec::new());
+            }
             Err(error) => return Err(Error::io(path.display(), error)),
         };
         let mut names = Vec::new();
@@ -103,7 +110,8 @@ impl Writer {
         let mut writer =
             Self { tree, workshop, settled: BTreeSet::new(), unsynced: BTreeSet::new() };
         // The root's own name; a parent that may not be opened was not made by us.
-        if let Some(parent) = writer.tree.root.parent().filter(|parent| !parent.as_os_str().is_empty())
+        if let Some(parent) =
+            writer.tree.root.parent().filter(|parent| !parent.as_os_str().is_empty())
         {
             let _ = sync_folder(parent);
         }
