@@ -10,7 +10,7 @@ use crate::stored;
 use crate::stream::{self, Row};
 
 const ROOT: &str = "DWS_TEST_PARQUET_ROOT";
-const MESSAGES: i64 = 400;
+const MESSAGES: i64 = 1500;
 const ROWS: i64 = 7;
 const KILLS: u32 = 60;
 
@@ -82,7 +82,9 @@ fn killed_at_random_each_change_is_stored_once() {
                 kills += 1;
             }
             child.wait().unwrap();
-            if std::fs::read_to_string(root.path().join("position")).is_ok_and(|at| at == "400") {
+            if std::fs::read_to_string(root.path().join("position"))
+                .is_ok_and(|at| at == MESSAGES.to_string())
+            {
                 break;
             }
         } else {
@@ -91,7 +93,7 @@ fn killed_at_random_each_change_is_stored_once() {
         }
     }
     println!("{kills} kills in {runs} runs");
-    assert!(kills >= 5, "the child was done before it could be killed");
+    assert!(kills >= 20, "the child was done before it could be killed");
     let mut found: Vec<_> = stored::all(&root.path().join("log"))
         .iter()
         .map(|row| {
