@@ -3,11 +3,10 @@
 //! To add a sink: one file here with `pub const SPEC: Spec`, one `pub mod` line and one row in
 //! `ALL`. Help, manual pages, unknown-scheme errors and `--check` follow from the table.
 
-pub mod stream;
 pub mod target;
 
-#[cfg(feature = "sqlite")]
-pub mod sqlite;
+#[cfg(feature = "parquet")]
+pub mod parquet;
 
 use crate::error::{Error, Result};
 use crate::ums::{Marker, Message};
@@ -17,10 +16,8 @@ pub use target::{Delete, Mode, Options, Target};
 
 /// Every sink of this build.
 pub const ALL: &[&Spec] = &[
-    &stream::STANDARD,
-    &stream::FILE,
-    #[cfg(feature = "sqlite")]
-    &sqlite::SPEC,
+    #[cfg(feature = "parquet")]
+    &parquet::SPEC,
 ];
 
 /// What became of a message's rows.
@@ -41,6 +38,11 @@ pub trait Sink: Send {
     /// several sources), kept by sinks that store the position beside the rows, in the same
     /// transaction.
     fn flush(&mut self, markers: &[Marker]) -> Result<bool>;
+
+    /// When to flush this one, where its address said so; else the table's row does.
+    fn rhythm(&self) -> Option<Flush> {
+        None
+    }
 }
 
 /// When the flow calls `flush`.
