@@ -2,6 +2,7 @@
 
 pub(crate) mod args;
 mod page;
+pub(crate) mod place;
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
