@@ -1,5 +1,5 @@
-//! The arguments of `dbus-tail`, without any I/O. Uses `cli::{progress, value}` and `ums`. A table;
-//! not hot.
+//! The arguments of `dbus-tail`, without any I/O. Uses `cli::{progress, value}`, `ums`, `url`.
+//! A table; not hot.
 
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
@@ -13,6 +13,7 @@ use crate::cli::progress;
 use crate::cli::value::{self, Shard, TablePattern};
 use crate::error::{Error, Result};
 use crate::ums::Dialect;
+use crate::url::Url;
 
 /// What the command line says.
 #[derive(Debug, Clone, clap::Parser)]
@@ -187,7 +188,8 @@ pub struct Args {
     /// Read this option file in place of ~/.my.cnf
     ///
     /// The groups [client] and [dbus-tail] are read. What the URL says counts more.
-    #[arg(long, value_name = "FILE", env = "DWS_DEFAULTS_FILE", help_heading = CONNECTION)]
+    #[arg(long, value_name = "FILE", help_heading = CONNECTION)]
+    #[arg(env = "DWS_DEFAULTS_FILE", hide_env_values = true)]
     pub defaults_file: Option<PathBuf>,
 
     /// Test connection, grants and settings, say what is missing, exit
@@ -238,8 +240,8 @@ fn dialect() -> impl TypedValueParser<Value = Dialect> {
 /// What the sources are, taken together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
-    /// The URL of one server.
-    Server(String),
+    /// One server.
+    Server(Url),
     /// Log files in order.
     Files(Vec<PathBuf>),
     /// Standard input.
@@ -250,23 +252,20 @@ impl Args {
     /// One server, or one or more files, or standard input.
     ///
     /// # Errors
-    /// `Usage` for an unknown scheme and for a mixture. URLs are never repeated in the text: they
-    /// may hold a password.
+    /// `Usage` for an unknown scheme and for a mixture.
     pub fn source(&self) -> Result<Source> {
         let mut files = Vec::new();
         let mut other = None;
         for source in &self.sources {
-            match scheme(source) {
-                Some("mysql") => other = Some(Source::Server(source.clone())),
-                Some("file") => files.push(PathBuf::from(source.trim_start_matches("file:"))),
-                Some(scheme) => {
-                    return Err(Error::usage(format!("a log cannot be read from {scheme}:"))
-                        .advise(
-                            "a SOURCE is mysql://user@host:3306/, a binlog file, file:PATH or -",
-                        ));
+            let url = Url::parse(source)?;
+            match url.scheme() {
+                "mysql" => other = Some(Source::Server(url)),
+                "-" => other = Some(Source::Input),
+                "file" => files.push(PathBuf::from(url.path())),
+                _ => {
+                    return Err(Error::usage(format!("{url}: a log cannot be read from there"))
+                        .advise("a SOURCE is mysql://user@host:3306/, a binlog file or -"));
                 }
-                None if source == "-" => other = Some(Source::Input),
-                None => files.push(PathBuf::from(source)),
             }
         }
         let known = match (other, self.sources.len()) {
@@ -285,14 +284,6 @@ impl Args {
     }
 }
 
-/// The scheme of `scheme:rest`. A path may hold a colon behind a slash or a dot, so only letters and
-/// digits count.
-fn scheme(text: &str) -> Option<&str> {
-    let (scheme, rest) = text.split_once(':')?;
-    let word = !scheme.is_empty() && scheme.bytes().all(|b| b.is_ascii_alphanumeric());
-    (word && (rest.starts_with("//") || scheme == "file")).then_some(scheme)
-}
-
 #[cfg(test)]
 mod tests {
     use clap::Parser;
@@ -306,7 +297,7 @@ mod tests {
     #[test]
     fn sources() {
         let server = "mysql://repl@db1:3306/";
-        assert_eq!(source(&[server]).unwrap(), Source::Server(server.into()));
+        assert_eq!(source(&[server]).unwrap(), Source::Server(Url::parse(server).unwrap()));
         assert_eq!(source(&["-"]).unwrap(), Source::Input);
         let files = Source::Files(vec!["./a:b.000001".into(), "b.000002.zst".into()]);
         assert_eq!(source(&["file:./a:b.000001", "b.000002.zst"]).unwrap(), files);
