@@ -3,10 +3,13 @@
 //! To add a sink: one file here with `pub const SPEC: Spec`, one `pub mod` line and one row in
 //! `ALL`. Help, manual pages, unknown-scheme errors and `--check` follow from the table.
 
+pub mod stream;
 pub mod target;
 
 #[cfg(feature = "parquet")]
 pub mod parquet;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
 
 use crate::error::{Error, Result};
 use crate::ums::{Marker, Message};
@@ -16,6 +19,10 @@ pub use target::{Delete, Mode, Options, Target};
 
 /// Every sink of this build.
 pub const ALL: &[&Spec] = &[
+    &stream::STANDARD,
+    &stream::FILE,
+    #[cfg(feature = "sqlite")]
+    &sqlite::SPEC,
     #[cfg(feature = "parquet")]
     &parquet::SPEC,
 ];
@@ -61,6 +68,9 @@ pub enum Flush {
     },
 }
 
+/// Reads the positions that a sink keeps.
+pub type ReadPositions = fn(&Target) -> Result<Vec<Marker>>;
+
 /// One sink as data.
 pub struct Spec {
     /// The address's scheme, e.g. `sqlite`.
@@ -84,7 +94,7 @@ pub struct Spec {
     pub plan: fn(&Target, &Message) -> Result<Vec<String>>,
     /// The positions that the sink keeps beside its rows, read without changing anything;
     /// `None` for sinks that keep none.
-    pub positions: Option<fn(&Target) -> Result<Vec<Marker>>>,
+    pub positions: Option<ReadPositions>,
 }
 
 /// The sink of an address, its query keys checked.
