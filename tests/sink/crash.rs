@@ -13,21 +13,22 @@ fn after(messages: &[String], position: Option<i64>) -> &[String] {
     &messages[at + 1..]
 }
 
-/// Feeds the program, slowly enough to be in the middle, and kills it. Gives whether it got to the
+/// Feeds the program, slowly enough to be in the middle (`pace` milliseconds between pieces), and
+/// kills it. Gives whether it got to the
 /// end before.
-fn feed_and_kill(arguments: &[&str], messages: &[String], random: &mut Random) -> bool {
+fn feed_and_kill(arguments: &[&str], messages: &[String], random: &mut Random, pace: u64) -> bool {
     let mut child = start(arguments);
     let mut stdin = child.stdin.take().unwrap();
     let messages = messages.to_vec();
     let feeder = std::thread::spawn(move || {
-        for part in messages.chunks(8) {
+        for part in messages.chunks(4) {
             if stdin.write_all(part.concat().as_bytes()).is_err() {
                 return;
             }
-            std::thread::sleep(Duration::from_millis(10));
+            std::thread::sleep(Duration::from_millis(pace));
         }
     });
-    std::thread::sleep(Duration::from_millis(20 + random.below(1600) as u64));
+    std::thread::sleep(Duration::from_millis(20 + random.below(400) as u64 * pace / 5));
     let ended = child.try_wait().unwrap().is_some();
     let _ = child.kill();
     child.wait().unwrap();
@@ -38,11 +39,12 @@ fn feed_and_kill(arguments: &[&str], messages: &[String], random: &mut Random) -
 #[test]
 fn sqlite_survives_kills() {
     let mut random = Random::seeded();
-    let workload = Workload::new(&mut random, 8000, 200);
+    let workload = Workload::new(&mut random, 20_000, 200);
     let folder = Folder::new();
-    let destination = folder.sqlite();
+    let destination = folder.sqlite() + "?rows=150&busy=30";
     let file = folder.text("p.json");
     let arguments = [destination.as_str(), "--checkpoint", &file];
+    let mut kills = 0;
     for _ in 0..8 {
         let kept = position(&land(&[&destination, "--position"], ""));
         // The file follows the database, and never runs ahead of it.
@@ -50,10 +52,12 @@ fn sqlite_survives_kills() {
         assert!(written <= kept, "{written:?} {kept:?}");
         // Every third time from the file, which may be older.
         let from = if random.below(3) == 0 { written } else { kept };
-        if feed_and_kill(&arguments, after(&workload.messages, from), &mut random) {
+        if feed_and_kill(&arguments, after(&workload.messages, from), &mut random, 5) {
             break;
         }
+        kills += 1;
     }
+    assert!(kills > 1, "the program was never caught in the middle");
     let kept = position(&land(&[&destination, "--position"], ""));
     land(&arguments, &after(&workload.messages, kept).concat());
     assert_eq!(folder.ask(FINAL), workload.rows);
@@ -63,21 +67,21 @@ fn sqlite_survives_kills() {
 #[test]
 fn files_survive_kills() {
     let mut random = Random::seeded();
-    let workload = Workload::new(&mut random, 6000, 200);
+    let workload = Workload::new(&mut random, 20_000, 200);
     for name in ["k.ums", "k.ums.zst"] {
         let folder = Folder::new();
         let (path, file) = (folder.text(name), folder.text("p.json"));
         let arguments = [path.as_str(), "--checkpoint", &file];
         let read = || std::fs::read_to_string(&file).ok().and_then(|text| position(&text));
         for _ in 0..5 {
-            if feed_and_kill(&arguments, after(&workload.messages, read()), &mut random) {
+            if feed_and_kill(&arguments, after(&workload.messages, read()), &mut random, 25) {
                 break;
             }
         }
         land(&arguments, &after(&workload.messages, read()).concat());
         // Every message is there, in order where it is new.
         let lines = land(&["-", "--from", &path], "");
-        let mut expected = workload.messages.concat();
+        let expected = workload.messages.concat();
         let mut wanted = expected.lines().peekable();
         for line in lines.lines() {
             if wanted.peek() == Some(&line) {
@@ -85,7 +89,6 @@ fn files_survive_kills() {
             }
         }
         assert_eq!(wanted.next(), None, "{name}");
-        expected.clear();
         land(&[&folder.sqlite(), "--from", &path], "");
         assert_eq!(folder.ask(FINAL), workload.rows);
     }

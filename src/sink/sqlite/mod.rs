@@ -34,20 +34,27 @@ pub const SPEC: Spec = Spec {
     form: "sqlite:PATH",
     summary: "a SQLite database: tables created and widened, the position beside the rows",
     options: &[
+        Opt { name: "rows", meaning: "Commit after so many rows.", default: "100000" },
         Opt {
-            name: "busy",
-            meaning: "Seconds to wait while another process writes",
-            default: "10",
+            name: "bytes",
+            meaning: "Commit after so many bytes of messages.",
+            default: "67108864",
         },
-        Opt { name: "cache", meaning: "MiB of page cache", default: "64" },
+        Opt { name: "seconds", meaning: "Commit when the oldest row is that old.", default: "1" },
+        Opt { name: "busy", meaning: "Seconds to wait for another writer.", default: "10" },
+        Opt { name: "cache", meaning: "MiB of database pages in memory.", default: "64" },
     ],
-    flush: Flush::Costly { rows: 100_000, bytes: 64 << 20, seconds: 1 },
+    flush: Flush::Costly { rows: ROWS, bytes: BYTES, seconds: SECONDS },
     example: "sqlite:shop.db",
     open,
     probe,
     plan,
     positions: Some(positions),
 };
+
+const ROWS: u64 = 100_000;
+const BYTES: u64 = 64 << 20;
+const SECONDS: u64 = 1;
 
 /// Schemas remembered; more are met only when somebody alters tables all day long.
 const MAX_PREPARED: usize = 4096;
@@ -58,6 +65,7 @@ struct Sqlite {
     /// The address, for messages.
     name: String,
     options: Options,
+    flush: Flush,
     /// By the address of the header, which `Prepared` keeps alive.
     prepared: HashMap<usize, Arc<Prepared>>,
     in_transaction: bool,
@@ -119,6 +127,10 @@ impl Sink for Sqlite {
             self.stored = markers.to_vec();
         }
         Ok(true)
+    }
+
+    fn rhythm(&self) -> Option<Flush> {
+        Some(self.flush)
     }
 }
 
@@ -351,11 +363,16 @@ fn open(target: &Target) -> Result<Box<dyn Sink>> {
         ))
         .map_err(failed)?;
     connection.set_prepared_statement_cache_capacity(256);
-    let options = target.options.clone();
+    let flush = Flush::Costly {
+        rows: target.url.number("rows", ROWS)?,
+        bytes: target.url.number("bytes", BYTES)?,
+        seconds: target.url.number("seconds", SECONDS)?,
+    };
     Ok(Box::new(Sqlite {
         connection,
         name,
-        options,
+        options: target.options.clone(),
+        flush,
         prepared: HashMap::new(),
         in_transaction: false,
         stored: Vec::new(),
