@@ -103,12 +103,12 @@ fn failed(error: &Error) -> ExitCode {
 pub fn from_arguments(tool: &Tool, error: &clap::Error) -> ExitCode {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            let text = error.render();
-            let text = if message::colour(&std::io::stdout()) {
-                text.ansi().to_string()
-            } else {
-                text.to_string()
-            };
+            let styled = error.render();
+            let colour = message::colour(&std::io::stdout());
+            let mut text = if colour { styled.ansi().to_string() } else { styled.to_string() };
+            if !text.ends_with('\n') {
+                text.push('\n');
+            }
             after(message::data(text.as_bytes()).map(|()| Outcome::Done))
         }
         _ => {

@@ -4,10 +4,12 @@
 use std::fmt::{self, Write as _};
 use std::io::{IsTerminal, Write};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::{Error, Result};
 
 static COMMAND: OnceLock<&'static str> = OnceLock::new();
+static BAR: AtomicBool = AtomicBool::new(false);
 
 /// Sets the name in front of every message. The first call counts.
 pub fn set_command(name: &'static str) {
@@ -45,11 +47,25 @@ pub fn data(bytes: &[u8]) -> Result<()> {
         .map_err(|error| Error::io("standard output", error))
 }
 
+/// Whether standard error is a terminal that can be drawn on.
+pub fn live_terminal() -> bool {
+    std::io::stderr().is_terminal() && !dumb()
+}
+
+/// Says that a progress bar stands on the last line: a message then clears that line first, and
+/// the bar is drawn again below it.
+pub fn set_bar(drawn: bool) {
+    BAR.store(drawn, Ordering::Relaxed);
+}
+
+fn dumb() -> bool {
+    std::env::var_os("TERM").is_some_and(|value| value == "dumb")
+}
+
 /// Whether colour is welcome: a terminal, no `NO_COLOR`, no `TERM=dumb`.
 pub fn colour(stream: &impl IsTerminal) -> bool {
     let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let dumb = std::env::var_os("TERM").is_some_and(|value| value == "dumb");
-    stream.is_terminal() && !refused && !dumb
+    stream.is_terminal() && !refused && !dumb()
 }
 
 #[derive(Clone, Copy)]
@@ -63,7 +79,10 @@ enum Tone {
 /// standard error is nobody listening, and not a failure.
 fn put(tone: Tone, text: impl fmt::Display) {
     let stderr = std::io::stderr();
-    let line = compose(tone, &text.to_string(), stderr.is_terminal(), colour(&stderr));
+    let mut line = compose(tone, &text.to_string(), stderr.is_terminal(), colour(&stderr));
+    if BAR.load(Ordering::Relaxed) {
+        line.insert_str(0, "\r\x1b[K");
+    }
     let _ = stderr.lock().write_all(line.as_bytes());
 }
 

@@ -14,6 +14,7 @@ use crate::flow::stats::Counters;
 
 /// The option that silences progress, for flattening into a tool's arguments.
 #[derive(Debug, Clone, Copy, clap::Args)]
+#[group(skip)]
 #[command(next_help_heading = super::doc::GENERAL)]
 pub struct Args {
     /// No progress bar and no closing line of counts
@@ -36,11 +37,14 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Begins to show the counters. There is no bar where standard error is not a terminal, with
-    /// `--quiet`, and where standard output is the same terminal: rows would run through it.
-    pub fn start(args: Args, counters: Arc<Counters>) -> Self {
-        let terminal = std::io::stderr().is_terminal() && !std::io::stdout().is_terminal();
-        let bar = (terminal && !args.quiet).then(|| draw(Arc::clone(&counters))).flatten();
+    /// Begins to show the counters. There is a bar on a terminal and without `--quiet`, unless rows
+    /// run over the same terminal (`rows_to_stdout`), or a command upstream in the pipe, which knows
+    /// the size, draws one already.
+    pub fn start(args: Args, counters: Arc<Counters>, rows_to_stdout: bool) -> Self {
+        let covered = rows_to_stdout && std::io::stdout().is_terminal();
+        let wanted = message::live_terminal() && !args.quiet && !covered && !behind_a_pipe();
+        let bar = wanted.then(|| draw(Arc::clone(&counters))).flatten();
+        message::set_bar(bar.is_some());
         Self { counters, start: Instant::now(), quiet: args.quiet, bar }
     }
 
@@ -49,12 +53,18 @@ impl Progress {
         if let Some((stop, thread)) = self.bar {
             drop(stop);
             let _ = thread.join();
+            message::set_bar(false);
         }
         if !self.quiet {
             let [rows, messages, ..] = self.counters.read();
             message::note(closing(rows, messages, self.start.elapsed()));
         }
     }
+}
+
+fn behind_a_pipe() -> bool {
+    let stdin = std::fs::metadata("/dev/stdin");
+    stdin.is_ok_and(|stdin| std::os::unix::fs::FileTypeExt::is_fifo(&stdin.file_type()))
 }
 
 /// A thread of its own draws, so that no working thread ever waits for a terminal.

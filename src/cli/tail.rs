@@ -2,6 +2,7 @@
 
 pub(crate) mod args;
 mod page;
+pub(crate) mod place;
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
@@ -21,6 +22,6 @@ pub const TOOL: Tool = Tool {
 
 fn run(matches: &ArgMatches) -> Result<Outcome> {
     let args = Args::from_arg_matches(matches).map_err(|error| Error::usage(error.to_string()))?;
-    let _ = args;
+    let _ = args.source()?;
     Ok(Outcome::Done)
 }

@@ -100,3 +100,21 @@ pub fn find(url: &Url) -> Result<&'static Spec> {
     url.check_options(spec.options)?;
     Ok(spec)
 }
+
+/// For probes of what does not exist yet: whether the folder of `path` is there and writable.
+pub(crate) fn probe_folder(path: &std::path::Path) -> Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => std::path::Path::new("."),
+    };
+    let name = folder.display();
+    let found = folder.metadata().map_err(|error| {
+        Error::io(format_args!("{name}"), error).advise("create the folder first")
+    })?;
+    if !found.is_dir() {
+        return Err(Error::usage(format!("{name}: is not a folder")));
+    }
+    tempfile::tempfile_in(folder)
+        .map(drop)
+        .map_err(|error| Error::io(format_args!("{name}: cannot write there"), error))
+}
