@@ -231,7 +231,9 @@ mod tests {
 
     #[test]
     fn a_line_above_the_limit_is_named_wherever_reads_end() {
-        for pieces in [&["ok\n01234567890\n"][..], &["ok\n0123456", "7890\n"], &["ok\n", "01234567890"]] {
+        for pieces in
+            [&["ok\n01234567890\n"][..], &["ok\n0123456", "7890\n"], &["ok\n", "01234567890"]]
+        {
             let mut reader = reader(pieces);
             let error = loop {
                 match reader.next_batch() {

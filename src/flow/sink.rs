@@ -146,7 +146,8 @@ impl Run<'_> {
     fn take(&mut self, lines: &Lines, name: &str) -> Result<(), Failure> {
         for (number, line) in lines {
             let place = |error: Error| error.at(format_args!("{name}:{number}"));
-            let message = self.decoder.decode(line).map_err(|error| Failure::Input(place(error)))?;
+            let message =
+                self.decoder.decode(line).map_err(|error| Failure::Input(place(error)))?;
             let marker = match message.protocol {
                 Protocol::Heartbeat => {
                     Marker::read(&message).map_err(|error| Failure::Input(place(error)))?
@@ -215,7 +216,9 @@ impl Run<'_> {
         match &mut self.checkpoint {
             Some(checkpoint) if durable => checkpoint.advance(&self.markers),
             Some(_) => Err(Error::usage("--checkpoint: what is written here is never durable")
-                .advise("write to a file or a database, or let the last command of the pipe keep it")),
+                .advise(
+                    "write to a file or a database, or let the last command of the pipe keep it",
+                )),
             None => Ok(()),
         }
     }

@@ -3,10 +3,13 @@
 //! To add a sink: one file here with `pub const SPEC: Spec`, one `pub mod` line and one row in
 //! `ALL`. Help, manual pages, unknown-scheme errors and `--check` follow from the table.
 
+pub mod stream;
 pub mod target;
 
 #[cfg(feature = "parquet")]
 pub mod parquet;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
 
 use crate::error::{Error, Result};
 use crate::ums::{Marker, Message};
@@ -16,6 +19,10 @@ pub use target::{Delete, Mode, Options, Target};
 
 /// Every sink of this build.
 pub const ALL: &[&Spec] = &[
+    &stream::STANDARD,
+    &stream::FILE,
+    #[cfg(feature = "sqlite")]
+    &sqlite::SPEC,
     #[cfg(feature = "parquet")]
     &parquet::SPEC,
 ];

@@ -34,7 +34,11 @@ pub const SPEC: Spec = Spec {
     form: "sqlite:PATH",
     summary: "a SQLite database: tables created and widened, the position beside the rows",
     options: &[
-        Opt { name: "busy", meaning: "Seconds to wait while another process writes", default: "10" },
+        Opt {
+            name: "busy",
+            meaning: "Seconds to wait while another process writes",
+            default: "10",
+        },
         Opt { name: "cache", meaning: "MiB of page cache", default: "64" },
     ],
     flush: Flush::Costly { rows: 100_000, bytes: 64 << 20, seconds: 1 },
@@ -152,7 +156,12 @@ impl Sqlite {
 }
 
 impl Prepared {
-    fn new(header: &Arc<Header>, wanted: &Wanted, table: &Table, options: &Options) -> Result<Self> {
+    fn new(
+        header: &Arc<Header>,
+        wanted: &Wanted,
+        table: &Table,
+        options: &Options,
+    ) -> Result<Self> {
         let system = header.system;
         let lacks = |name: &str| {
             Error::data(format!("{}: the message has no field {name}", wanted.namespace))
@@ -184,7 +193,8 @@ impl Prepared {
 
 impl Statements {
     fn new(wanted: &Wanted, table: &Table, options: &Options) -> Self {
-        let present: Vec<&str> = wanted.fields.iter().map(|(_, field)| field.name.as_str()).collect();
+        let present: Vec<&str> =
+            wanted.fields.iter().map(|(_, field)| field.name.as_str()).collect();
         if options.mode == Mode::Append {
             return Self::Append(statement::append(&table.name, &present));
         }
@@ -275,7 +285,9 @@ fn run(statement: &mut CachedStatement<'_>) -> Result<()> {
 
 fn bind_text(statement: &mut CachedStatement, at: usize, cell: Option<&Cell>) -> Result<()> {
     let value = Form::Text.value(cell.unwrap_or(&Cell::Null))?;
-    statement.raw_bind_parameter(at, value).map_err(|error| failure::from("SQLite refuses it", error))
+    statement
+        .raw_bind_parameter(at, value)
+        .map_err(|error| failure::from("SQLite refuses it", error))
 }
 
 impl Prepared {

@@ -67,8 +67,11 @@ pub(super) fn create_append_index(table: &str) -> String {
 pub(super) fn create_tombstone(table: &str, keys: &[(&str, &str)]) -> String {
     let columns = keys.iter().copied().chain([("_ums_id_", "INTEGER NOT NULL")]);
     let names: Vec<&str> = keys.iter().map(|(name, _)| *name).collect();
-    create(&tombstone_name(table), columns, &names)
-        .replacen("CREATE TABLE", "CREATE TABLE IF NOT EXISTS", 1)
+    create(&tombstone_name(table), columns, &names).replacen(
+        "CREATE TABLE",
+        "CREATE TABLE IF NOT EXISTS",
+        1,
+    )
 }
 
 /// `ALTER TABLE … ADD COLUMN`.
@@ -146,7 +149,8 @@ impl Upsert<'_> {
     pub(super) fn tombstone_sql(&self) -> String {
         let name = quote(&tombstone_name(self.table));
         let id = self.present.len() + 1;
-        let keys: Vec<String> = self.key_parameters().map(|(_, index)| format!("?{index}")).collect();
+        let keys: Vec<String> =
+            self.key_parameters().map(|(_, index)| format!("?{index}")).collect();
         format!(
             "INSERT INTO {name} ({}, \"_ums_id_\")\nVALUES ({}, ?{id})\nON CONFLICT ({}) DO UPDATE \
              SET \"_ums_id_\" = excluded.\"_ums_id_\" WHERE excluded.\"_ums_id_\" >= {name}.\"_ums_id_\"",

@@ -97,7 +97,9 @@ impl<'a> Wanted<'a> {
         };
         if keys.is_empty() && options.mode == Mode::Upsert {
             return Err(Error::refused(format!("{namespace}: the table has no primary key"))
-                .advise("name unique columns with --keys PATTERN=COLUMN,COLUMN, or use --mode append"));
+                .advise(
+                    "name unique columns with --keys PATTERN=COLUMN,COLUMN, or use --mode append",
+                ));
         }
         Ok(Self { namespace, table, fields, keys })
     }
@@ -212,7 +214,9 @@ fn register(connection: &Connection, wanted: &Wanted, mode: Mode, missing: bool)
                 wanted.namespace,
                 if source.is_empty() { "several sources by --map" } else { &source }
             ))
-            .advise(format!("give each its own with --map, such as --map '{own}={{schema}}_{{table}}'")))
+            .advise(format!(
+                "give each its own with --map, such as --map '{own}={{schema}}_{{table}}'"
+            )))
         }
         Some((_, made_for, _)) if !missing && made_for != mode => Err(Error::refused(format!(
             "{}: table {name} was filled with --mode {made_for}",
@@ -255,9 +259,7 @@ fn change(
         connection.execute_batch(&statement::add_column(name, column, declared)).map_err(failed)?;
     }
     if options.mode == Mode::Append {
-        return connection
-            .execute_batch(&statement::create_append_index(name))
-            .map_err(failed);
+        return connection.execute_batch(&statement::create_append_index(name)).map_err(failed);
     }
     let same_keys = has_unique(connection, table, &wanted.keys).map_err(failed)?;
     if !same_keys && !made {
@@ -268,7 +270,9 @@ fn change(
         .advise("create it, or name other columns with --keys"));
     }
     let loses = |field: &Field| {
-        table.column(&field.name).is_some_and(|column| !Affinity::of(&column.declared).keeps(field.ty))
+        table
+            .column(&field.name)
+            .is_some_and(|column| !Affinity::of(&column.declared).keeps(field.ty))
     };
     // Somebody else's declarations are that person's choice.
     if made && (!same_keys || wanted.fields.iter().any(|(_, field)| loses(field))) {
@@ -295,9 +299,8 @@ fn has_unique(connection: &Connection, table: &Table, keys: &[&str]) -> rusqlite
     if same(&primary) {
         return Ok(true);
     }
-    let mut indexes = connection.prepare(
-        "SELECT name FROM pragma_index_list(?1) WHERE \"unique\" = 1 AND partial = 0",
-    )?;
+    let mut indexes = connection
+        .prepare("SELECT name FROM pragma_index_list(?1) WHERE \"unique\" = 1 AND partial = 0")?;
     let mut columns = connection.prepare("SELECT coalesce(name, '') FROM pragma_index_info(?1)")?;
     let indexes: Vec<String> =
         indexes.query_map([&table.name], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;

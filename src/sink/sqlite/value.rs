@@ -192,8 +192,21 @@ mod tests {
     #[test]
     fn affinities_are_those_of_sqlite() {
         let connection = rusqlite::Connection::open_in_memory().unwrap();
-        for declared in ["INTEGER", "BIGINT", "TEXT", "VARCHAR(9)", "BLOB", "", "REAL", "DOUBLE", "DECIMAL(9,2)", "BOOLEAN"] {
-            connection.execute_batch(&format!("DROP TABLE IF EXISTS t; CREATE TABLE t (c {declared})")).unwrap();
+        for declared in [
+            "INTEGER",
+            "BIGINT",
+            "TEXT",
+            "VARCHAR(9)",
+            "BLOB",
+            "",
+            "REAL",
+            "DOUBLE",
+            "DECIMAL(9,2)",
+            "BOOLEAN",
+        ] {
+            connection
+                .execute_batch(&format!("DROP TABLE IF EXISTS t; CREATE TABLE t (c {declared})"))
+                .unwrap();
             // Text that looks like a fraction tells numbers from the rest, a whole number the rest.
             connection.execute("INSERT INTO t VALUES ('1.50')", []).unwrap();
             connection.execute("INSERT INTO t VALUES (7)", []).unwrap();
@@ -212,7 +225,12 @@ mod tests {
 
     #[test]
     fn a_cell_that_does_not_fit_is_not_quoted() {
-        for (form, text) in [(Form::Integer, "12x"), (Form::Real, "1e999"), (Form::Boolean, "yes"), (Form::Blob, "*")] {
+        for (form, text) in [
+            (Form::Integer, "12x"),
+            (Form::Real, "1e999"),
+            (Form::Boolean, "yes"),
+            (Form::Blob, "*"),
+        ] {
             let error = form.value(&Cell::Plain(text)).unwrap_err();
             assert!(!error.to_string().contains(text));
         }
