@@ -30,6 +30,11 @@ impl Manual {
         self.roff.control("SH", [name]);
     }
 
+    /// Begins a part of a section.
+    pub(super) fn part(&mut self, name: &str) {
+        self.roff.control("SS", [name]);
+    }
+
     /// Adds paragraphs, divided by empty lines. One whose lines all begin with two spaces is shown as
     /// it stands.
     pub(super) fn text(&mut self, text: &str) {
@@ -103,8 +108,11 @@ impl Manual {
     /// The page.
     pub(super) fn finish(mut self) -> String {
         self.seal();
+        // Pages are ASCII, so that every man(1) shows them; a line that begins with a dot would be
+        // a request.
+        let text = self.text.replace("\n…", "\n\\&...").replace('…', "...");
         // The macro that makes apostrophes straight, as the renderer of the options expects it.
-        format!(".ie \\n(.g .ds Aq \\(aq\n.el .ds Aq '\n{}", self.text)
+        format!(".ie \\n(.g .ds Aq \\(aq\n.el .ds Aq '\n{text}")
     }
 
     fn seal(&mut self) {
