@@ -4,6 +4,8 @@
 //! A program in `src/bin` names its own tool and so links nothing of the others; `TOOLS` is for
 //! whoever needs them all (the pages in `man/` and the tests).
 
+#![allow(clippy::disallowed_methods)]
+
 pub mod doc;
 pub mod exit;
 pub mod message;

@@ -76,6 +76,8 @@ pub struct Args {
     pub keys: Vec<KeyRule>,
 
     /// Never create or widen a table; stop where one does not fit
+    ///
+    /// For targets whose tables somebody else looks after. The message names what is missing.
     #[arg(long, help_heading = TABLES, hide_short_help = true)]
     pub no_create: bool,
 

@@ -60,6 +60,11 @@ const FILES: &[(&str, &str)] = &[
 
 const EXAMPLES: &[Example] = &[
     Example {
+        what: "Land a log file in a new database.",
+        command: "dbus-tail shop.000001 | ums-sink sqlite:shop.db",
+        runnable: true,
+    },
+    Example {
         what: "Follow a server into SQLite; stop and start it at will.",
         command: "dbus-tail --checkpoint pos.json mysql://repl@db1/ |\n\
                   \x20   ums-sink --checkpoint pos.json sqlite:shop.db",
