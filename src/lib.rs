@@ -4,14 +4,20 @@
 //! row never use each other (`tests/layers.rs` reads the sources and keeps the rule):
 //!
 //! ```text
-//! error <- ums <- line, expr, rule, mysql, kafka, columnar, store <- endpoint, op, sink <- flow <- cli
+//! error <- ums, url <- line, expr, rule, mysql, kafka, columnar, store <- endpoint, op, sink <- flow <- cli
 //! ```
+
+#![warn(clippy::disallowed_methods, clippy::disallowed_macros)]
+#![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::todo))]
 
 /// Layer 0: the one error type.
 pub mod error;
 
 /// Layer 1: what a message is. No input or output, no clock, no environment.
 pub mod ums;
+
+/// Layer 1: what an address is. No input or output.
+pub mod url;
 
 /// Layer 2: lines of text with limits.
 pub mod line;

@@ -1,1 +1,5 @@
 //! Movement: from a source of lines to a sink. Uses everything but `cli`.
+
+pub mod checkpoint;
+pub mod sink;
+pub mod stats;

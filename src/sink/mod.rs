@@ -3,8 +3,29 @@
 //! To add a sink: one file here with `pub const SPEC: Spec`, one `pub mod` line and one row in
 //! `ALL`. Help, manual pages, unknown-scheme errors and `--check` follow from the table.
 
-use crate::error::Result;
+pub mod stream;
+pub mod target;
+
+#[cfg(feature = "parquet")]
+pub mod parquet;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
+
+use crate::error::{Error, Result};
 use crate::ums::{Marker, Message};
+use crate::url::{Opt, Url};
+
+pub use target::{Delete, Mode, Options, Target};
+
+/// Every sink of this build.
+pub const ALL: &[&Spec] = &[
+    &stream::STANDARD,
+    &stream::FILE,
+    #[cfg(feature = "sqlite")]
+    &sqlite::SPEC,
+    #[cfg(feature = "parquet")]
+    &parquet::SPEC,
+];
 
 /// What became of a message's rows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -19,13 +40,15 @@ pub trait Sink: Send {
     /// in stream order, so that a sink that is a stream can pass them on.
     fn write(&mut self, message: &Message, line: &[u8]) -> Result<Written>;
 
-    /// Makes everything accepted durable; `marker` is the newest marker before this point, kept
-    /// by sinks that store the position beside the rows, in the same transaction.
-    fn flush(&mut self, marker: Option<&Marker>) -> Result<()>;
+    /// Makes everything accepted durable; true when it is (a pipe or a terminal never is).
+    /// `markers` holds the newest marker of each source before this point (one stream may carry
+    /// several sources), kept by sinks that store the position beside the rows, in the same
+    /// transaction.
+    fn flush(&mut self, markers: &[Marker]) -> Result<bool>;
 
-    /// The positions that this sink keeps itself, for `--position`; empty when it keeps none.
-    fn positions(&mut self) -> Result<Vec<Marker>> {
-        Ok(Vec::new())
+    /// When to flush this one, where its address said so; else the table's row does.
+    fn rhythm(&self) -> Option<Flush> {
+        None
     }
 }
 
@@ -43,4 +66,65 @@ pub enum Flush {
         /// Seconds since the oldest unflushed row.
         seconds: u64,
     },
+}
+
+/// Reads the positions that a sink keeps.
+pub type ReadPositions = fn(&Target) -> Result<Vec<Marker>>;
+
+/// One sink as data.
+pub struct Spec {
+    /// The address's scheme, e.g. `sqlite`.
+    pub scheme: &'static str,
+    /// How its address is written, e.g. `sqlite:PATH`.
+    pub form: &'static str,
+    /// One line for help and manual pages.
+    pub summary: &'static str,
+    /// The query keys of its address.
+    pub options: &'static [Opt],
+    /// When to flush.
+    pub flush: Flush,
+    /// An address that works on any machine.
+    pub example: &'static str,
+    /// Opens it for writing; creates what is missing.
+    pub open: fn(&Target) -> Result<Box<dyn Sink>>,
+    /// Tests it without changing anything; the text says what was found.
+    pub probe: fn(&Target) -> Result<String>,
+    /// What a message would do: statements or file names, one entry each, never a cell value.
+    /// Changes nothing. Equal entries are shown once.
+    pub plan: fn(&Target, &Message) -> Result<Vec<String>>,
+    /// The positions that the sink keeps beside its rows, read without changing anything;
+    /// `None` for sinks that keep none.
+    pub positions: Option<ReadPositions>,
+}
+
+/// The sink of an address, its query keys checked.
+pub fn find(url: &Url) -> Result<&'static Spec> {
+    let Some(spec) = ALL.iter().find(|spec| spec.scheme == url.scheme()) else {
+        let known: Vec<_> = ALL.iter().map(|spec| spec.form).collect();
+        return Err(Error::usage(format!(
+            "{url}: this build has no sink {}; it has {} (a path with a colon: write file:PATH)",
+            url.scheme(),
+            known.join(", ")
+        )));
+    };
+    url.check_options(spec.options)?;
+    Ok(spec)
+}
+
+/// For probes of what does not exist yet: whether the folder of `path` is there and writable.
+pub(crate) fn probe_folder(path: &std::path::Path) -> Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => std::path::Path::new("."),
+    };
+    let name = folder.display();
+    let found = folder.metadata().map_err(|error| {
+        Error::io(format_args!("{name}"), error).advise("create the folder first")
+    })?;
+    if !found.is_dir() {
+        return Err(Error::usage(format!("{name}: is not a folder")));
+    }
+    tempfile::tempfile_in(folder)
+        .map(drop)
+        .map_err(|error| Error::io(format_args!("{name}: cannot write there"), error))
 }

@@ -1,1 +1,0 @@
-//! UMS schema to Parquet schema, rows to columns. Uses `error` and `ums`. HOT.

@@ -1,1 +1,0 @@
-//! Byte stores by URL, with atomic appearance. Uses `error`. Not hot.

@@ -1,0 +1,11 @@
+//! The Parquet log from the outside: messages in, files out, read back by this crate's own reader
+//! and, where there is a Python with them, by DuckDB and pyarrow.
+#![cfg(feature = "parquet")]
+
+mod crash;
+mod names;
+mod readers;
+mod redelivery;
+mod stored;
+mod stream;
+mod values;
