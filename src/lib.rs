@@ -7,6 +7,9 @@
 //! error <- ums, url <- line, expr, rule, mysql, kafka, columnar, store <- endpoint, op, sink <- flow <- cli
 //! ```
 
+#![warn(clippy::disallowed_methods, clippy::disallowed_macros)]
+#![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::todo))]
+
 /// Layer 0: the one error type.
 pub mod error;
 

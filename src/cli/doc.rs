@@ -1,9 +1,16 @@
 //! Help, manual pages and completions, all from the one table of tools. Uses `cli`. Not hot.
 
+mod endpoints;
+mod format;
+mod manual;
+mod tool;
+
+use std::fmt::Write as _;
+
 use clap::{Arg, ArgAction, Command, value_parser};
 use clap_complete::Shell;
 
-use super::Tool;
+use super::{TOOLS, Tool};
 
 /// The heading of the options that every tool has.
 pub const GENERAL: &str = "General";
@@ -12,12 +19,12 @@ pub const GENERAL: &str = "General";
 pub fn command(tool: &Tool) -> Command {
     let mut examples = String::from("Examples:\n");
     for example in tool.page.examples {
-        examples.push_str(&format!("\n  {}\n", example.what));
+        let _ = writeln!(examples, "\n  {}", example.what);
         for line in example.command.lines() {
-            examples.push_str(&format!("      {line}\n"));
+            let _ = writeln!(examples, "      {line}");
         }
     }
-    examples.push_str(&format!("\nman {} has positions, messages and their cures.", tool.name));
+    let _ = write!(examples, "\nMore, and what each message means: man {}", tool.name);
     (tool.command)()
         .name(tool.name)
         .about(tool.about)
@@ -57,4 +64,13 @@ pub fn completions(tool: &Tool, shell: Shell) -> Vec<u8> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut command(tool), tool.name, &mut script);
     script
+}
+
+/// Every page of `man/`: file name and content.
+pub fn pages() -> Vec<(String, String)> {
+    let mut pages: Vec<_> =
+        TOOLS.iter().map(|tool| (format!("{}.1", tool.name), tool::page(tool))).collect();
+    pages.push(("ums.7".into(), format::page()));
+    pages.push(("dws-endpoints.7".into(), endpoints::page()));
+    pages
 }

@@ -4,11 +4,14 @@
 //! A program in `src/bin` names its own tool and so links nothing of the others; `TOOLS` is for
 //! whoever needs them all (the pages in `man/` and the tests).
 
+#![allow(clippy::disallowed_methods)]
+
 pub mod doc;
 pub mod exit;
 pub mod message;
 pub mod progress;
 pub mod signal;
+pub mod sink;
 pub mod tail;
 pub mod value;
 
@@ -17,7 +20,7 @@ use std::process::ExitCode;
 use crate::error::Result;
 
 /// Every tool, in the order of the README.
-pub const TOOLS: &[&Tool] = &[&tail::TOOL];
+pub const TOOLS: &[&Tool] = &[&tail::TOOL, &sink::TOOL];
 
 /// One command of the toolkit: its help, its manual page, its completions and its code.
 #[derive(Debug)]

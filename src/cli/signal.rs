@@ -67,3 +67,18 @@ pub fn end_by(signal: i32) -> ExitCode {
     // Not reached for a signal that ends a process; 128 + n is what a shell would have shown.
     ExitCode::from(128_u8.saturating_add(u8::try_from(signal).unwrap_or(0)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_signal_asks() {
+        let stop = Stop::install(false).unwrap();
+        assert!(!stop.asked());
+        assert_eq!(stop.outcome(Outcome::Rejected(2)), Outcome::Rejected(2));
+        low_level::raise(SIGTERM).unwrap();
+        assert!(stop.asked() && stop.flag().load(Ordering::Relaxed));
+        assert_eq!(stop.outcome(Outcome::Done), Outcome::Signal(SIGTERM));
+    }
+}

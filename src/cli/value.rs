@@ -8,6 +8,14 @@ use regex::Regex;
 
 use crate::ums::namespace::glob;
 
+/// Reads a count or a number that must not be 0.
+///
+/// # Errors
+/// The text for the person who typed it.
+pub fn positive<T: FromStr>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|_| "a whole number above 0, without a unit".into())
+}
+
 /// Reads a number of bytes: `65536`, `64KiB`, `1MiB`, `2GiB`, `1kB`, `1MB`, `1GB`; not 0.
 ///
 /// # Errors
@@ -168,6 +176,8 @@ fn split(text: &str) -> (&str, &str) {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU32;
+
     use super::*;
 
     #[test]
@@ -178,6 +188,14 @@ mod tests {
         assert_eq!(bytes("2GB"), Ok(2_000_000_000));
         for wrong in ["", "0", "MiB", "1.5MiB", "-1", "1 MiB", "1TiB", "99999999999GiB"] {
             assert!(bytes(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn counts() {
+        assert_eq!(positive::<NonZeroU32>("7").map(NonZeroU32::get), Ok(7));
+        for wrong in ["0", "-1", "1e3", "4294967296", ""] {
+            assert!(positive::<NonZeroU32>(wrong).is_err(), "{wrong}");
         }
     }
 

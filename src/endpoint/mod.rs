@@ -19,6 +19,12 @@ use crate::url::{Opt, Url};
 /// Every endpoint of this build.
 pub const ALL: &[&Spec] = &[&standard::SPEC, &file::SPEC];
 
+/// Opens for reading.
+pub type OpenInput = fn(&Url) -> Result<Input>;
+
+/// Opens for writing.
+pub type OpenOutput = fn(&Url) -> Result<Box<dyn Output>>;
+
 /// One endpoint as data.
 pub struct Spec {
     /// The address's scheme.
@@ -34,9 +40,9 @@ pub struct Spec {
     /// A command line that uses it.
     pub example: &'static str,
     /// Opens it for `--from`; `None` where it cannot be read from.
-    pub read: Option<fn(&Url) -> Result<Input>>,
+    pub read: Option<OpenInput>,
     /// Opens it for `--to`; `None` where it cannot be written to.
-    pub write: Option<fn(&Url) -> Result<Box<dyn Output>>>,
+    pub write: Option<OpenOutput>,
 }
 
 /// A stream of bytes to read lines from, decompressed.

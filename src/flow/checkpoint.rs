@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Result};
 use crate::line::output::sync_folder;
 use crate::ums::Marker;
-use crate::ums::marker::{checkpoint_text, parse_checkpoint};
 
 /// A position file: the newest marker of each source.
 #[derive(Debug, Clone)]
@@ -32,7 +31,7 @@ impl Checkpoint {
         let positions = if text.trim_ascii().is_empty() {
             Vec::new()
         } else {
-            parse_checkpoint(&text).map_err(|error| {
+            Marker::parse_checkpoint(&text).map_err(|error| {
                 Error::refused(format!("{}: not a checkpoint: {error}", path.display()))
                     .advise("name another file; this one has not been touched")
             })?
@@ -66,7 +65,7 @@ impl Checkpoint {
         let mut temporary = self.path.clone().into_os_string();
         temporary.push(".tmp");
         let temporary = Path::new(&temporary);
-        let text = checkpoint_text(&self.positions);
+        let text = Marker::checkpoint_text(&self.positions);
         File::create(temporary)
             .and_then(|mut file| {
                 file.write_all(text.as_bytes())?;

@@ -235,3 +235,121 @@ impl Run<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Kind;
+    use crate::sink::Written;
+    use crate::ums::{Dialect, Message};
+    use std::path::{Path, PathBuf};
+
+    fn marker(id: i64) -> Marker {
+        Marker {
+            kind: "mysql".into(),
+            source: "db1".into(),
+            id,
+            ts: "2026-11-21 01:02:03.000000".into(),
+            file: "bin.000001".into(),
+            pos: 4,
+            gtid: String::new(),
+            server: String::new(),
+            base: 0,
+        }
+    }
+
+    fn marker_line(id: i64) -> String {
+        let mut line = Vec::new();
+        marker(id).write(Dialect::Dws, &mut line);
+        String::from_utf8(line).unwrap()
+    }
+
+    /// Notes at each flush which marker it was told and which one the file held.
+    struct Probe {
+        checkpoint: PathBuf,
+        flushes: Vec<(Option<i64>, Option<i64>)>,
+        fail_at: usize,
+    }
+
+    fn newest(markers: &[Marker]) -> Option<i64> {
+        markers.first().map(|marker| marker.id)
+    }
+
+    fn stored(path: &Path) -> Option<i64> {
+        newest(Checkpoint::open(path).unwrap().positions())
+    }
+
+    impl Sink for Probe {
+        fn write(&mut self, _: &Message, _: &[u8]) -> Result<Written> {
+            Ok(Written { rows: 1 })
+        }
+        fn flush(&mut self, markers: &[Marker]) -> Result<bool> {
+            self.flushes.push((newest(markers), stored(&self.checkpoint)));
+            if self.flushes.len() == self.fail_at {
+                return Err(Error::unreachable("the disk is full"));
+            }
+            Ok(true)
+        }
+    }
+
+    fn go(input: &str, flush: Flush, fail_at: usize) -> (Result<Summary>, Probe, Option<i64>) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("p.json");
+        let mut probe = Probe { checkpoint: path.clone(), flushes: Vec::new(), fail_at };
+        let mut checkpoint = Checkpoint::open(&path).unwrap();
+        let result = run(Plan {
+            input: Input {
+                name: "t".into(),
+                reader: Box::new(std::io::Cursor::new(input.as_bytes().to_vec())),
+                size: 0,
+                taken: Arc::default(),
+            },
+            max_line: 1 << 20,
+            sink: &mut probe,
+            flush,
+            checkpoint: Some(&mut checkpoint),
+            stop: Arc::default(),
+            counters: Arc::default(),
+        });
+        let left = stored(&path);
+        (result, probe, left)
+    }
+
+    #[test]
+    fn the_file_follows_the_flush_and_never_leads() {
+        let input: String = (1..=3).map(marker_line).collect();
+        let (result, probe, left) = go(&input, Flush::Cheap, 0);
+        result.unwrap();
+        assert_eq!(probe.flushes, [(Some(1), None), (Some(2), Some(1)), (Some(3), Some(2))]);
+        assert_eq!(left, Some(3));
+    }
+
+    #[test]
+    fn a_failed_flush_moves_nothing() {
+        let input: String = (1..=3).map(marker_line).collect();
+        let (result, probe, left) = go(&input, Flush::Cheap, 2);
+        assert_eq!(result.unwrap_err().kind(), Kind::Unreachable);
+        assert_eq!((probe.flushes.len(), left), (2, Some(1)));
+    }
+
+    #[test]
+    fn a_costly_sink_is_flushed_at_its_thresholds_and_at_the_end() {
+        let input: String = (1..=5).map(marker_line).collect();
+        let flush = Flush::Costly { rows: 2, bytes: u64::MAX, seconds: 3600 };
+        let (result, probe, left) = go(&input, flush, 0);
+        assert_eq!(result.unwrap().rows, 5);
+        assert_eq!(probe.flushes, [(Some(2), None), (Some(4), Some(2)), (Some(5), Some(4))]);
+        assert_eq!(left, Some(5));
+    }
+
+    #[test]
+    fn a_bad_line_is_named_and_what_came_before_is_kept() {
+        let input = marker_line(1) + "\n{\"broken\n" + &marker_line(2);
+        let flush = Flush::Costly { rows: 99, bytes: u64::MAX, seconds: 3600 };
+        let (result, _, left) = go(&input, flush, 0);
+        let error = result.unwrap_err();
+        assert_eq!(error.kind(), Kind::Data);
+        assert!(error.to_string().starts_with("t:3: "), "{error}");
+        assert_eq!(left, Some(1));
+    }
+}

@@ -66,7 +66,7 @@ fn after_last_newline(file: &mut File, length: u64) -> std::io::Result<u64> {
 fn after_last_member(file: &mut File, path: &str, packing: Packing) -> Result<u64> {
     let mut input = Counted { inner: BufReader::with_capacity(256 << 10, file), taken: 0 };
     let mut whole = 0;
-    while input.fill_buf().map_err(|error| Error::io(path, error))?.first().is_some() {
+    while !input.fill_buf().map_err(|error| Error::io(path, error))?.is_empty() {
         match drain_member(&mut input, packing) {
             Ok(Some(last)) if last != b'\n' => return Err(foreign(path)),
             Ok(_) => whole = input.taken,

@@ -68,6 +68,9 @@ pub enum Flush {
     },
 }
 
+/// Reads the positions that a sink keeps.
+pub type ReadPositions = fn(&Target) -> Result<Vec<Marker>>;
+
 /// One sink as data.
 pub struct Spec {
     /// The address's scheme, e.g. `sqlite`.
@@ -91,7 +94,7 @@ pub struct Spec {
     pub plan: fn(&Target, &Message) -> Result<Vec<String>>,
     /// The positions that the sink keeps beside its rows, read without changing anything;
     /// `None` for sinks that keep none.
-    pub positions: Option<fn(&Target) -> Result<Vec<Marker>>>,
+    pub positions: Option<ReadPositions>,
 }
 
 /// The sink of an address, its query keys checked.

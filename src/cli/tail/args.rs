@@ -89,7 +89,9 @@ pub struct Args {
     #[arg(long, value_name = "REGEX=NAME", help_heading = ROWS)]
     pub shard: Vec<Shard>,
 
-    /// The same for schemas; the shard's number is part six
+    /// The same for the names of schemas
+    ///
+    /// The text of the one group is part six of the namespace. Both rules may match one table.
     #[arg(long, value_name = "REGEX=NAME", help_heading = ROWS, hide_short_help = true)]
     pub shard_schema: Vec<Shard>,
 
@@ -119,6 +121,7 @@ pub struct Args {
     ///
     /// A busy log fills messages; when the log is idle, rows leave at once.
     #[arg(long, value_name = "N", default_value = "500", help_heading = OUTPUT)]
+    #[arg(value_parser = value::positive::<NonZeroUsize>)]
     pub batch_rows: NonZeroUsize,
 
     /// About so many bytes in a message
@@ -178,6 +181,7 @@ pub struct Args {
     /// Must differ from every other replica's and from the server's own. The default is a random
     /// number above 1,000,000,000.
     #[arg(long, value_name = "N", help_heading = CONNECTION, hide_short_help = true)]
+    #[arg(value_parser = value::positive::<NonZeroU32>)]
     pub server_id: Option<NonZeroU32>,
 
     /// Read the password from FILE (its first line)
@@ -207,7 +211,7 @@ pub struct Args {
 
     /// Print the event that an id names, in words, and the row
     #[arg(long, value_name = "ID", help_heading = INSPECT)]
-    #[arg(value_parser = clap::value_parser!(i64).range(0..))]
+    #[arg(value_parser = clap::value_parser!(i64).range(0..), allow_negative_numbers = true)]
     #[arg(conflicts_with_all = ["to", "checkpoint", "start", "stop"])]
     pub at: Option<i64>,
 

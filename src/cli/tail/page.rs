@@ -61,8 +61,8 @@ rises: the old version ends with a data_increment_termination, a message says so
 const ENVIRONMENT: &[(&str, &str)] = &[
     (
         "DWS_PASSWORD, MYSQL_PWD",
-        "The password of the server, where neither --password-file nor an option file has one. The \
-         first that is set counts. In a URL a password is taken, too, but with a warning: ps(1) \
+        "The password of the server, unless --password-file is given; the first that is set counts, \
+         and more than an option file. In a URL a password is taken, too, but with a warning: ps(1) \
          shows it to everybody.",
     ),
     ("TMPDIR", "The folder of --spill-dir when that is not given."),
@@ -72,8 +72,8 @@ const ENVIRONMENT: &[(&str, &str)] = &[
 const FILES: &[(&str, &str)] = &[
     (
         "CHECKPOINT",
-        "JSON: the newest position that is durable. Replaced as a whole (temporary file, fsync, \
-         rename), so it is never half written.",
+        "JSON: the newest durable position of each source. Replaced as a whole (temporary file \
+         CHECKPOINT.tmp, fsync, rename, fsync of the folder), so it is never half written.",
     ),
     (
         "CHECKPOINT.schema",

@@ -1,5 +1,5 @@
-//! HOT. SQLite: the newest image of each key, or every change as a row; the position in the same
-//! transaction. Uses `error`, `ums`, `sink`.
+//! SQLite: the newest image of each key, or every change as a row; the position in the same
+//! transaction. Uses `error`, `ums`, `sink`. HOT in `rows` and `value`.
 //!
 //! One transaction lasts from the first message after a flush to the flush. Within it each row is
 //! one statement without a round trip; the guard in the statement (an id not below the stored one
@@ -7,6 +7,9 @@
 
 mod failure;
 mod position;
+mod rebuild;
+mod register;
+mod rows;
 mod statement;
 mod table;
 mod value;
@@ -16,16 +19,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rusqlite::{CachedStatement, Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags};
 
-use self::statement::Upsert;
+use self::rows::{Prepared, Statements, write_rows};
 use self::table::{Table, Wanted};
-use self::value::{Affinity, Form};
 use super::target::{Delete, Mode, Options, Target};
 use super::{Flush, Sink, Spec, Written};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::ums::decode::Header;
-use crate::ums::{Cell, Marker, Message, Op, Schema};
+use crate::ums::{Marker, Message, Schema};
 use crate::url::{Opt, Url};
 
 /// The row.
@@ -34,20 +36,27 @@ pub const SPEC: Spec = Spec {
     form: "sqlite:PATH",
     summary: "a SQLite database: tables created and widened, the position beside the rows",
     options: &[
+        Opt { name: "rows", meaning: "Commit after so many rows.", default: "100000" },
         Opt {
-            name: "busy",
-            meaning: "Seconds to wait while another process writes",
-            default: "10",
+            name: "bytes",
+            meaning: "Commit after so many bytes of messages.",
+            default: "67108864",
         },
-        Opt { name: "cache", meaning: "MiB of page cache", default: "64" },
+        Opt { name: "seconds", meaning: "Commit when the oldest row is that old.", default: "1" },
+        Opt { name: "busy", meaning: "Seconds to wait for another writer.", default: "10" },
+        Opt { name: "cache", meaning: "MiB of database pages in memory.", default: "64" },
     ],
-    flush: Flush::Costly { rows: 100_000, bytes: 64 << 20, seconds: 1 },
+    flush: Flush::Costly { rows: ROWS, bytes: BYTES, seconds: SECONDS },
     example: "sqlite:shop.db",
     open,
     probe,
     plan,
     positions: Some(positions),
 };
+
+const ROWS: u64 = 100_000;
+const BYTES: u64 = 64 << 20;
+const SECONDS: u64 = 1;
 
 /// Schemas remembered; more are met only when somebody alters tables all day long.
 const MAX_PREPARED: usize = 4096;
@@ -58,35 +67,12 @@ struct Sqlite {
     /// The address, for messages.
     name: String,
     options: Options,
+    flush: Flush,
     /// By the address of the header, which `Prepared` keeps alive.
     prepared: HashMap<usize, Arc<Prepared>>,
     in_transaction: bool,
     /// The markers of the last flush.
     stored: Vec<Marker>,
-}
-
-/// What is decided once a schema.
-struct Prepared {
-    header: Arc<Header>,
-    /// The data columns in parameter order: cell, form, whether it belongs to the key.
-    columns: Vec<(usize, Form, bool)>,
-    id: usize,
-    ts: Option<usize>,
-    op: Option<usize>,
-    uid: Option<usize>,
-    statements: Statements,
-}
-
-/// The SQL of a message's rows.
-enum Statements {
-    Append(String),
-    /// A delete is an upsert, too.
-    Soft(String),
-    Hard {
-        upsert: String,
-        delete: String,
-        tombstone: String,
-    },
 }
 
 impl Sink for Sqlite {
@@ -120,6 +106,10 @@ impl Sink for Sqlite {
         }
         Ok(true)
     }
+
+    fn rhythm(&self) -> Option<Flush> {
+        Some(self.flush)
+    }
 }
 
 impl Sqlite {
@@ -138,198 +128,19 @@ impl Sqlite {
 
     fn prepare(&mut self, key: usize, header: &Arc<Header>) -> Result<Arc<Prepared>> {
         let wanted = Wanted::new(&header.schema, &self.options)?;
-        let table = table::fit(&self.connection, &wanted, &self.options)?;
+        let (table, changed) = table::fit(&self.connection, &wanted, &self.options)?;
         let prepared = Arc::new(Prepared::new(header, &wanted, &table, &self.options)?);
-        // A widened or rebuilt table changes what other schemas of it have to say.
-        let others = |other: &Arc<Prepared>| {
-            let name = self.options.table(&other.header.schema.namespace).name;
-            !name.eq_ignore_ascii_case(&wanted.table.name)
-        };
         if self.prepared.len() >= MAX_PREPARED {
             self.prepared.clear();
-        } else {
-            self.prepared.retain(|_, other| others(other));
+        } else if changed {
+            // Other schemas of this table have something else to say now.
+            self.prepared.retain(|_, other| {
+                let name = self.options.table(&other.header.schema.namespace).name;
+                !name.eq_ignore_ascii_case(&wanted.table.name)
+            });
         }
         self.prepared.insert(key, Arc::clone(&prepared));
         Ok(prepared)
-    }
-}
-
-impl Prepared {
-    fn new(
-        header: &Arc<Header>,
-        wanted: &Wanted,
-        table: &Table,
-        options: &Options,
-    ) -> Result<Self> {
-        let system = header.system;
-        let lacks = |name: &str| {
-            Error::data(format!("{}: the message has no field {name}", wanted.namespace))
-        };
-        let columns = wanted
-            .fields
-            .iter()
-            .map(|(cell, field)| {
-                let declared = table.column(&field.name).map_or("", |column| &column.declared);
-                let form = Form::of(field.ty, Affinity::of(declared));
-                (*cell, form, wanted.keys.contains(&field.name.as_str()))
-            })
-            .collect();
-        if options.mode == Mode::Append {
-            system.uid.ok_or_else(|| lacks("_ums_uid_"))?;
-            system.op.ok_or_else(|| lacks("_ums_op_"))?;
-        }
-        Ok(Self {
-            header: Arc::clone(header),
-            columns,
-            id: system.id.ok_or_else(|| lacks("_ums_id_"))?,
-            ts: system.ts,
-            op: system.op,
-            uid: system.uid,
-            statements: Statements::new(wanted, table, options),
-        })
-    }
-}
-
-impl Statements {
-    fn new(wanted: &Wanted, table: &Table, options: &Options) -> Self {
-        let present: Vec<&str> =
-            wanted.fields.iter().map(|(_, field)| field.name.as_str()).collect();
-        if options.mode == Mode::Append {
-            return Self::Append(statement::append(&table.name, &present));
-        }
-        let own = |name: &str| statement::UPSERT_COLUMNS.iter().any(|(own, _)| *own == name);
-        let absent: Vec<&str> = table
-            .columns
-            .iter()
-            .map(|column| column.name.as_str())
-            .filter(|name| !own(name) && !present.iter().any(|had| had.eq_ignore_ascii_case(name)))
-            .collect();
-        let upsert = Upsert {
-            table: &table.name,
-            keys: &wanted.keys,
-            present: &present,
-            absent: &absent,
-            tombstones: table.tombstones,
-        };
-        match options.delete {
-            Delete::Soft => Self::Soft(upsert.sql()),
-            Delete::Hard => Self::Hard {
-                upsert: upsert.sql(),
-                delete: upsert.delete_sql(),
-                tombstone: upsert.tombstone_sql(),
-            },
-        }
-    }
-
-    fn all(&self) -> Vec<&String> {
-        match self {
-            Self::Append(sql) | Self::Soft(sql) => vec![sql],
-            Self::Hard { upsert, delete, tombstone } => vec![upsert, delete, tombstone],
-        }
-    }
-}
-
-/// Applies the rows of one message in order; gives their number.
-fn write_rows(connection: &Connection, prepared: &Prepared, message: &Message) -> Result<u64> {
-    let failed = |error| failure::from("cannot prepare a statement", error);
-    let cached = |sql: &String| connection.prepare_cached(sql).map_err(failed);
-    let (mut main, mut hard) = match &prepared.statements {
-        Statements::Append(sql) | Statements::Soft(sql) => (cached(sql)?, None),
-        Statements::Hard { upsert, delete, tombstone } => {
-            (cached(upsert)?, Some((cached(delete)?, cached(tombstone)?)))
-        }
-    };
-    let append = matches!(prepared.statements, Statements::Append(_));
-    let fields = prepared.header.schema.fields.len();
-    let mut cells = Vec::with_capacity(fields);
-    let mut count = 0_u64;
-    for row in message.rows() {
-        count += 1;
-        let place = |error: Error| error.at(format_args!("row {count}"));
-        row?.split(fields, &mut cells).map_err(place)?;
-        let op = prepared.op(&cells).map_err(place)?;
-        if append {
-            prepared.bind(&mut main, &cells, false)?;
-            let uid = prepared.uid.and_then(|at| cells.get(at));
-            if matches!(uid, None | Some(Cell::Null)) {
-                return Err(place(Error::data("_ums_uid_ is null")));
-            }
-            bind_text(&mut main, prepared.columns.len() + 4, uid)?;
-            run(&mut main).map_err(place)?;
-            continue;
-        }
-        match (op, &mut hard) {
-            (Op::Before, _) => {}
-            (Op::Delete, Some((delete, tombstone))) => {
-                for statement in [delete, tombstone] {
-                    prepared.bind(statement, &cells, true).map_err(place)?;
-                    run(statement).map_err(place)?;
-                }
-            }
-            (op, _) => {
-                prepared.bind(&mut main, &cells, false).map_err(place)?;
-                let active = i64::from(op != Op::Delete);
-                let bound = main.raw_bind_parameter(prepared.columns.len() + 4, active);
-                bound.map_err(|error| failure::from("_is_active_", error))?;
-                run(&mut main).map_err(place)?;
-            }
-        }
-    }
-    Ok(count)
-}
-
-fn run(statement: &mut CachedStatement<'_>) -> Result<()> {
-    statement.raw_execute().map(|_| ()).map_err(|error| failure::from("SQLite refuses it", error))
-}
-
-fn bind_text(statement: &mut CachedStatement, at: usize, cell: Option<&Cell>) -> Result<()> {
-    let value = Form::Text.value(cell.unwrap_or(&Cell::Null))?;
-    statement
-        .raw_bind_parameter(at, value)
-        .map_err(|error| failure::from("SQLite refuses it", error))
-}
-
-impl Prepared {
-    /// A row without an op is one that exists.
-    fn op(&self, cells: &[Cell]) -> Result<Op> {
-        let Some(cell) = self.op.and_then(|at| cells.get(at)) else { return Ok(Op::Insert) };
-        let text = cell.text()?.unwrap_or_default();
-        Op::parse(text.as_bytes()).ok_or_else(|| Error::data("_ums_op_ is none of I, U, D, B"))
-    }
-
-    /// Binds the data columns (or the key alone), id, ts and op.
-    fn bind(&self, statement: &mut CachedStatement, cells: &[Cell], key_only: bool) -> Result<()> {
-        let refused = |error| failure::from("SQLite refuses it", error);
-        for (index, (cell, form, key)) in self.columns.iter().enumerate() {
-            if key_only && !key {
-                continue;
-            }
-            let cell_value = cells.get(*cell).unwrap_or(&Cell::Null);
-            if *key && *cell_value == Cell::Null {
-                return Err(Error::data(format!("key column {} is null", self.field(*cell))));
-            }
-            let value = form
-                .value(cell_value)
-                .map_err(|error| error.at(format_args!("column {}", self.field(*cell))))?;
-            statement.raw_bind_parameter(index + 1, value).map_err(refused)?;
-        }
-        let after = self.columns.len() + 1;
-        let id = cells.get(self.id).unwrap_or(&Cell::Null);
-        if *id == Cell::Null {
-            return Err(Error::data("_ums_id_ is null"));
-        }
-        let id = Form::Integer.value(id).map_err(|error| error.at("column _ums_id_"))?;
-        statement.raw_bind_parameter(after, id).map_err(refused)?;
-        if key_only {
-            return Ok(());
-        }
-        bind_text(statement, after + 1, self.ts.and_then(|at| cells.get(at)))?;
-        bind_text(statement, after + 2, self.op.and_then(|at| cells.get(at)))
-    }
-
-    fn field(&self, cell: usize) -> &str {
-        self.header.schema.fields.get(cell).map_or("", |field| &field.name)
     }
 }
 
@@ -347,15 +158,20 @@ fn open(target: &Target) -> Result<Box<dyn Sink>> {
              BEGIN IMMEDIATE; {}; {}; COMMIT",
             target.url.number("cache", 64)?.clamp(1, 1 << 20) * 1024,
             position::CREATE,
-            table::CREATE_REGISTER,
+            register::CREATE,
         ))
         .map_err(failed)?;
     connection.set_prepared_statement_cache_capacity(256);
-    let options = target.options.clone();
+    let flush = Flush::Costly {
+        rows: target.url.number("rows", ROWS)?,
+        bytes: target.url.number("bytes", BYTES)?,
+        seconds: target.url.number("seconds", SECONDS)?,
+    };
     Ok(Box::new(Sqlite {
         connection,
         name,
-        options,
+        options: target.options.clone(),
+        flush,
         prepared: HashMap::new(),
         in_transaction: false,
         stored: Vec::new(),

@@ -1,23 +1,18 @@
 //! Target tables: who owns a name, what is created, widened or rebuilt. Uses `error`, `ums` and
 //! the statements. Runs once a schema: not hot.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::Connection;
 
+use super::rebuild::rebuild;
+use super::register;
 use super::statement::{self, quote};
 use super::value::{Affinity, declared};
 use crate::error::{Error, Result};
 use crate::sink::target::{Delete, Mode, Options, TableName};
 use crate::ums::{Field, Namespace, Schema};
 
-/// Creates the register of target tables when it is missing. It says which source table a target
-/// belongs to, so that two tables of one name never mix unnoticed, not even in two runs.
-pub(super) const CREATE_REGISTER: &str = "CREATE TABLE IF NOT EXISTS \"_ums_table\" (
-  name TEXT NOT NULL COLLATE NOCASE PRIMARY KEY, source TEXT NOT NULL, mode TEXT NOT NULL,
-  made INTEGER NOT NULL
-)";
-
 /// A target table as it stands.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Table {
     /// Its name.
     pub(super) name: String,
@@ -28,7 +23,7 @@ pub(super) struct Table {
 }
 
 /// One column of a target table.
-#[derive(Debug, Clone)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Column {
     /// Its name.
     pub(super) name: String,
@@ -134,7 +129,7 @@ impl<'a> Wanted<'a> {
 
     /// The first four parts as written: what a target table belongs to. Version and shards change
     /// without making it another table.
-    fn source(&self) -> String {
+    pub(super) fn source(&self) -> String {
         let written = self.namespace.to_string();
         written.splitn(5, '.').take(4).collect::<Vec<_>>().join(".")
     }
@@ -152,16 +147,20 @@ fn is_system(name: &str) -> bool {
     all.into_iter().any(|(own, _)| own.eq_ignore_ascii_case(name))
 }
 
-/// Makes the table fit the message, inside the caller's transaction.
+/// Makes the table fit the message, inside the caller's transaction; tells whether that changed it.
 ///
 /// # Errors
 /// `Refused` when the name belongs to another source table, when the table was made in the other
 /// mode, and when something is missing and must not be created.
-pub(super) fn fit(connection: &Connection, wanted: &Wanted, options: &Options) -> Result<Table> {
+pub(super) fn fit(
+    connection: &Connection,
+    wanted: &Wanted,
+    options: &Options,
+) -> Result<(Table, bool)> {
     let failed = |error| super::failure::from(format_args!("table {}", wanted.table.name), error);
     let found = read(connection, &wanted.table.name).map_err(failed)?;
-    let made = register(connection, wanted, options.mode, found.is_none())?;
-    match found {
+    let made = register::claim(connection, wanted, options.mode, found.is_none())?;
+    match &found {
         None if options.no_create => {
             let name = &wanted.table.name;
             return Err(Error::refused(format!("{}: table {name} is missing", wanted.namespace))
@@ -172,14 +171,17 @@ pub(super) fn fit(connection: &Connection, wanted: &Wanted, options: &Options) -
                 connection.execute_batch(&sql).map_err(failed)?;
             }
         }
-        Some(table) => change(connection, wanted, options, &table, made)?,
+        Some(table) => change(connection, wanted, options, table, made)?,
     }
     let table = read(connection, &wanted.table.name).map_err(failed)?;
-    table.ok_or_else(|| Error::refused(format!("table {} went away", wanted.table.name)))
+    let table =
+        table.ok_or_else(|| Error::refused(format!("table {} went away", wanted.table.name)))?;
+    let changed = found.as_ref() != Some(&table);
+    Ok((table, changed))
 }
 
 /// Reads a table's columns; `None` when there is no such table.
-fn read(connection: &Connection, name: &str) -> rusqlite::Result<Option<Table>> {
+pub(super) fn read(connection: &Connection, name: &str) -> rusqlite::Result<Option<Table>> {
     let mut statement =
         connection.prepare("SELECT name, type, pk FROM pragma_table_info(?1) ORDER BY cid")?;
     let columns: Vec<Column> = statement
@@ -190,52 +192,6 @@ fn read(connection: &Connection, name: &str) -> rusqlite::Result<Option<Table>> 
         .collect::<rusqlite::Result<_>>()?;
     let tombstones = connection.table_exists(None, statement::tombstone_name(name).as_str())?;
     Ok((!columns.is_empty()).then(|| Table { name: name.to_owned(), columns, tombstones }))
-}
-
-/// Claims the name; tells whether the table is of our own making.
-fn register(connection: &Connection, wanted: &Wanted, mode: Mode, missing: bool) -> Result<bool> {
-    let name = &wanted.table.name;
-    let failed = |error| super::failure::from("_ums_table", error);
-    let mode = match mode {
-        Mode::Upsert => "upsert",
-        Mode::Append => "append",
-    };
-    let found: Option<(String, String, bool)> = connection
-        .query_row("SELECT source, mode, made FROM \"_ums_table\" WHERE name = ?1", [name], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-        })
-        .optional()
-        .map_err(failed)?;
-    let own = wanted.source();
-    match found {
-        Some((source, _, _)) if !wanted.table.mapped && !missing && source != own => {
-            Err(Error::refused(format!(
-                "{}: table {name} belongs to {}",
-                wanted.namespace,
-                if source.is_empty() { "several sources by --map" } else { &source }
-            ))
-            .advise(format!(
-                "give each its own with --map, such as --map '{own}={{schema}}_{{table}}'"
-            )))
-        }
-        Some((_, made_for, _)) if !missing && made_for != mode => Err(Error::refused(format!(
-            "{}: table {name} was filled with --mode {made_for}",
-            wanted.namespace
-        ))
-        .advise(format!("use another database or another name (--map) for --mode {mode}"))),
-        Some((_, _, made)) if !missing => Ok(made),
-        // Also a table that somebody dropped meanwhile: it is made anew.
-        _ => {
-            let source = if wanted.table.mapped { "" } else { own.as_str() };
-            connection
-                .execute(
-                    "INSERT OR REPLACE INTO \"_ums_table\" (name, source, mode, made) VALUES (?1, ?2, ?3, ?4)",
-                    params![name, source, mode, missing],
-                )
-                .map_err(failed)?;
-            Ok(missing)
-        }
-    }
 }
 
 /// Brings an existing table to what the message needs.
@@ -312,54 +268,6 @@ fn has_unique(connection: &Connection, table: &Table, keys: &[&str]) -> rusqlite
         }
     }
     Ok(false)
-}
-
-/// Makes the table anew with declarations that keep the message's values and with its key; SQLite
-/// cannot change a column's type. Rows, indexes and triggers stay. Costs one copy of the table, at
-/// a schema change of the source that asks for it.
-fn rebuild(connection: &Connection, wanted: &Wanted) -> rusqlite::Result<()> {
-    let name = &wanted.table.name;
-    let Some(table) = read(connection, name)? else { return Ok(()) };
-    let field = |column: &Column| {
-        wanted.fields.iter().find(|(_, field)| field.name.eq_ignore_ascii_case(&column.name))
-    };
-    let declarations: Vec<(&str, &str)> = table
-        .columns
-        .iter()
-        .map(|column| {
-            let affinity = Affinity::of(&column.declared);
-            let own = statement::UPSERT_COLUMNS.iter().find(|(own, _)| *own == column.name);
-            let declared = match (own, field(column)) {
-                (Some((_, own)), _) => own,
-                (None, Some((_, field))) if !affinity.keeps(field.ty) => {
-                    match (affinity, declared(field.ty)) {
-                        // As text the old numbers would keep 15 digits only.
-                        (Affinity::Real, "TEXT") => "BLOB",
-                        (_, declared) => declared,
-                    }
-                }
-                _ => column.declared.as_str(),
-            };
-            (column.name.as_str(), declared)
-        })
-        .collect();
-    let mut extras = connection.prepare(
-        "SELECT sql FROM sqlite_schema WHERE tbl_name = ?1 COLLATE NOCASE \
-         AND type IN ('index', 'trigger') AND sql IS NOT NULL",
-    )?;
-    let extras: Vec<String> =
-        extras.query_map([name], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
-    let new = format!("_ums_new_{name}");
-    let columns: Vec<_> = declarations.iter().map(|(column, _)| quote(column)).collect();
-    let columns = columns.join(", ");
-    connection.execute_batch(&statement::create(&new, declarations, &wanted.keys))?;
-    connection.execute_batch(&format!(
-        "INSERT INTO {new} ({columns}) SELECT {columns} FROM {old}; DROP TABLE {old}; \
-         ALTER TABLE {new} RENAME TO {old}",
-        new = quote(&new),
-        old = quote(name)
-    ))?;
-    extras.iter().try_for_each(|sql| connection.execute_batch(sql))
 }
 
 /// The side table of deleted keys, made anew when the key's columns are others.

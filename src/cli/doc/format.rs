@@ -1,0 +1,230 @@
+//! ums(7): the message format. Texts, and tables made from `ums::model`. Uses `ums`. Not hot.
+
+use super::manual::Manual;
+use crate::ums::{Op, Protocol, Type};
+
+/// Renders the page.
+pub(super) fn page() -> String {
+    let mut manual = Manual::new("ums", "7", "one message of a stream: the unified message schema");
+    manual.section("DESCRIPTION");
+    manual.text(DESCRIPTION);
+    manual.section("PROTOCOL TYPES");
+    let protocols = Protocol::ALL.map(|(protocol, name)| (name, meaning(protocol)));
+    manual.items(protocols);
+    manual.section("NAMESPACES");
+    manual.text(NAMESPACES);
+    manual.section("FIELDS AND ROWS");
+    manual.text(FIELDS);
+    manual.section("SYSTEM COLUMNS");
+    manual.items(SYSTEM_COLUMNS.iter().copied());
+    manual.text("\n\nThe ops:");
+    let ops: Vec<_> = [Op::Insert, Op::Update, Op::Delete, Op::Before]
+        .map(|op| (op.letter().to_string(), op_meaning(op)))
+        .into();
+    manual.items(ops.iter().map(|(letter, meaning)| (letter.as_str(), *meaning)));
+    manual.section("TYPES");
+    manual.text(TYPES);
+    let mut rows = vec![vec!["type", "JSON", "text"]];
+    rows.extend(Type::ALL.map(|(ty, name)| vec![name, json_form(ty), text_form(ty)]));
+    manual.table(&rows);
+    manual.section("MYSQL AND MARIADB TYPES");
+    manual.text(MYSQL);
+    let mut rows = vec![vec!["column", "type", "cell"]];
+    rows.extend(MYSQL_TYPES.iter().map(|(column, ty, cell)| vec![*column, ty.name(), cell]));
+    manual.table(&rows);
+    manual.text(MYSQL_NOTES);
+    manual.section("IDS");
+    manual.text(IDS);
+    manual.section("MARKERS");
+    manual.text(MARKERS);
+    manual.section("SPELLINGS");
+    manual.text(SPELLINGS);
+    manual.section("GUARANTEES");
+    manual.text(GUARANTEES);
+    manual.see_also(&["dbus-tail(1)", "ums-sink(1)", "dws-endpoints(7)"]);
+    manual.finish()
+}
+
+const DESCRIPTION: &str = "\
+A stream is a sequence of messages, one JSON object (RFC 8259) on one line, in UTF-8, each ended by \
+one newline. A message carries rows of one table, or says something about the stream. Laid out on \
+several lines here, and with one of the four system columns only:
+
+  {\"protocol\": {\"type\": \"data_increment_data\", \"version\": \"1.3\"},
+   \"schema\": {\"namespace\": \"mysql.db1.shop.orders.0.0.0\", \"batchId\": 0,
+     \"keys\": [\"id\"],
+     \"fields\": [
+       {\"name\": \"_ums_id_\", \"type\": \"long\",
+        \"nullable\": false, \"encoded\": false},
+       {\"name\": \"id\", \"type\": \"long\",
+        \"nullable\": false, \"encoded\": false, \"origin\": \"bigint\"},
+       {\"name\": \"amount\", \"type\": \"decimal\",
+        \"nullable\": true, \"encoded\": false, \"origin\": \"decimal(12,2)\"}]},
+   \"payload\": [{\"tuple\": [\"103000012345678\", \"1\", \"9.50\"]}]}
+
+Writers put the keys in this order. Readers take any order, white space, and keys that they do not \
+know.";
+
+fn meaning(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::IncrementData => "Rows that changed, from a log.",
+        Protocol::InitialData => "Rows of a full pull.",
+        Protocol::BatchData => "Rows replayed from the Parquet log.",
+        Protocol::Heartbeat => "A marker: the position, and proof of life. See MARKERS.",
+        Protocol::IncrementTermination => {
+            "This version of the namespace ends; rows of the next version follow."
+        }
+        Protocol::BatchTermination => {
+            "The pull of one table ended; the fields say which key ranges it covered."
+        }
+    }
+}
+
+const NAMESPACES: &str = "\
+schema.namespace has exactly seven parts with dots between them:
+
+  type.source.schema.table.version.dbshard.tableshard
+
+A dot inside a part is written %2E, a percent sign %25. The version is 0 at first and rises at every \
+incompatible change of the table's columns, when the table is dropped and created again, and when it \
+is truncated; it is the same after a restart. The shards are 0, or the numbers that --shard found in \
+the names of tables that are published as one.
+
+Patterns match part by part. * stands for a whole part or for any run of characters inside one; \
+parts that are missing at the end match everything. mysql.*.shop.order* takes all tables of the \
+schema shop whose names begin with order, from every source, in every version.";
+
+const FIELDS: &str = "\
+schema.fields names the columns: name, type (see TYPES), nullable, and encoded, which is always \
+false. origin is the type as the source declares it, so that a sink can create the faithful column. \
+schema.keys has the names of the primary key's columns in the key's order, and is absent where there \
+is no primary key. Readers must do without keys and origin.
+
+payload holds one object a row; its tuple has one cell for each field, in the same order. SQL NULL is \
+null. A column that the log does not have (binlog_row_image=MINIMAL or NOBLOB) is absent from fields, \
+too, and such rows travel in messages of their own: absent is never NULL.
+
+A message has one row or more, all of one namespace. Rows of one table stay in the order of the log.";
+
+const SYSTEM_COLUMNS: &[(&str, &str)] = &[
+    ("_ums_id_ (long)", "Orders the changes of a row: the greater one is the newer one. See IDS."),
+    (
+        "_ums_ts_ (datetime)",
+        "When it happened, in UTC, with six digits of fraction: the commit in microseconds where the \
+         log has it, else the second of the event.",
+    ),
+    ("_ums_op_ (string)", "What happened, see below."),
+    (
+        "_ums_uid_ (string)",
+        "Identifies the change of this row for ever: the same text whenever it is delivered again, \
+         another for every other change.",
+    ),
+];
+
+fn op_meaning(op: Op) -> &'static str {
+    match op {
+        Op::Insert => "A new row. A change of the primary key is a D of the old key and an I.",
+        Op::Update => "The row after an update.",
+        Op::Delete => "A deleted row, with all columns that the log has.",
+        Op::Before => {
+            "The row before an update, only where asked for, immediately before its U and with the \
+             same _ums_id_. Sinks never apply it."
+        }
+    }
+}
+
+const TYPES: &str = "\
+Readers take a JSON string for every type, and a JSON number wherever it loses nothing.";
+
+fn json_form(ty: Type) -> &'static str {
+    match ty {
+        Type::Boolean => "true, false",
+        bare if bare.is_bare() => "number",
+        _ => "string",
+    }
+}
+
+fn text_form(ty: Type) -> &'static str {
+    match ty {
+        Type::Int => "32 bits with a sign",
+        Type::Long => "64 bits with a sign",
+        Type::Float => "32-bit binary, the shortest that reads back the same",
+        Type::Double => "64-bit binary, the shortest that reads back the same",
+        Type::Decimal => "exact: plain digits, the declared scale, no exponent",
+        Type::Boolean => "",
+        Type::Date => "YYYY-MM-DD",
+        Type::Datetime => "YYYY-MM-DD HH:MM:SS, up to six digits of fraction",
+        Type::String => "UTF-8",
+        Type::Binary => "standard Base64 with padding (RFC 4648, section 4)",
+    }
+}
+
+const MYSQL: &str = "\
+A stored value gives the same cell, byte for byte, whether it comes from the log or from a SELECT.";
+
+/// Column types with their UMS type and a sample cell.
+const MYSQL_TYPES: &[(&str, Type, &str)] = &[
+    ("tinyint, smallint, mediumint, int", Type::Int, "-128"),
+    ("tinyint to mediumint, unsigned", Type::Int, "16777215"),
+    ("year", Type::Int, "2026"),
+    ("int unsigned", Type::Long, "\"4294967295\""),
+    ("bigint", Type::Long, "\"-9223372036854775808\""),
+    ("bit(1) to bit(63)", Type::Long, "\"5\""),
+    ("bigint unsigned, bit(64)", Type::Decimal, "\"18446744073709551615\""),
+    ("decimal(12,2)", Type::Decimal, "\"9.50\""),
+    ("float", Type::Float, "0.1"),
+    ("double", Type::Double, "1e300"),
+    ("date", Type::Date, "\"2026-11-21\""),
+    ("datetime(3)", Type::Datetime, "\"2026-11-21 01:02:03.120\""),
+    ("timestamp", Type::Datetime, "\"2026-11-21 01:02:03\""),
+    ("time(1)", Type::String, "\"-838:59:59.0\""),
+    ("char, varchar, text", Type::String, "\"caf\\u00e9\""),
+    ("enum, set", Type::String, "\"red,green\""),
+    ("json", Type::String, "\"{\\\"a\\\": 1}\""),
+    ("uuid, inet4, inet6", Type::String, "\"::1\""),
+    ("vector", Type::String, "\"[1,0.5]\""),
+    ("binary, varbinary, blob", Type::Binary, "\"AAEC\""),
+    ("geometry, point, ...", Type::Binary, "SRID (4 bytes) and WKB"),
+];
+
+const MYSQL_NOTES: &str = "\n\n\
+timestamp is in UTC, datetime as it was written. Fractions have the declared number of digits. Zero \
+dates travel as they are: 0000-00-00. Text is transcoded to UTF-8 from the column's own character \
+set. A binary(n) is padded to its n bytes. An enum with the error value is the empty string; a set is \
+its labels with commas between them, in the declared order. A vector is a JSON array of its numbers.";
+
+const IDS: &str = "\
+_ums_id_ is a signed number of 64 bits. For rows of a log:
+
+  (log file number + base) * 1,000,000,000,000 + offset
+
+The number is the one that the log file's name ends in. The offset is where the row's event begins, \
+plus the place of the row inside the event; where an event holds more rows than bytes (compressed \
+transactions, XA), places are scaled into the event's length. The base rises when a server's file \
+numbers fall, at a failover or a reset, so ids of a source never fall. Rows with equal ids keep their \
+order in the stream, and the later one counts.
+
+Rows of a pull carry the id of the log position that the pull is exact for, so that later changes win \
+and earlier ones lose, or unique numbers below zero, so that every change wins.";
+
+const MARKERS: &str = "\
+A marker is a data_increment_heartbeat message with the namespace type.source.*.*.*.*.* and the \
+fields _ums_id_, _ums_ts_, file, pos, gtid, server and base. It says: every row of that source with \
+an id below mine was written before me, and nothing of an open transaction was. It stands only at \
+ends of transactions.
+
+Every command passes markers on in order with the rows around them; one that holds rows back holds \
+the marker back, too; one that writes to several places writes it to all. Only what makes rows \
+durable moves a checkpoint: the command at the end of the pipe writes the newest marker's position \
+when everything before it is durable, and the command at the head starts there the next time.";
+
+const SPELLINGS: &str = "\
+--ums dbus writes the spelling of the DBus and Wormhole programs of 2020: ums_id_, ums_ts_, ums_op_, \
+ums_uid_, ops in lower case, neither keys nor origin. Readers take both spellings, and ops in either \
+case.";
+
+const GUARANTEES: &str = "\
+Delivery is at least once: after a crash rows may come again, with the same _ums_id_ and _ums_uid_. \
+A reader that keeps, for each key, the row with the greatest id, and takes the later of equal ones, \
+has the state of the source. The sinks of ums-sink(1) do that, so that the pipe as a whole is \
+exactly-once in effect.";

@@ -1,0 +1,132 @@
+//! `ums-sink`: UMS messages into a store. Uses every layer. The loop is in `flow::sink`; not hot.
+
+mod args;
+mod page;
+
+use std::collections::HashSet;
+use std::io::IsTerminal;
+use std::sync::Arc;
+
+use clap::{ArgMatches, CommandFactory, FromArgMatches};
+
+use super::progress::Progress;
+use super::signal::Stop;
+use super::{Outcome, Tool, message};
+use crate::endpoint::{self, Input};
+use crate::error::{Error, Result};
+use crate::flow::checkpoint::Checkpoint;
+use crate::flow::sink::{Plan, run as flow};
+use crate::flow::stats::Counters;
+use crate::sink::{Flush, Sink, Spec, Target, Written, find};
+use crate::ums::{Marker, Message};
+use crate::url::Url;
+
+pub use args::Args;
+
+/// The tool.
+pub const TOOL: Tool = Tool {
+    name: "ums-sink",
+    about: "land UMS messages in a store: each row once, whatever comes twice or late",
+    command: Args::command,
+    run,
+    page: &page::PAGE,
+};
+
+fn run(matches: &ArgMatches) -> Result<Outcome> {
+    let args = Args::from_arg_matches(matches).map_err(|error| Error::usage(error.to_string()))?;
+    let target = Target { url: Url::parse(&args.destination)?, options: args.options() };
+    let spec = find(&target.url)?;
+    if args.check {
+        let found = (spec.probe)(&target)?;
+        message::data(format!("{found}\n").as_bytes())?;
+        return Ok(Outcome::Done);
+    }
+    if args.position {
+        return print_position(spec, &target);
+    }
+    if args.checkpoint.is_some() && spec.flush == Flush::Cheap && !args.dry_run {
+        return Err(Error::usage(format!("--checkpoint: {} is never durable", target.url))
+            .advise("let the command that makes the rows durable keep the position"));
+    }
+    land(&args, spec, &target)
+}
+
+fn print_position(spec: &Spec, target: &Target) -> Result<Outcome> {
+    let positions = spec.positions.ok_or_else(|| {
+        Error::usage(format!("{}: keeps no position of its own", target.url))
+            .advise("its position is in the file of --checkpoint")
+    })?;
+    let mut text = Marker::checkpoint_text(&positions(target)?);
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    message::data(text.as_bytes())?;
+    Ok(Outcome::Done)
+}
+
+fn land(args: &Args, spec: &Spec, target: &Target) -> Result<Outcome> {
+    let input = open_input(args)?;
+    let mut checkpoint = match &args.checkpoint {
+        Some(path) if !args.dry_run => Some(Checkpoint::open(path)?),
+        _ => None,
+    };
+    let mut sink = if args.dry_run {
+        Box::new(DryRun { plan: spec.plan, target: target.clone(), shown: HashSet::new() })
+    } else {
+        (spec.open)(target)?
+    };
+    let stop = Stop::install(true)?;
+    let counters = Arc::new(Counters::default());
+    let to_stdout = args.dry_run || target.url.scheme() == "-";
+    let progress = Progress::start(args.progress, Arc::clone(&counters), to_stdout);
+    let result = flow(Plan {
+        input,
+        max_line: usize::try_from(args.max_line).unwrap_or(usize::MAX),
+        flush: sink.rhythm().unwrap_or(spec.flush),
+        sink: sink.as_mut(),
+        checkpoint: checkpoint.as_mut(),
+        stop: stop.flag(),
+        counters,
+    });
+    progress.finish();
+    let summary = result?;
+    if summary.terminations > 0 && !args.dry_run {
+        message::warn(format_args!(
+            "{} notices that a version of a table ended (TRUNCATE, DROP, a change of columns) were \
+             not applied: rows that such a statement removed are still in {}",
+            summary.terminations, target.url
+        ));
+    }
+    Ok(stop.outcome(Outcome::Done))
+}
+
+/// Somebody at a keyboard hardly means to type messages.
+fn open_input(args: &Args) -> Result<Input> {
+    if args.from.is_none() && std::io::stdin().is_terminal() {
+        return Err(Error::usage("standard input is a terminal")
+            .advise("pipe messages in, name a file with --from, or write --from -"));
+    }
+    endpoint::input(args.from.as_deref().unwrap_or("-"))
+}
+
+/// `--dry-run`: says what a sink would do, once each.
+struct DryRun {
+    plan: fn(&Target, &Message) -> Result<Vec<String>>,
+    target: Target,
+    shown: HashSet<String>,
+}
+
+impl Sink for DryRun {
+    fn write(&mut self, message: &Message, _: &[u8]) -> Result<Written> {
+        for entry in (self.plan)(&self.target, message)? {
+            if self.shown.insert(entry.clone()) {
+                message::data(format!("{entry}\n").as_bytes())?;
+            }
+        }
+        Ok(Written::default())
+    }
+
+    fn flush(&mut self, _: &[Marker]) -> Result<bool> {
+        Ok(false)
+    }
+}

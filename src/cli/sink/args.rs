@@ -1,0 +1,147 @@
+//! The arguments of `ums-sink`, without any I/O. Uses `cli::{progress, value}`, `sink`, `url`.
+//! A table; not hot.
+
+use std::path::PathBuf;
+
+use clap::builder::NonEmptyStringValueParser;
+
+use crate::cli::{progress, value};
+use crate::sink::target::{KeyRule, TableRule};
+use crate::sink::{Delete, Mode, Options};
+
+/// What the command line says.
+#[derive(Debug, Clone, clap::Parser)]
+#[command(override_usage = "ums-sink [OPTIONS] DEST\n       \
+    ums-sink --position DEST")]
+pub struct Args {
+    /// Where the rows land: sqlite:PATH, parquet:DIR, a file, or - for standard output
+    ///
+    /// Files (.gz and .zst by name) and standard output get the messages unchanged. Options stand
+    /// in the query: sqlite:shop.db?busy=30. See dws-endpoints(7).
+    #[arg(value_name = "DEST", value_parser = NonEmptyStringValueParser::new())]
+    pub destination: String,
+
+    /// Read messages from this endpoint [standard input]
+    #[arg(long, value_name = "ENDPOINT", help_heading = INPUT)]
+    pub from: Option<String>,
+
+    /// The longest message taken; longer lines stop the run
+    ///
+    /// A message is held in memory as a whole. The default takes a row of 40 MB even when each of
+    /// its bytes is written as an escape of six.
+    #[arg(long, value_name = "SIZE", default_value = "256MiB", help_heading = INPUT)]
+    #[arg(value_parser = value::bytes, hide_short_help = true)]
+    pub max_line: u64,
+
+    /// Write the newest position to FILE after everything before it is durable
+    ///
+    /// Give the same FILE to dbus-tail --checkpoint, which starts there. Databases keep the position
+    /// beside the rows as well, see --position.
+    #[arg(long, value_name = "FILE", help_heading = PLACE)]
+    pub checkpoint: Option<PathBuf>,
+
+    /// Print the position that the destination keeps, as a checkpoint, and exit
+    #[arg(long, help_heading = PLACE, conflicts_with_all = ["from", "checkpoint", "dry_run"])]
+    pub position: bool,
+
+    /// One row a key (upsert), or one row a change (append)
+    ///
+    /// upsert keeps the newest image of each key: a row lands when its _ums_id_ is not below the
+    /// stored one. append keeps every change with _ums_id_, _ums_ts_, _ums_op_ and _ums_uid_; a
+    /// change that is delivered again is recognised by its _ums_uid_.
+    #[arg(long, value_name = "MODE", value_enum, default_value_t, help_heading = TABLES)]
+    #[arg(hide_possible_values = true)]
+    pub mode: ModeArg,
+
+    /// What a delete leaves: the row with _is_active_ = 0 (soft), or nothing (hard)
+    ///
+    /// hard keeps the key and the id of the delete in a side table, so that an older row that comes
+    /// late stays away.
+    #[arg(long, value_name = "HOW", value_enum, default_value_t, help_heading = TABLES)]
+    #[arg(hide_possible_values = true)]
+    pub delete: DeleteArg,
+
+    /// Name target tables: '*.*.crm=crm_{table}'; may be repeated
+    ///
+    /// PATTERN is a namespace (type.source.schema.table…) with * for a part or inside one; TABLE may
+    /// hold {source}, {schema} and {table}. The first match wins; without one a table keeps its own
+    /// name. Only a rule may lead two source tables into one.
+    #[arg(long, value_name = "PATTERN=TABLE", help_heading = TABLES, value_parser = table_rule)]
+    pub map: Vec<TableRule>,
+
+    /// Name key columns: '*.*.shop.log=day,line'; may be repeated
+    ///
+    /// For tables that have no primary key, or where another unique key should count.
+    #[arg(long, value_name = "PATTERN=COLUMNS", help_heading = TABLES, value_parser = key_rule)]
+    pub keys: Vec<KeyRule>,
+
+    /// Never create or widen a table; stop where one does not fit
+    ///
+    /// For targets whose tables somebody else looks after. The message names what is missing.
+    #[arg(long, help_heading = TABLES, hide_short_help = true)]
+    pub no_create: bool,
+
+    /// Test the destination, say what was found, and exit
+    #[arg(long, help_heading = LOOK, conflicts_with_all = ["position", "dry_run"])]
+    pub check: bool,
+
+    /// Print the statements or file names that the input leads to, never its rows; write nothing
+    #[arg(long, help_heading = LOOK)]
+    pub dry_run: bool,
+
+    /// Progress.
+    #[command(flatten)]
+    pub progress: progress::Args,
+}
+
+const INPUT: &str = "Input";
+const PLACE: &str = "Position";
+const TABLES: &str = "Tables";
+const LOOK: &str = "Looking";
+
+/// `--mode`.
+#[derive(Debug, Clone, Copy, Default, clap::ValueEnum)]
+pub enum ModeArg {
+    /// One row a key.
+    #[default]
+    Upsert,
+    /// One row a change.
+    Append,
+}
+
+/// `--delete`.
+#[derive(Debug, Clone, Copy, Default, clap::ValueEnum)]
+pub enum DeleteArg {
+    /// The row stays.
+    #[default]
+    Soft,
+    /// The row goes.
+    Hard,
+}
+
+impl Args {
+    /// What sinks need to know.
+    pub fn options(&self) -> Options {
+        Options {
+            mode: match self.mode {
+                ModeArg::Upsert => Mode::Upsert,
+                ModeArg::Append => Mode::Append,
+            },
+            delete: match self.delete {
+                DeleteArg::Soft => Delete::Soft,
+                DeleteArg::Hard => Delete::Hard,
+            },
+            no_create: self.no_create,
+            map: self.map.clone(),
+            keys: self.keys.clone(),
+        }
+    }
+}
+
+fn table_rule(text: &str) -> Result<TableRule, String> {
+    TableRule::parse(text).map_err(|error| error.to_string())
+}
+
+fn key_rule(text: &str) -> Result<KeyRule, String> {
+    KeyRule::parse(text).map_err(|error| error.to_string())
+}

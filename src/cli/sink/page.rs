@@ -1,0 +1,149 @@
+//! The texts of ums-sink(1). A table.
+
+use crate::cli::{Example, Page};
+
+/// The page.
+pub(super) const PAGE: Page = Page {
+    description: DESCRIPTION,
+    environment: &[(
+        "NO_COLOR, TERM",
+        "Messages are never coloured when NO_COLOR is set or TERM is dumb.",
+    )],
+    files: FILES,
+    examples: EXAMPLES,
+    diagnostics: DIAGNOSTICS,
+    see_also: &["dbus-tail(1)", "ums(7)", "dws-endpoints(7)", "sqlite3(1)"],
+    caveats: CAVEATS,
+    bugs: "",
+};
+
+const DESCRIPTION: &str = "\
+ums-sink reads UMS messages, one JSON object a line, and makes their rows durable in DEST. ums(7) \
+describes the messages, dws-endpoints(7) the addresses.
+
+Landing is idempotent. In a table with a key a row that is absent is inserted; a row that is there is \
+replaced when the incoming _ums_id_ is not below the stored one; anything older is dropped. So the \
+same messages may come twice, and old ones late, and the table is the same in the end. Columns that a \
+partial row image does not have keep their values. B rows, the images before an update, are never \
+applied. A delete keeps the row with _is_active_ = 0 and the id of the delete, so that an older row \
+that comes late cannot bring it back; a later insert can. With --delete hard the row goes, and key and \
+id stay in a side table, _ums_tombstone_TABLE.
+
+Tables are created when they are missing and widened when messages bring new columns, under the source \
+table's own name or the one that --map gives. Two source tables of one name (in two schemas, or of two \
+sources) never mix: the second one is refused until --map tells them apart. A table without a primary \
+key is refused until --keys names one, or --mode append keeps every change as a row.
+
+In SQLite, int, long and boolean are INTEGER, float and double REAL, binary BLOB, and everything else \
+TEXT, decimals, too: SQLite's numbers would turn 1.10 into 1.1. Where the source changes a column's \
+type so that its SQLite column would alter values, the table is copied into one that keeps them. \
+Beside the columns stand _ums_id_, _ums_ts_, _ums_op_ and _is_active_. Rows and the position are \
+committed together, after 100,000 rows, 64 MiB or one second.
+
+Only what is durable moves the position. The newest marker in the stream is written to --checkpoint \
+after everything before it is on the disk; a database keeps it in the table _ums_checkpoint, in the \
+same transaction as the rows, and --position prints it. What has no marker behind it yet is delivered \
+again after a crash, which changes nothing.";
+
+const FILES: &[(&str, &str)] = &[
+    (
+        "CHECKPOINT",
+        "JSON: the newest durable position of each source. Replaced as a whole (temporary file \
+         CHECKPOINT.tmp, fsync, rename, fsync of the folder), so it is never half written.",
+    ),
+    (
+        "PATH-wal, PATH-shm",
+        "SQLite's write-ahead log beside the database PATH. They belong to it: copy all three, or \
+         none while ums-sink runs.",
+    ),
+];
+
+const EXAMPLES: &[Example] = &[
+    Example {
+        what: "Land a log file in a new database.",
+        command: "dbus-tail shop.000001 | ums-sink sqlite:shop.db",
+        runnable: true,
+    },
+    Example {
+        what: "Follow a server into SQLite; stop and start it at will.",
+        command: "dbus-tail --checkpoint pos.json mysql://repl@db1/ |\n\
+                  \x20   ums-sink --checkpoint pos.json sqlite:shop.db",
+        runnable: false,
+    },
+    Example {
+        what: "The same with the position in the database alone.",
+        command: "ums-sink --position sqlite:shop.db > pos.json &&\n\
+                  \x20   dbus-tail --checkpoint pos.json mysql://repl@db1/ | ums-sink sqlite:shop.db",
+        runnable: false,
+    },
+    Example {
+        what: "See the tables and statements that a file of messages leads to.",
+        command: "ums-sink --dry-run --from changes.ums.zst sqlite:shop.db",
+        runnable: false,
+    },
+    Example {
+        what: "Keep every change of two schemas apart.",
+        command: "ums-sink --mode append --map '*={schema}_{table}' sqlite:history.db < changes.ums",
+        runnable: false,
+    },
+];
+
+const DIAGNOSTICS: &[(&str, &str)] = &[
+    (
+        "stdin:LINE: …",
+        "The line is no message, or a row of it cannot be stored. Lines before it are durable or \
+         are delivered again; nothing after it was read.",
+    ),
+    (
+        "…: line is longer than … bytes",
+        "The line is above --max-line, or the input is no stream of lines.",
+    ),
+    (
+        "…: the table has no primary key",
+        "Rows cannot be told apart. Name unique columns with --keys, or keep changes with --mode \
+         append.",
+    ),
+    (
+        "…: table … belongs to …",
+        "Another source table filled it. Give each its own with --map; a rule may also lead both \
+         into one on purpose.",
+    ),
+    (
+        "…: table … was filled with --mode …",
+        "One table cannot hold both the newest rows and all changes. Use another name or database.",
+    ),
+    (
+        "table … has no unique index on its key (…)",
+        "The table was made by somebody else. Create the index, or name other columns with --keys.",
+    ),
+    ("…: another process is writing to it", "Two writers on one file. End one of them."),
+    (
+        "…: exists and does not hold lines of JSON as its name says",
+        "A file is appended to, and this one is something else. It has not been touched.",
+    ),
+    (
+        "… notices that a version of a table ended … were not applied",
+        "TRUNCATE and DROP are not applied to the destination. Delete the rows there, if they \
+         should go.",
+    ),
+];
+
+const CAVEATS: &str = "\
+Delivery is at least once, and exactly once in effect by the rule above: a reader of a file or of \
+standard output sees repeated messages after a crash.
+
+Two ums-sink processes may fill different tables of one database, but wait for each other; one \
+process is faster.
+
+A change of a column's type in the source is not applied to rows that are already there: they keep \
+the text or number that they had.
+
+A partial row image (binlog_row_image=MINIMAL) that arrives before the row itself makes a row with \
+NULL in the other columns, and an older whole image that arrives later does not fill them. Load the \
+table before following it.
+
+A delete is told by its key. A destination table that has other constraints of its own (foreign \
+keys, checks, unique indexes beside the key) may refuse rows that the source has for a moment.
+
+A table that somebody else declared with numeric types keeps them, with what SQLite does to decimals \
+there.";
