@@ -330,11 +330,10 @@ impl Levels<'_> {
         let mut row = 0;
         while row < self.rows {
             let count = STEP.min(self.rows - row);
-            let levels = match self.levels.get(row..row + count) {
-                Some(levels) => levels,
-                None => &PRESENT[..count],
+            let (levels, present) = match self.levels.get(row..row + count) {
+                Some(levels) => (levels, levels.iter().filter(|&&level| level == 1).count()),
+                None => (&PRESENT[..count], count),
             };
-            let present = levels.iter().filter(|&&level| level == 1).count();
             let (step, rest) = values.split_at_checked(present).ok_or_else(|| {
                 ParquetError::General("a column holds fewer values than its rows say".to_owned())
             })?;
