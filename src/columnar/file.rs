@@ -12,6 +12,7 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
 
 use super::column::Column;
+use super::group;
 use super::metadata::metadata;
 use super::schema::{Form, Identity, Layout};
 use super::uids::Change;
@@ -176,7 +177,7 @@ impl<W: Write + Send> FileWriter<W> {
         let rows = std::mem::take(&mut self.rows);
         self.companions.values_mut().for_each(|column| column.fill(rows));
         let columns = self.columns.iter_mut().chain(self.companions.values_mut());
-        group(out, columns).map_err(cannot_write)
+        group::write(out, columns.collect()).map_err(cannot_write)
     }
 
     /// Writes what is left and the footer; gives back the place, or nothing when no row came.
@@ -239,20 +240,6 @@ fn encoding(form: Form) -> Option<Encoding> {
         | Form::Decimal64 { .. } => Some(Encoding::DELTA_BINARY_PACKED),
         _ => None,
     }
-}
-
-fn group<'a, W: Write + Send>(
-    out: &mut SerializedFileWriter<W>,
-    columns: impl Iterator<Item = &'a mut Column>,
-) -> Result<(), ParquetError> {
-    let mut group = out.next_row_group()?;
-    for column in columns {
-        let Some(mut writer) = group.next_column()? else { break };
-        column.write(&mut writer)?;
-        writer.close()?;
-    }
-    group.close()?;
-    Ok(())
 }
 
 fn cannot_write(error: ParquetError) -> Error {
