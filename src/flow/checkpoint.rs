@@ -27,6 +27,10 @@ impl Checkpoint {
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
+            Err(error) if error.kind() == ErrorKind::InvalidData => {
+                return Err(Error::refused(format!("{}: not a checkpoint", path.display()))
+                    .advise("name another file; this one has not been touched"));
+            }
             Err(error) => return Err(Error::io(format_args!("{}", path.display()), error)),
         };
         let positions = if text.trim().is_empty() {
@@ -123,6 +127,8 @@ mod tests {
         std::fs::write(&path, "{\"other\":1}").unwrap();
         assert_eq!(Checkpoint::open(&path).unwrap_err().kind(), Kind::Refused);
         assert_eq!(std::fs::read(&path).unwrap(), b"{\"other\":1}");
+        std::fs::write(&path, b"\xff").unwrap();
+        assert_eq!(Checkpoint::open(&path).unwrap_err().kind(), Kind::Refused);
         std::fs::write(&path, "\n").unwrap();
         assert!(Checkpoint::open(&path).unwrap().positions().is_empty());
     }

@@ -172,3 +172,28 @@ fn tables_that_were_emptied_are_said_once() {
     assert_eq!(text.lines().count(), 1);
     assert!(text.contains("2 notices"), "{text}");
 }
+
+#[test]
+fn a_database_that_somebody_writes_is_worth_a_restart() {
+    let folder = Folder::new();
+    let line = Table::orders().message(&[(1, "I", r#""1","a","1",1"#)]);
+    land(&[&folder.sqlite()], &line);
+    let other = rusqlite::Connection::open(folder.path("t.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let text = fail(4, &[&(folder.sqlite() + "?busy=0")], &line);
+    assert!(text.contains("another process is writing"), "{text}");
+    // With patience it comes through.
+    let mut child = start(&[&(folder.sqlite() + "?busy=20")]);
+    child.stdin.take().unwrap().write_all(line.as_bytes()).unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    other.execute_batch("COMMIT").unwrap();
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn files_that_are_no_database_are_refused() {
+    let folder = Folder::new();
+    std::fs::write(folder.path("t.db"), "dear reader, ".repeat(100)).unwrap();
+    let text = fail(5, &[&folder.sqlite()], "");
+    assert!(text.contains("not a SQLite database"), "{text}");
+}

@@ -163,3 +163,16 @@ fn rows_that_cannot_be_stored_stop_the_run_and_are_not_quoted() {
         );
     }
 }
+
+#[test]
+fn a_row_of_40_megabytes_fits() {
+    let table = Table::new("shop.big", &["id"], &[("id", "int"), ("s", "string"), ("b", "binary")]);
+    let folder = Folder::new();
+    // Every byte an escape, the worst case; and Base64.
+    let text = "\\u0001".repeat(20 << 20);
+    let bytes = "AAAA".repeat((40 << 20) / 3);
+    let cells = format!(r#"1,"{text}","{bytes}""#);
+    land(&[&folder.sqlite()], &table.message(&[(1, "I", &cells)]));
+    let found = folder.ask("SELECT length(CAST(s AS BLOB)), length(b) FROM big");
+    assert_eq!(found, format!("{}|{}", 20 << 20, (40 << 20) / 3 * 3));
+}
