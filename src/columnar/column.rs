@@ -2,12 +2,12 @@
 //! allocation a cell: text and bytes stand end to end in one buffer, which the writer takes over
 //! without copying. Uses `error` and `ums`.
 
+use parquet::column::writer::{ColumnWriter, get_typed_column_writer_mut};
 use parquet::data_type::{
     BoolType, ByteArray, ByteArrayType, DoubleType, FixedLenByteArray, FixedLenByteArrayType,
     FloatType, Int32Type, Int64Type,
 };
 use parquet::errors::ParquetError;
-use parquet::file::writer::SerializedColumnWriter;
 
 use super::parse;
 use super::schema::{Form, Identity};
@@ -145,11 +145,9 @@ impl Column {
         starts.zip(ends).filter_map(|(start, &end)| bytes.get(start..end))
     }
 
-    /// Writes the column chunk and empties the column.
-    pub(super) fn write(
-        &mut self,
-        out: &mut SerializedColumnWriter<'_>,
-    ) -> Result<(), ParquetError> {
+    /// Writes the column chunk and empties the column. `out` is of the type that the schema says
+    /// for the column's form.
+    pub(super) fn write(&mut self, out: &mut ColumnWriter<'_>) -> Result<(), ParquetError> {
         let levels = std::mem::take(&mut self.levels);
         let levels = Levels {
             levels: &levels,
@@ -158,27 +156,27 @@ impl Column {
         };
         match std::mem::replace(&mut self.values, Values::new(self.form)) {
             Values::Boolean(values) => {
-                let out = out.typed::<BoolType>();
+                let out = get_typed_column_writer_mut::<BoolType>(out);
                 levels.steps(&values, |values, levels| out.write_batch(values, levels, None))
             }
             Values::Int32(values) => {
-                let out = out.typed::<Int32Type>();
+                let out = get_typed_column_writer_mut::<Int32Type>(out);
                 levels.steps(&values, |values, levels| out.write_batch(values, levels, None))
             }
             Values::Int64(values) => {
-                let out = out.typed::<Int64Type>();
+                let out = get_typed_column_writer_mut::<Int64Type>(out);
                 levels.steps(&values, |values, levels| out.write_batch(values, levels, None))
             }
             Values::Float(values) => {
-                let out = out.typed::<FloatType>();
+                let out = get_typed_column_writer_mut::<FloatType>(out);
                 levels.steps(&values, |values, levels| out.write_batch(values, levels, None))
             }
             Values::Double(values) => {
-                let out = out.typed::<DoubleType>();
+                let out = get_typed_column_writer_mut::<DoubleType>(out);
                 levels.steps(&values, |values, levels| out.write_batch(values, levels, None))
             }
             Values::Bytes(bytes, ends) => {
-                let out = out.typed::<ByteArrayType>();
+                let out = get_typed_column_writer_mut::<ByteArrayType>(out);
                 let bytes = ByteArray::from(bytes);
                 let mut start = 0;
                 let mut step = Vec::with_capacity(STEP.min(ends.len()));
@@ -192,7 +190,7 @@ impl Column {
                 })
             }
             Values::Fixed(bytes, width) => {
-                let out = out.typed::<FixedLenByteArrayType>();
+                let out = get_typed_column_writer_mut::<FixedLenByteArrayType>(out);
                 let count = bytes.len() / width.max(1);
                 let bytes = ByteArray::from(bytes);
                 let starts: Vec<usize> = (0..count).map(|index| index * width).collect();
@@ -330,11 +328,10 @@ impl Levels<'_> {
         let mut row = 0;
         while row < self.rows {
             let count = STEP.min(self.rows - row);
-            let levels = match self.levels.get(row..row + count) {
-                Some(levels) => levels,
-                None => &PRESENT[..count],
+            let (levels, present) = match self.levels.get(row..row + count) {
+                Some(levels) => (levels, levels.iter().filter(|&&level| level == 1).count()),
+                None => (&PRESENT[..count], count),
             };
-            let present = levels.iter().filter(|&&level| level == 1).count();
             let (step, rest) = values.split_at_checked(present).ok_or_else(|| {
                 ParquetError::General("a column holds fewer values than its rows say".to_owned())
             })?;

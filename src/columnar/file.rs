@@ -12,8 +12,9 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
 
 use super::column::Column;
+use super::group;
 use super::metadata::metadata;
-use super::schema::{Form, ID, Identity, Layout, TS, UID};
+use super::schema::{Form, Identity, Layout};
 use super::uids::Change;
 use crate::error::{Error, Result};
 use crate::ums::Cell;
@@ -22,6 +23,8 @@ use crate::ums::Cell;
 const GROUP_ROWS: usize = 128 * 1024;
 /// Bytes of a row group in memory, where rows are long.
 const GROUP_BYTES: usize = 64 << 20;
+/// A dictionary that grows beyond this has too few repetitions to be worth its hashing.
+const DICTIONARY_BYTES: usize = 256 << 10;
 /// Compressed better by a tenth than at 1, and still faster than the disks it goes to.
 const ZSTD_LEVEL: i32 = 3;
 
@@ -174,7 +177,7 @@ impl<W: Write + Send> FileWriter<W> {
         let rows = std::mem::take(&mut self.rows);
         self.companions.values_mut().for_each(|column| column.fill(rows));
         let columns = self.columns.iter_mut().chain(self.companions.values_mut());
-        group(out, columns).map_err(cannot_write)
+        group::write(out, columns.collect()).map_err(cannot_write)
     }
 
     /// Writes what is left and the footer; gives back the place, or nothing when no row came.
@@ -195,39 +198,48 @@ fn start<W: Write + Send>(
     texts: &[usize],
     place: W,
 ) -> Result<SerializedFileWriter<W>, ParquetError> {
-    let column = |name: &str| ColumnPath::new(vec![name.to_owned()]);
-    let properties = WriterProperties::builder()
+    let mut properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?))
         .set_created_by(concat!("dws ", env!("CARGO_PKG_VERSION")).to_owned())
         .set_key_value_metadata(Some(metadata(layout, texts)))
+        .set_dictionary_page_size_limit(DICTIONARY_BYTES)
         // Row groups are what readers skip by; page indexes pay for the ordering columns alone.
-        .set_statistics_enabled(EnabledStatistics::Chunk)
-        .set_column_statistics_enabled(column(ID), EnabledStatistics::Page)
-        .set_column_statistics_enabled(column(TS), EnabledStatistics::Page)
-        // Rising numbers, and texts that begin alike: differences are small, a dictionary is not.
-        // Spark reads these encodings from 3.3 on.
-        .set_column_dictionary_enabled(column(ID), false)
-        .set_column_dictionary_enabled(column(TS), false)
-        .set_column_dictionary_enabled(column(UID), false)
-        .set_column_encoding(column(ID), Encoding::DELTA_BINARY_PACKED)
-        .set_column_encoding(column(TS), Encoding::DELTA_BINARY_PACKED)
-        .set_column_encoding(column(UID), Encoding::DELTA_BYTE_ARRAY)
-        .build();
+        .set_statistics_enabled(EnabledStatistics::Chunk);
+    for (name, form) in &layout.columns {
+        let column = ColumnPath::new(vec![name.clone()]);
+        // What names a row rises or differs in every row: a dictionary would be work for nothing.
+        let names_a_row = matches!(form, Form::Id | Form::Ts | Form::Uid)
+            || layout.schema().keys.iter().any(|key| key == name);
+        if names_a_row {
+            properties = properties.set_column_dictionary_enabled(column.clone(), false);
+        }
+        if matches!(form, Form::Id | Form::Ts) {
+            properties =
+                properties.set_column_statistics_enabled(column.clone(), EnabledStatistics::Page);
+        }
+        if let Some(encoding) = encoding(*form) {
+            properties = properties.set_column_encoding(column, encoding);
+        }
+    }
+    let properties = properties.build();
     SerializedFileWriter::new(place, layout.parquet(texts)?, Arc::new(properties))
 }
 
-fn group<'a, W: Write + Send>(
-    out: &mut SerializedFileWriter<W>,
-    columns: impl Iterator<Item = &'a mut Column>,
-) -> Result<(), ParquetError> {
-    let mut group = out.next_row_group()?;
-    for column in columns {
-        let Some(mut writer) = group.next_column()? else { break };
-        column.write(&mut writer)?;
-        writer.close()?;
+/// The encoding where no dictionary is used, or where it has grown too large. Spark reads these
+/// from 3.3 on.
+fn encoding(form: Form) -> Option<Encoding> {
+    match form {
+        Form::Uid => Some(Encoding::DELTA_BYTE_ARRAY),
+        Form::Id
+        | Form::Ts
+        | Form::Int
+        | Form::Long
+        | Form::Date
+        | Form::Datetime { .. }
+        | Form::Decimal32 { .. }
+        | Form::Decimal64 { .. } => Some(Encoding::DELTA_BINARY_PACKED),
+        _ => None,
     }
-    group.close()?;
-    Ok(())
 }
 
 fn cannot_write(error: ParquetError) -> Error {

@@ -28,6 +28,7 @@
 
 mod column;
 pub mod file;
+mod group;
 mod metadata;
 pub mod parse;
 pub mod schema;

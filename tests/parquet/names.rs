@@ -100,3 +100,33 @@ fn options_are_read_and_nonsense_is_refused() {
     target.url = dws::url::Url::parse("parquet:/proc/version/x").unwrap();
     assert!((SPEC.probe)(&target).is_err());
 }
+
+#[test]
+fn a_row_group_has_as_many_rows_as_readers_like() {
+    const ROWS: i64 = 140_000;
+    let root = tempfile::tempdir().unwrap();
+    let fields = vec![
+        stream::field("n", Type::Long, Some("bigint")),
+        stream::field("half", Type::Decimal, Some("decimal(20,1)")),
+    ];
+    let schema = stream::schema("mysql.db1.shop.t.0.0.0", fields);
+    let mut sink = stream::open(root.path(), "");
+    for first in (0..ROWS).step_by(1000) {
+        let rows: Vec<_> = (first..first + 1000)
+            .map(|id| Row::new(id, id.to_string()).text(&id.to_string()).text(&format!("{id}.5")))
+            .collect();
+        let line = stream::line(Protocol::IncrementData, &schema, &rows);
+        stream::write(sink.as_mut(), &line).unwrap();
+    }
+    sink.flush(&[]).unwrap();
+    let files = stored::files(root.path());
+    assert_eq!((files.len(), stored::row_groups(&files[0])), (1, 2));
+    for (id, row) in (0..).zip(stored::rows(&files[0])) {
+        assert_eq!(stored::long(&row, "n"), id);
+        assert_eq!(stored::text(&row, "_ums_uid_"), id.to_string());
+        let stored::Value::Typed(parquet::record::Field::Decimal(half)) = &row["half"] else {
+            panic!("row {id}")
+        };
+        assert_eq!(stored::decimal(half), format!("{id}.5"));
+    }
+}

@@ -1,5 +1,6 @@
 //! Messages for the tests, and a sink to put them in.
 
+use std::cell::RefCell;
 use std::path::Path;
 
 use dws::error::Result;
@@ -107,8 +108,8 @@ pub fn line(protocol: Protocol, schema: &Schema, rows: &[Row]) -> Vec<u8> {
 }
 
 pub fn write(sink: &mut dyn Sink, line: &[u8]) -> Result<u64> {
-    let mut decoder = Decoder::default();
-    let message = decoder.decode(line)?;
+    thread_local!(static DECODER: RefCell<Decoder> = RefCell::default());
+    let message = DECODER.with_borrow_mut(|decoder| decoder.decode(line))?;
     Ok(sink.write(&message, line)?.rows)
 }
 

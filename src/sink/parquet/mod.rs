@@ -28,7 +28,8 @@ use super::{Delete, Flush, Sink, Spec, Target, Written};
 use crate::error::{Error, Kind, Result};
 use crate::store::{Tree, Writer};
 use crate::ums::decode::Header;
-use crate::ums::{Decoder, Dialect, Marker, Message, Namespace};
+use crate::ums::marker::{checkpoint_text, parse_checkpoint};
+use crate::ums::{Marker, Message, Namespace};
 use crate::url::Opt;
 use known::Cache;
 use table::Table;
@@ -240,9 +241,8 @@ impl ParquetLog {
         if self.written.get(&name) == Some(marker) {
             return Ok(());
         }
-        let mut text = Vec::new();
-        marker.write(Dialect::Dws, &mut text);
-        self.store.replace(names::CHECKPOINTS, &name, &text)?;
+        let text = checkpoint_text(std::slice::from_ref(marker));
+        self.store.replace(names::CHECKPOINTS, &name, text.as_bytes())?;
         self.written.insert(name, marker.clone());
         Ok(())
     }
@@ -291,18 +291,12 @@ fn positions(target: &Target) -> Result<Vec<Marker>> {
         }
         let path = format!("{}/{name}", names::CHECKPOINTS);
         let place = tree.root().join(&path);
-        let mut text = Vec::new();
+        let mut text = String::new();
         tree.open(&path)?
-            .read_to_end(&mut text)
+            .read_to_string(&mut text)
             .map_err(|error| Error::io(place.display(), error))?;
-        let line = text.trim_ascii_end();
-        let marker = Decoder::default()
-            .decode(line)
-            .and_then(|message| Marker::read(&message))
-            .map_err(|error| error.at(place.display()))?;
-        markers.push(
-            marker.ok_or_else(|| Error::data(format!("{}: holds no position", place.display())))?,
-        );
+        let found = parse_checkpoint(&text).map_err(|error| error.at(place.display()))?;
+        markers.extend(found);
     }
     Ok(markers)
 }
