@@ -1,1 +1,270 @@
-//! (to come)
+//! HOT. Cutting a log file into chunks of whole events, checksums proved. Uses `error`,
+//! `mysql::{chunk, event, format}`.
+//!
+//! The file is any reader: a disk file, a decompressor, a pipe. One `next` gives what one read
+//! gave, so that an event comes out as soon as its last byte is there.
+
+use std::io::Read;
+use std::sync::Arc;
+
+use super::chunk::{Chunk, LogName, Span};
+use super::event::{FLAG_IN_USE, HEADER_LEN, Header, MAGIC, kind};
+use super::format::{Checksum, Format};
+use crate::error::{Error, Result};
+
+/// Bytes asked of the reader at once. Chunks stay near the size of a second-level cache.
+const CHUNK_BYTES: usize = 512 * 1024;
+
+/// What stands at the end of a file that does not end with a whole event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Torn {
+    /// The file.
+    pub log: Arc<LogName>,
+    /// Where the torn event starts.
+    pub offset: u64,
+    /// Its bytes that are there.
+    pub bytes: u64,
+}
+
+/// One step through a log.
+#[derive(Debug)]
+pub enum Feed {
+    /// Whole events.
+    Events(Chunk),
+    /// The last event of a file is not whole: the file is still written, or its server crashed.
+    Torn(Torn),
+    /// The log ends here.
+    End,
+}
+
+/// Cuts one file into chunks.
+pub struct FileFrames {
+    log: Arc<LogName>,
+    reader: Box<dyn Read + Send>,
+    /// Bytes read and not yet given out; the first is at `offset` of the file.
+    pending: Vec<u8>,
+    /// Room for one read.
+    scratch: Vec<u8>,
+    offset: u64,
+    checksum: Checksum,
+    started: bool,
+    ended: bool,
+    /// Whether every header so far named the position that follows it, as it does in a server's
+    /// own files (not in relay logs). Only then does a wrong one prove a damaged length.
+    positions_agree: bool,
+}
+
+impl FileFrames {
+    /// Reads `reader` as the file `log`, from its first byte.
+    pub fn new(log: LogName, reader: Box<dyn Read + Send>) -> Self {
+        Self {
+            log: Arc::new(log),
+            reader,
+            pending: Vec::new(),
+            scratch: Vec::new(),
+            offset: 0,
+            checksum: Checksum::None,
+            started: false,
+            ended: false,
+            positions_agree: true,
+        }
+    }
+
+    /// The next events, or how the file ends. `Torn` is followed by `End`.
+    pub fn next(&mut self) -> Result<Feed> {
+        loop {
+            if self.ended {
+                return Ok(Feed::End);
+            }
+            let mut chunk = Chunk::new(self.log.clone());
+            chunk.bytes = std::mem::take(&mut self.pending);
+            let read = self.fill(&mut chunk.bytes)?;
+            if !self.started && !self.start(&mut chunk.bytes, read == 0)? {
+                self.pending = chunk.bytes;
+                continue;
+            }
+            self.cut(&mut chunk)?;
+            let Some(last) = chunk.spans.last() else {
+                if read == 0 {
+                    self.ended = true;
+                    return self.finish(&chunk.bytes);
+                }
+                self.pending = chunk.bytes;
+                continue;
+            };
+            let used = last.start + last.len as usize;
+            self.pending = chunk.bytes.get(used..).unwrap_or_default().to_vec();
+            chunk.bytes.truncate(used);
+            return Ok(Feed::Events(chunk));
+        }
+    }
+
+    /// Reads once; inside an event larger than a chunk, up to the event's end at one go (its first
+    /// bytes are of no use alone). The length comes from outside, so memory is reserved in steps.
+    fn fill(&mut self, bytes: &mut Vec<u8>) -> Result<usize> {
+        let event = Header::parse(bytes).map_or(0, |header| header.size as usize);
+        let missing = event.saturating_sub(bytes.len());
+        let result = if self.started && missing > CHUNK_BYTES {
+            bytes.reserve_exact(missing.min(64 << 20));
+            (&mut self.reader).take(missing as u64).read_to_end(bytes)
+        } else {
+            self.scratch.resize(CHUNK_BYTES, 0);
+            let result = retry(|| self.reader.read(&mut self.scratch));
+            let read = *result.as_ref().unwrap_or(&0);
+            bytes.extend_from_slice(self.scratch.get(..read).unwrap_or_default());
+            result
+        };
+        match result {
+            // A compressed file whose end is missing: what came before it is whole.
+            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Ok(0),
+            Err(error) => Err(Error::io(&self.log.name, error)),
+            Ok(read) => Ok(read),
+        }
+    }
+
+    /// Checks the file's first four bytes; false when they are not all there yet.
+    fn start(&mut self, bytes: &mut Vec<u8>, end: bool) -> Result<bool> {
+        let name = &self.log.name;
+        if name.ends_with(".ibb") {
+            return Err(Error::data(format!(
+                "{name}: this is MariaDB's InnoDB-based binlog (.ibb), which is not a stream of events"
+            ))
+            .advise("read it from the live server with dbus-tail mysql://…"));
+        }
+        match bytes.get(..4) {
+            Some([0xfd, b'b', b'i', b'n']) => Err(Error::data(format!(
+                "{name}: the file is encrypted (binlog_encryption=ON)"
+            ))
+            .advise(
+                "read it from the live server with dbus-tail mysql://…, which sends it in clear",
+            )),
+            Some(magic) if magic == MAGIC => {
+                bytes.drain(..4);
+                self.offset = 4;
+                self.started = true;
+                Ok(true)
+            }
+            Some(_) => Err(Error::data(format!(
+                "{name}: not a binlog: it does not start with the bytes fe 62 69 6e"
+            ))
+            .advise("give binlog files, plain or .gz or .zst, in their order")),
+            None if end && bytes.is_empty() => {
+                Err(Error::data(format!("{name}: not a binlog: the file is empty")))
+            }
+            None if end && !MAGIC.starts_with(bytes) => Err(Error::data(format!(
+                "{name}: not a binlog: the file has {} bytes",
+                bytes.len()
+            ))),
+            None if end => {
+                self.started = true;
+                Ok(true)
+            }
+            None => Ok(false),
+        }
+    }
+
+    /// Finds the whole events in the chunk's bytes and proves their checksums.
+    fn cut(&mut self, chunk: &mut Chunk) -> Result<()> {
+        let mut at = 0usize;
+        while let Some(header) = chunk.bytes.get(at..).and_then(Header::parse) {
+            let size = header.size as usize;
+            let (log, offset) = (&self.log, self.offset);
+            let here = || format!("{} at {offset}", log.name);
+            if size < HEADER_LEN + self.checksum.len() {
+                if size == 0
+                    && chunk.bytes.get(at..).is_some_and(|rest| rest.iter().all(|b| *b == 0))
+                {
+                    return Ok(());
+                }
+                return Err(damaged(&here(), &format!("an event of {size} bytes is impossible")));
+            }
+            let end = self.offset.wrapping_add(u64::from(header.size));
+            let agrees = header.log_pos == end as u32;
+            let Some(bytes) = at.checked_add(size).and_then(|stop| chunk.bytes.get(at..stop))
+            else {
+                if self.positions_agree && header.log_pos != 0 && !agrees {
+                    return Err(damaged(
+                        &here(),
+                        &format!(
+                            "its length {size} contradicts its end position {}",
+                            header.log_pos
+                        ),
+                    ));
+                }
+                return Ok(());
+            };
+            if header.kind == kind::FORMAT_DESCRIPTION {
+                let body = bytes.get(HEADER_LEN..).unwrap_or_default();
+                self.checksum = Format::parse(body).map_err(|e| e.at(here()))?.checksum;
+            }
+            if header.kind == kind::MARIADB_START_ENCRYPTION {
+                return Err(Error::data(format!(
+                    "{}: the file is encrypted from here (encrypt_binlog=ON)",
+                    here()
+                ))
+                .advise("read it from the live server with dbus-tail mysql://…, which sends it in clear"));
+            }
+            if self.checksum == Checksum::Crc32 && !checksum_holds(bytes) {
+                return Err(damaged(
+                    &here(),
+                    &format!("the checksum of an event of type {} fails", header.kind),
+                ));
+            }
+            self.positions_agree &= agrees || header.log_pos == 0;
+            chunk.spans.push(Span {
+                start: at,
+                end: at + size - self.checksum.len(),
+                offset: self.offset,
+                len: u64::from(header.size),
+            });
+            at += size;
+            self.offset = end;
+        }
+        Ok(())
+    }
+
+    /// How a file ends whose last bytes are no whole event.
+    fn finish(&mut self, rest: &[u8]) -> Result<Feed> {
+        // Some managed servers pad their files with zero bytes.
+        if rest.is_empty() || (rest.len() >= HEADER_LEN && rest.iter().all(|b| *b == 0)) {
+            return Ok(Feed::End);
+        }
+        Ok(Feed::Torn(Torn {
+            log: self.log.clone(),
+            offset: self.offset,
+            bytes: rest.len() as u64,
+        }))
+    }
+}
+
+/// Whether the CRC32 in an event's last four bytes is that of the bytes before it. The in-use flag
+/// of a format description is set after its checksum was made, so it counts as not set.
+pub fn checksum_holds(event: &[u8]) -> bool {
+    let Some((covered, stored)) = event.split_last_chunk::<4>() else { return false };
+    let mut hasher = crc32fast::Hasher::new();
+    match (covered.get(4), covered.get(..17), covered.get(17..19), covered.get(19..)) {
+        (Some(&kind::FORMAT_DESCRIPTION), Some(head), Some(&[low, high]), Some(rest)) => {
+            hasher.update(head);
+            hasher.update(&[low & !(FLAG_IN_USE as u8), high]);
+            hasher.update(rest);
+        }
+        _ => hasher.update(covered),
+    }
+    hasher.finalize() == u32::from_le_bytes(*stored)
+}
+
+/// Repeats a call that a signal interrupted.
+fn retry(mut read: impl FnMut() -> std::io::Result<usize>) -> std::io::Result<usize> {
+    loop {
+        match read() {
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
+
+fn damaged(place: &str, what: &str) -> Error {
+    Error::data(format!("{place}: the log is damaged: {what}")).advise(
+        "fetch the file again from the server, or start behind the damage with --start and pull the tables anew",
+    )
+}

@@ -1,8 +1,10 @@
 //! MySQL and MariaDB: reading logs, decoding rows, connections. Uses `error` and `ums`.
 
 pub mod charset;
+pub mod chunk;
 pub mod collations;
 pub mod connect;
+pub mod cursor;
 pub mod ddl;
 pub mod decimal;
 pub mod defaults_file;
@@ -15,7 +17,6 @@ pub mod json_diff;
 pub mod live;
 pub mod options;
 pub mod payload;
-pub mod position;
 pub mod query;
 pub mod rows;
 pub mod schema;
@@ -24,3 +25,4 @@ pub mod temporal;
 pub mod transaction;
 pub mod types;
 pub mod value;
+pub mod versions;

@@ -192,16 +192,19 @@ pub struct Schema {
 }
 
 impl Schema {
-    /// Finds the system columns, in both spellings and any case.
+    /// Finds the system columns, in both spellings and any case. Where both are there, the one with
+    /// the leading underscore is ours: the other may be a column of the table. A column `ums_id` is
+    /// always one of the table.
     pub fn system(&self) -> SystemColumns {
-        let find = |name: &str| {
-            self.fields.iter().position(|f| f.name.trim_matches('_').eq_ignore_ascii_case(name))
-        };
+        let spelled =
+            |name: &str| self.fields.iter().position(|field| field.name.eq_ignore_ascii_case(name));
+        let find =
+            |name: &str| spelled(name).or_else(|| spelled(name.strip_prefix('_').unwrap_or(name)));
         SystemColumns {
-            id: find("ums_id"),
-            ts: find("ums_ts"),
-            op: find("ums_op"),
-            uid: find("ums_uid"),
+            id: find("_ums_id_"),
+            ts: find("_ums_ts_"),
+            op: find("_ums_op_"),
+            uid: find("_ums_uid_"),
         }
     }
 
@@ -211,5 +214,51 @@ impl Schema {
             .iter()
             .position(|f| f.name == name)
             .or_else(|| self.fields.iter().position(|f| f.name.eq_ignore_ascii_case(name)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn schema(names: &[&str]) -> Schema {
+        let field = |name: &&str| Field {
+            name: (*name).into(),
+            ty: Type::String,
+            nullable: true,
+            encoded: false,
+            origin: None,
+        };
+        Schema {
+            namespace: Namespace { parts: std::array::from_fn(|_| "x".into()) },
+            batch_id: 0,
+            keys: Vec::new(),
+            fields: names.iter().map(field).collect(),
+        }
+    }
+
+    #[test]
+    fn system_columns_are_told_from_columns_of_the_table() {
+        let system = schema(&["ums_id", "__ums_id_", "_UMS_TS_", "ums_op_", "id"]).system();
+        assert_eq!(system, SystemColumns { id: None, ts: Some(2), op: Some(3), uid: None });
+        assert_eq!(schema(&["ums_id_", "_ums_id_"]).system().id, Some(1));
+        assert_eq!(schema(&["Ums_Id_", "ums_id_"]).system().id, Some(0));
+    }
+
+    #[test]
+    fn names_read_back() {
+        for (protocol, name) in Protocol::ALL {
+            assert_eq!(Protocol::parse(protocol.name()), Some(protocol));
+            assert_eq!(Protocol::parse(&name.to_uppercase()), Some(protocol));
+        }
+        for (ty, name) in Type::ALL {
+            assert_eq!((ty.name(), Type::parse(&name.to_uppercase())), (name, Some(ty)));
+        }
+        for op in [Op::Insert, Op::Update, Op::Delete, Op::Before] {
+            let letter = op.letter().to_string();
+            assert_eq!(Op::parse(letter.as_bytes()), Some(op));
+            assert_eq!(Op::parse(letter.to_lowercase().as_bytes()), Some(op));
+        }
+        assert_eq!(Op::parse(b""), None);
     }
 }
