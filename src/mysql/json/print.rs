@@ -7,12 +7,14 @@ use crate::error::Result;
 use crate::mysql::{decimal, temporal};
 use crate::ums::json;
 
-/// Numbers of MySQL's column types that are not written as Base64.
+/// Numbers of the column types whose values are not written as Base64.
 const TYPE_TIMESTAMP: u8 = 7;
 const TYPE_DATE: u8 = 10;
 const TYPE_TIME: u8 = 11;
 const TYPE_DATETIME: u8 = 12;
 const TYPE_NEWDECIMAL: u8 = 246;
+/// Text of a set that the server did not convert (utf16, ucs2): it shows the bytes as they are.
+const TYPE_VAR_STRING: u8 = 253;
 
 /// The server breaks Base64 into lines of 76 characters, 57 bytes.
 const BYTES_A_LINE: usize = 57;
@@ -47,6 +49,11 @@ fn push_opaque(out: &mut Vec<u8>, kind: u8, bytes: &[u8]) -> Result<()> {
         }
         TYPE_DATE | TYPE_TIME | TYPE_DATETIME | TYPE_TIMESTAMP => {
             push_temporal(out, kind, bytes).ok_or_else(|| damaged("it holds an impossible time"))
+        }
+        // Where the bytes are no UTF-8 SELECT sends them all the same; here they stay readable.
+        TYPE_VAR_STRING if std::str::from_utf8(bytes).is_ok() => {
+            push_string(out, bytes);
+            Ok(())
         }
         _ => {
             out.extend_from_slice(b"\"base64:type");
