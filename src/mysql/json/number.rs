@@ -1,8 +1,9 @@
 //! Doubles as the server's `my_gcvt` writes them into JSON text. Uses `error`, `zmij`. Hot.
 //!
-//! The digits are the shortest that read back the same. With the decimal point at most 15 digits
-//! to the right or 14 zeros to the left of them they are written plainly, else with an exponent
-//! that has neither `+` nor zeros in front. What would look like an integer gets `.0`.
+//! The digits are the shortest that read back the same. They are written plainly if at most 14
+//! zeros stand between the decimal point and them, and either at most 15 digits stand before it or
+//! some after it; else with an exponent that has neither `+` nor zeros in front. What would look
+//! like an integer gets `.0`.
 
 use super::damaged;
 use crate::error::Result;
@@ -50,7 +51,8 @@ fn split(text: &str, digits: &mut Vec<u8>) -> Option<i32> {
 fn push_digits(out: &mut Vec<u8>, digits: &[u8], point: i32) {
     let zeros = |count: i32| std::iter::repeat_n(b'0', usize::try_from(count).unwrap_or(0));
     let length = i32::try_from(digits.len()).unwrap_or(i32::MAX);
-    if !(1 - MAX_POINT..=MAX_POINT).contains(&point) {
+    let plain = point > -MAX_POINT && (point <= MAX_POINT || length > point);
+    if !plain {
         let (first, rest) = digits.split_at(1.min(digits.len()));
         out.extend_from_slice(first);
         if !rest.is_empty() {
@@ -93,6 +95,7 @@ mod tests {
             (123_456_789_012_345.0, "123456789012345.0"),
             (1_234_567_890_123_456.0, "1.234567890123456e15"),
             (12_345_678_901_234_567.0, "1.2345678901234568e16"),
+            (2_582_788_185_412_631.5, "2582788185412631.5"),
             (1e-4, "0.0001"),
             (1e-5, "0.00001"),
             (1e-14, "0.00000000000001"),
