@@ -11,6 +11,9 @@ use crate::error::Result;
 /// The server's `MAX_DECPT_FOR_F_FORMAT`: how far the point may stand from the first digit.
 const MAX_POINT: i32 = 15;
 
+/// The most characters of a double's text before its exponent, with room to spare.
+const MAX_DIGITS: usize = 40;
+
 /// Appends a double; infinities and NaN are in no document that a server wrote.
 pub fn push_double(out: &mut Vec<u8>, value: f64) -> Result<()> {
     if !value.is_finite() {
@@ -24,28 +27,31 @@ pub fn push_double(out: &mut Vec<u8>, value: f64) -> Result<()> {
         return Ok(());
     }
     let mut buffer = zmij::Buffer::new();
-    let mut digits = Vec::with_capacity(20);
-    let point = split(buffer.format_finite(value.abs()), &mut digits)
+    let mut digits = [0; MAX_DIGITS];
+    let (digits, point) = split(buffer.format_finite(value.abs()), &mut digits)
         .ok_or_else(|| damaged("it holds a number that cannot be written"))?;
-    push_digits(out, &digits, point);
+    push_digits(out, digits, point);
     Ok(())
 }
 
 /// The significant digits of a positive number's text, and where its point stands: 0 is before the
 /// first digit.
-fn split(text: &str, digits: &mut Vec<u8>) -> Option<i32> {
+fn split<'a>(text: &str, digits: &'a mut [u8; MAX_DIGITS]) -> Option<(&'a [u8], i32)> {
     let (mantissa, exponent) = match text.split_once('e') {
         Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
         None => (text, 0),
     };
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    digits.extend(whole.bytes().chain(fraction.bytes()));
-    let zeros = digits.iter().take_while(|digit| **digit == b'0').count();
-    digits.drain(..zeros);
-    while digits.last() == Some(&b'0') {
-        digits.pop();
+    let length = whole.len() + fraction.len();
+    let mut slots = digits.iter_mut();
+    for digit in whole.bytes().chain(fraction.bytes()) {
+        *slots.next()? = digit;
     }
-    i32::try_from(whole.len()).ok()?.checked_add(exponent)?.checked_sub(i32::try_from(zeros).ok()?)
+    let digits = digits.get(..length)?;
+    let zeros = digits.iter().take_while(|digit| **digit == b'0').count();
+    let behind = digits.iter().rev().take_while(|digit| **digit == b'0').count();
+    let point = i32::try_from(whole.len()).ok()?.checked_add(exponent)?;
+    Some((digits.get(zeros..length - behind)?, point.checked_sub(i32::try_from(zeros).ok()?)?))
 }
 
 fn push_digits(out: &mut Vec<u8>, digits: &[u8], point: i32) {
