@@ -109,6 +109,52 @@ pub fn push_timestamp_old(out: &mut Vec<u8>, bytes: &[u8]) -> Option<usize> {
     Some(4)
 }
 
+/// TIME with a fraction in MariaDB's own format (`mysql56_temporal_format=OFF`): one big-endian
+/// number of fractional units, biased (server: `Field_time_hires`). The log gives it type 11 and no
+/// metadata, so `fsp` must come from the table's definition.
+pub fn push_time_hires(out: &mut Vec<u8>, bytes: &[u8], fsp: u8) -> Option<usize> {
+    let length = *[3, 4, 4, 5, 5, 5, 6].get(usize::from(fsp))?;
+    let units = 10i64.pow(u32::from(fsp));
+    // One second more than the greatest time stands for zero.
+    let value = big_endian(bytes, length)? as i64 - (838 * 3600 + 59 * 60 + 59 + 1) * units;
+    let magnitude = value.abs();
+    let micros = (magnitude % units * (1_000_000 / units)) as u32;
+    let seconds = (magnitude / units) as u32;
+    let minutes = seconds / 60;
+    push_time(out, value < 0, minutes / 60, minutes % 60, seconds % 60, micros, fsp)?;
+    Some(length)
+}
+
+/// DATETIME with a fraction in MariaDB's own format: one big-endian number in mixed radix (server:
+/// `Field_datetime_hires`). Type 12 without metadata, see [`push_time_hires`].
+pub fn push_datetime_hires(out: &mut Vec<u8>, bytes: &[u8], fsp: u8) -> Option<usize> {
+    let length = *[5, 6, 6, 7, 7, 7, 8].get(usize::from(fsp))?;
+    let units = 10u64.pow(u32::from(fsp));
+    let value = big_endian(bytes, length)?;
+    let micros = (value % units * (1_000_000 / units)) as u32;
+    let (days, second) = (value / units / 86_400, (value / units % 86_400) as u32);
+    let months = u32::try_from(days / 32).ok()?;
+    let date = Date { year: months / 13, month: months % 13, day: (days % 32) as u32 };
+    date.storable().then(|| {
+        push_moment(out, date, clock(second));
+        push_fraction(out, micros, fsp);
+        length
+    })
+}
+
+/// TIMESTAMP with a fraction in MariaDB's own format: 4 bytes of seconds, then the fraction in its
+/// own units, both big-endian (server: `Field_timestamp_hires`). Type 7 without metadata, see
+/// [`push_time_hires`].
+pub fn push_timestamp_hires(out: &mut Vec<u8>, bytes: &[u8], fsp: u8) -> Option<usize> {
+    let fraction_bytes = fraction_len(fsp)?;
+    let seconds = big_endian(bytes, 4)? as u32;
+    let fraction = big_endian(bytes.get(4..)?, fraction_bytes)?;
+    let micros = fraction * 10u64.pow(6 - u32::from(fsp));
+    let micros = u32::try_from(micros).ok().filter(|micros| *micros < 1_000_000)?;
+    push_seconds(out, seconds, micros, fsp);
+    Some(4 + fraction_bytes)
+}
+
 /// YEAR: 0 is the year 0000, everything else counts from 1900. Written as a JSON number: `0`,
 /// `1901` to `2155`.
 pub fn push_year(out: &mut Vec<u8>, byte: u8) {
@@ -464,6 +510,68 @@ mod tests {
         assert_eq!(show(|out| push_datetime_old(out, &[0xFF; 8])), None);
         assert_eq!(text(|out| push_timestamp_old(out, &[0; 4])), "0000-00-00 00:00:00");
         assert_eq!(text(|out| push_timestamp_old(out, &[1, 0, 0, 0])), "1970-01-01 00:00:01");
+    }
+
+    /// Recorded from MariaDB 10.11 with `mysql56_temporal_format=OFF`.
+    #[test]
+    fn mariadb_fractions_of_its_own() {
+        type Push = fn(&mut Vec<u8>, &[u8], u8) -> Option<usize>;
+        let cases: [(Push, u8, &[u8], &str); 12] = [
+            (push_time_hires, 1, &[0x01, 0xCC, 0x4E, 0xEE], "-01:02:03.4"),
+            (push_time_hires, 3, &[0x01, 0x68, 0x0F, 0x4A, 0xFF], "838:59:59.999"),
+            (push_time_hires, 6, &[0, 0, 0, 0, 0, 1], "-838:59:59.999999"),
+            (push_time_hires, 6, &[2, 0xBF, 0x3D, 0xDE, 0x7B, 0xFF], "-00:00:00.000001"),
+            (
+                push_datetime_hires,
+                1,
+                &[0x00, 0xA9, 0x65, 0xA7, 0xFC, 0x67],
+                "2024-02-29 12:34:56.7",
+            ),
+            (
+                push_datetime_hires,
+                3,
+                &[0x00, 0x42, 0x2B, 0xB5, 0x9E, 0x98, 0x95],
+                "2024-02-29 12:34:56.789",
+            ),
+            (
+                push_datetime_hires,
+                4,
+                &[0x02, 0x95, 0xB5, 0x18, 0x31, 0xF5, 0xD3],
+                "2024-02-29 12:34:56.7891",
+            ),
+            (
+                push_datetime_hires,
+                6,
+                &[0x01, 0x02, 0x7A, 0xBD, 0x73, 0x84, 0x06, 0x83],
+                "2024-02-29 12:34:56.789123",
+            ),
+            (
+                push_datetime_hires,
+                6,
+                &[0x00, 0x00, 0x23, 0x48, 0x56, 0xBF, 0x60, 0x01],
+                "0001-01-01 00:00:00.000001",
+            ),
+            (
+                push_timestamp_hires,
+                3,
+                &[0x65, 0xE0, 0x79, 0xF0, 0x03, 0x15],
+                "2024-02-29 12:34:56.789",
+            ),
+            (
+                push_timestamp_hires,
+                6,
+                &[0x65, 0xE0, 0x79, 0xF0, 0x0C, 0x0A, 0x83],
+                "2024-02-29 12:34:56.789123",
+            ),
+            (push_timestamp_hires, 6, &[0; 7], "0000-00-00 00:00:00.000000"),
+        ];
+        for (push, fsp, bytes, shown) in cases {
+            let used = bytes.len();
+            assert_eq!(show(|out| push(out, bytes, fsp)), Some((shown.into(), used)));
+            assert_eq!(show(|out| push(out, &bytes[1..], fsp)), None);
+            assert_eq!(show(|out| push(out, &[0xFF; 8], fsp)), None);
+            assert_eq!(show(|out| push(out, &[0; 8], 7)), None);
+        }
     }
 
     #[test]
