@@ -115,16 +115,32 @@ fn classify(options: &ConnectOptions, error: mysql::Error) -> Error {
             | DriverError::OldMysqlPasswordDisabled
             | DriverError::CleartextPluginDisabled,
         ) => Some(refused("give the user an authentication plugin such as caching_sha2_password")),
-        // A certificate that fails its check arrives as invalid data.
-        mysql::Error::IoError(io) if io.kind() == std::io::ErrorKind::InvalidData => {
-            Some(refused("check ssl-ca and the server's certificate"))
+        error if is_tls(error) || failed_handshake(error) => {
+            Some(refused("check ssl-ca, ssl-cert and ssl-key"))
         }
-        error if is_tls(error) => Some(refused("check ssl-ca, ssl-cert and ssl-key")),
         _ => None,
     };
     found
         .unwrap_or_else(|| Error::unreachable(text).advise("check that the server runs"))
         .caused_by(error)
+}
+
+/// The I/O error inside of an error, however the crate wraps it.
+fn io_error(error: &mysql::Error) -> Option<&std::io::Error> {
+    match error {
+        mysql::Error::IoError(io) => Some(io),
+        mysql::Error::CodecError(codec) => std::error::Error::source(codec)?.downcast_ref(),
+        _ => None,
+    }
+}
+
+/// Whether TLS was begun and failed: rustls reports through I/O errors, as invalid data.
+fn failed_handshake(error: &mysql::Error) -> bool {
+    io_error(error).is_some_and(|io| {
+        let text = io.to_string();
+        io.kind() == std::io::ErrorKind::InvalidData
+            && (text.contains("certificate") || text.contains("alert"))
+    })
 }
 
 #[cfg(feature = "tls")]
@@ -139,9 +155,11 @@ fn is_tls(_error: &mysql::Error) -> bool {
 
 /// The error in its own words, without the crate's wrapping.
 pub fn describe(error: &mysql::Error) -> String {
+    if let Some(io) = io_error(error) {
+        return io.to_string();
+    }
     match error {
         mysql::Error::MySqlError(answer) => answer.to_string(),
-        mysql::Error::IoError(io) => io.to_string(),
         mysql::Error::DriverError(driver) => driver.to_string(),
         other => other.to_string(),
     }
