@@ -16,7 +16,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
-use crate::mysql::ddl::TableName;
+use crate::mysql::ddl::{Statement, TableName};
 
 /// What a table was from one event on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,6 +99,17 @@ pub struct Observed {
     pub changed: Option<Difference>,
 }
 
+/// A version that a statement ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// The table.
+    pub table: TableName,
+    /// The version that no row has from here on.
+    pub version: u32,
+    /// What ended it: `dropped`, `renamed`, `truncated`.
+    pub cause: &'static str,
+}
+
 /// The histories of all tables.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Versions {
@@ -159,6 +170,40 @@ impl Versions {
         let version = if compatible { old } else { old.saturating_add(1) };
         self.append(table, id, version, columns, &difference.to_string(), false);
         Observed { version, ended: (!compatible).then_some(old), changed: Some(difference) }
+    }
+
+    /// Follows a statement. Gives the versions that it ended, the same at every redelivery. Names
+    /// must be spelled as TABLE_MAPs spell them (see [`Statement::fold_names`]).
+    pub fn apply(&mut self, statement: &Statement, id: i64) -> Vec<Ended> {
+        let ended = |cause| move |(table, version)| Ended { table, version, cause };
+        match statement {
+            Statement::Truncate(table) => {
+                let found = self.truncate(table, id).map(|version| (table.clone(), version));
+                found.map(ended("truncated")).into_iter().collect()
+            }
+            Statement::DropTables { tables, temporary: false, .. } => {
+                let found = tables.iter().filter_map(|t| Some((t.clone(), self.drop(t, id)?)));
+                found.map(ended("dropped")).collect()
+            }
+            Statement::CreateTable(create) if create.or_replace && !create.temporary => {
+                let found = self.drop(&create.table, id).map(|v| (create.table.clone(), v));
+                found.map(ended("dropped")).into_iter().collect()
+            }
+            Statement::RenameTables(pairs) => {
+                self.rename(pairs, id).into_iter().map(ended("renamed")).collect()
+            }
+            Statement::AlterTable(alter) => {
+                let pair = alter.rename_to.as_ref().filter(|to| **to != alter.table);
+                let pairs: Vec<_> =
+                    pair.map(|to| (alter.table.clone(), to.clone())).into_iter().collect();
+                self.rename(&pairs, id).into_iter().map(ended("renamed")).collect()
+            }
+            Statement::DropDatabase(name)
+            | Statement::CreateDatabase { name, or_replace: true, .. } => {
+                self.drop_database(name, id).into_iter().map(ended("dropped")).collect()
+            }
+            _ => Vec::new(),
+        }
     }
 
     /// TRUNCATE: a new version. Gives the one that ended; `None` for a table without a history,
@@ -465,6 +510,31 @@ mod tests {
         assert!(Versions::load(&path).is_err());
         std::fs::write(&path, b"{").unwrap();
         assert!(Versions::load(&path).is_err());
+    }
+
+    #[test]
+    fn statements_end_versions() {
+        use crate::mysql::ddl::{SqlMode, classify};
+        let mut versions = Versions::default();
+        for name in ["a", "b", "c", "d"] {
+            versions.observe(&table(name), &columns("a:int"), 1);
+        }
+        let mut play = |sql: &str, id: i64| {
+            let mut statement = classify(sql, SqlMode::default(), true, "Shop");
+            statement.fold_names();
+            let ended = versions.apply(&statement, id);
+            assert_eq!(versions.apply(&statement, id), ended, "redelivered: {sql}");
+            let show = |e: &Ended| format!("{} {} {}", e.table, e.version, e.cause);
+            ended.iter().map(show).collect::<Vec<_>>().join(", ")
+        };
+        assert_eq!(play("TRUNCATE A", 10), "shop.a 0 truncated");
+        assert_eq!(play("CREATE OR REPLACE TABLE A (x INT)", 20), "shop.a 1 dropped");
+        assert_eq!(play("DROP TEMPORARY TABLE b", 30), "");
+        assert_eq!(play("ALTER TABLE b RENAME TO b2", 40), "shop.b 0 renamed");
+        assert_eq!(play("ALTER TABLE c RENAME TO C", 50), "");
+        assert_eq!(play("RENAME TABLE d TO x, c TO d", 60), "shop.c 0 renamed");
+        assert_eq!(play("DROP TABLE IF EXISTS d, never", 70), "shop.d 0 dropped");
+        assert_eq!(play("DROP DATABASE SHOP", 80), "");
     }
 
     #[test]

@@ -89,6 +89,10 @@ fn add(cursor: &mut Cursor<'_>, alter: &mut AlterTable, own_versions: &mut bool)
     if cursor.take("PARTITION") {
         return skip_to_end(cursor);
     }
+    if cursor.are("PERIOD FOR") && !cursor.are("PERIOD FOR SYSTEM_TIME") {
+        // Its columns lose NULL, which is not followed.
+        return None;
+    }
     let mut key = *cursor;
     if let Some(columns) = primary_key(&mut key) {
         let if_not_exists = cursor.are("PRIMARY KEY IF NOT EXISTS");

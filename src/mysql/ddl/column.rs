@@ -90,7 +90,8 @@ pub(super) fn parse_named(cursor: &mut Cursor<'_>, name: String) -> Option<Colum
         attributes.collation = Some("utf8mb4_bin".to_owned());
     }
     while !cursor.at_end() && !cursor.is_sign(',') && !cursor.is_sign(')') {
-        if cursor.is_any(&["FIRST", "AFTER"]) {
+        let behind = ["FIRST", "AFTER", "PARTITION BY", "REMOVE PARTITIONING"];
+        if behind.iter().any(|words| cursor.are(words)) {
             break;
         }
         attribute(cursor, &mut attributes)?;

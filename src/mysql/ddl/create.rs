@@ -54,12 +54,23 @@ struct Draft {
     versioned: bool,
     /// It names the columns of its versions itself.
     own_versions: bool,
+    /// MariaDB's application-time periods: name, start and end column.
+    periods: Vec<[String; 3]>,
 }
 
 impl Draft {
     fn finish(mut self) -> TableDefinition {
         if self.versioned && !self.own_versions {
             self.table.add_versions();
+        }
+        for [period, start, end] in &self.periods {
+            for column in &mut self.table.columns {
+                column.nullable &= column.name != *start && column.name != *end;
+            }
+            // `PRIMARY KEY (id, p WITHOUT OVERLAPS)`: the server keys by the period's columns.
+            if let Some(at) = self.table.keys.iter().position(|key| key == period) {
+                self.table.keys.splice(at..=at, [end.clone(), start.clone()]);
+            }
         }
         self.table.require_keys();
         self.table
@@ -85,6 +96,16 @@ fn element(cursor: &mut Cursor<'_>, draft: &mut Draft) -> Option<()> {
         *cursor = key;
         draft.table.keys = columns;
         return Some(());
+    }
+    if cursor.take("PERIOD FOR") {
+        let name = cursor.name()?;
+        cursor.sign('(').then_some(())?;
+        let columns = cursor.list(Cursor::name)?;
+        let [start, end] = <[String; 2]>::try_from(columns).ok()?;
+        if !name.eq_ignore_ascii_case("SYSTEM_TIME") {
+            draft.periods.push([name, start, end]);
+        }
+        return cursor.sign(')').then_some(());
     }
     if is_constraint(cursor) {
         return cursor.skip_clause();
@@ -134,8 +155,6 @@ pub(super) fn primary_key(cursor: &mut Cursor<'_>) -> Option<Vec<String>> {
     })?;
     cursor.sign(')').then_some(())?;
     cursor.skip_clause()?;
-    // `PRIMARY KEY (id, p WITHOUT OVERLAPS)` names a period, which stands for its columns; the
-    // name is not a column's and is left to whoever resolves keys.
     Some(columns)
 }
 

@@ -41,7 +41,9 @@ pub fn classify(sql: &str, mode: SqlMode, mariadb: bool, schema: &str) -> Statem
     }
     let mut cursor = Cursor::new(&tokens, context);
     let all = cursor;
+    let whole = !tokens.contains(&Token::Broken);
     set_statement(&mut cursor)
+        .filter(|()| whole)
         .and_then(|()| statement(&mut cursor))
         .unwrap_or_else(|| Statement::NotUnderstood { tables: all.names() })
 }

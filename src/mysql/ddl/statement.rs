@@ -17,6 +17,11 @@ impl TableName {
     pub fn new(schema: impl Into<String>, table: impl Into<String>) -> Self {
         Self { schema: schema.into(), table: table.into() }
     }
+
+    fn fold(&mut self) {
+        self.schema = self.schema.to_lowercase();
+        self.table = self.table.to_lowercase();
+    }
 }
 
 impl std::fmt::Display for TableName {
@@ -115,6 +120,38 @@ pub enum Statement {
         /// Every name in the text that may be a table's.
         tables: Vec<TableName>,
     },
+}
+
+impl Statement {
+    /// Turns the names of tables and databases to lower case, as a server does whose
+    /// `lower_case_table_names` is not 0: its TABLE_MAPs have them so, its texts as people wrote
+    /// them.
+    pub fn fold_names(&mut self) {
+        match self {
+            Self::CreateTable(create) => {
+                create.table.fold();
+                create.like.iter_mut().for_each(TableName::fold);
+            }
+            Self::AlterTable(alter) => {
+                alter.table.fold();
+                alter.rename_to.iter_mut().for_each(TableName::fold);
+            }
+            Self::DropTables { tables, .. }
+            | Self::Dml { tables, .. }
+            | Self::NotUnderstood { tables } => tables.iter_mut().for_each(TableName::fold),
+            Self::RenameTables(pairs) => {
+                for (from, to) in pairs {
+                    from.fold();
+                    to.fold();
+                }
+            }
+            Self::Truncate(table) => table.fold(),
+            Self::CreateDatabase { name, .. }
+            | Self::DropDatabase(name)
+            | Self::AlterDatabase { name, .. } => *name = name.to_lowercase(),
+            _ => {}
+        }
+    }
 }
 
 /// `CREATE TABLE`.

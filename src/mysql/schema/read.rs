@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use mysql::prelude::Queryable;
 
-use super::{Catalog, ColumnDefinition, TableDefinition};
+use super::{Catalog, ColumnDefinition, TableDefinition, is_character};
 use crate::error::{Error, Result};
 use crate::mysql::ddl::TableName;
 
@@ -85,6 +85,8 @@ fn read_columns(
     for (schema, table, name, column_type, nullable, charset, collation, extra, expression) in rows
     {
         let Some(definition) = tables.get_mut(&TableName::new(schema, table)) else { continue };
+        // MySQL shows no character set for labels in `binary`.
+        let charset = charset.or_else(|| is_character(&column_type).then(|| "binary".to_owned()));
         definition.columns.push(ColumnDefinition {
             name,
             column_type,
