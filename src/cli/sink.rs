@@ -18,6 +18,7 @@ use crate::flow::checkpoint::Checkpoint;
 use crate::flow::sink::{Plan, run as flow};
 use crate::flow::stats::Counters;
 use crate::sink::{Flush, Sink, Spec, Target, Written, find};
+use crate::ums::marker::checkpoint_text;
 use crate::ums::{Marker, Message};
 use crate::url::Url;
 
@@ -56,7 +57,7 @@ fn print_position(spec: &Spec, target: &Target) -> Result<Outcome> {
         Error::usage(format!("{}: keeps no position of its own", target.url))
             .advise("its position is in the file of --checkpoint")
     })?;
-    let mut text = Marker::checkpoint_text(&positions(target)?);
+    let mut text = checkpoint_text(&positions(target)?);
     if !text.ends_with('\n') {
         text.push('\n');
     }

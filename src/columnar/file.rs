@@ -205,6 +205,7 @@ fn start<W: Write + Send>(
         .set_column_statistics_enabled(column(ID), EnabledStatistics::Page)
         .set_column_statistics_enabled(column(TS), EnabledStatistics::Page)
         // Rising numbers, and texts that begin alike: differences are small, a dictionary is not.
+        // Spark reads these encodings from 3.3 on.
         .set_column_dictionary_enabled(column(ID), false)
         .set_column_dictionary_enabled(column(TS), false)
         .set_column_dictionary_enabled(column(UID), false)

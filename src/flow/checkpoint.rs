@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Result};
 use crate::line::output::sync_folder;
 use crate::ums::Marker;
+use crate::ums::marker::{checkpoint_text, parse_checkpoint};
 
 /// A position file: the newest marker of each source.
 #[derive(Debug, Clone)]
@@ -23,15 +24,15 @@ impl Checkpoint {
     /// `Refused` when it holds something else, `Unreachable` when it cannot be read.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self> {
         let path = path.into();
-        let text = match std::fs::read(&path) {
+        let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,
-            Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
+            Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
             Err(error) => return Err(Error::io(format_args!("{}", path.display()), error)),
         };
-        let positions = if text.trim_ascii().is_empty() {
+        let positions = if text.trim().is_empty() {
             Vec::new()
         } else {
-            Marker::parse_checkpoint(&text).map_err(|error| {
+            parse_checkpoint(&text).map_err(|error| {
                 Error::refused(format!("{}: not a checkpoint: {error}", path.display()))
                     .advise("name another file; this one has not been touched")
             })?
@@ -65,7 +66,7 @@ impl Checkpoint {
         let mut temporary = self.path.clone().into_os_string();
         temporary.push(".tmp");
         let temporary = Path::new(&temporary);
-        let text = Marker::checkpoint_text(&self.positions);
+        let text = checkpoint_text(&self.positions);
         File::create(temporary)
             .and_then(|mut file| {
                 file.write_all(text.as_bytes())?;

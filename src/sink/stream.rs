@@ -45,13 +45,7 @@ struct Stream {
 
 impl Sink for Stream {
     fn write(&mut self, message: &Message, line: &[u8]) -> Result<Written> {
-        let mut rows = 0;
-        if message.protocol.is_data() {
-            for row in message.rows() {
-                row?;
-                rows += 1;
-            }
-        }
+        let rows = if message.protocol.is_data() { message.row_count() as u64 } else { 0 };
         let failed = |error| Error::io(format_args!("{}: cannot write", self.name), error);
         self.output.write_all(line).map_err(failed)?;
         self.output.write_all(b"\n").map_err(failed)?;

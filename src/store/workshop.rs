@@ -34,8 +34,10 @@ impl Workshop {
         let drafts = root.join(DRAFTS);
         create_folder(&drafts)?;
         let gate = lock_file(&drafts.join(LOCK))?;
-        gate.lock().map_err(|error| Error::io(drafts.join(LOCK).display(), error))?;
-        clear(&drafts)?;
+        // Where locks are not to be had, nothing of others is touched.
+        if take(&gate, &drafts)? {
+            clear(&drafts)?;
+        }
         let mut number = 0u32;
         let folder = loop {
             let folder = drafts.join(format!("{}-{number}", std::process::id()));
@@ -48,7 +50,7 @@ impl Workshop {
             }
         };
         let lock = lock_file(&folder.join(LOCK))?;
-        lock.lock().map_err(|error| Error::io(folder.join(LOCK).display(), error))?;
+        take(&lock, &folder)?;
         Ok(Self { folder, _lock: lock, drafts: 0 })
     }
 
@@ -73,6 +75,15 @@ fn lock_file(path: &Path) -> Result<File> {
         .write(true)
         .open(path)
         .map_err(|error| Error::io(path.display(), error))
+}
+
+/// Waits for a lock; false where the file system has none.
+fn take(lock: &File, folder: &Path) -> Result<bool> {
+    match lock.lock() {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == std::io::ErrorKind::Unsupported => Ok(false),
+        Err(error) => Err(Error::io(folder.join(LOCK).display(), error)),
+    }
 }
 
 fn create_folder(path: &Path) -> Result<()> {

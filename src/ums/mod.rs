@@ -2,16 +2,20 @@
 //!
 //! One message is one JSON object on one line: `protocol`, `schema`, `payload` (see `ums.7`).
 
+mod cell;
+mod cursor;
 pub mod decode;
 pub mod encode;
+mod header;
 pub mod id;
 pub mod json;
 pub mod marker;
 pub mod model;
 pub mod namespace;
+mod scan;
 
 pub use decode::{Cell, Decoder, Message, Row};
 pub use encode::MessageWriter;
-pub use marker::Marker;
+pub use marker::{Marker, checkpoint_text, parse_checkpoint};
 pub use model::{Dialect, Field, Op, Protocol, Schema, Type};
 pub use namespace::{Namespace, Pattern};

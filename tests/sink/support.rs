@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
+use dws::ums::marker::parse_checkpoint;
 use dws::ums::{Dialect, Marker};
 
 /// A folder that goes away, with a database in it.
@@ -179,7 +180,7 @@ pub fn marker_value(id: i64) -> Marker {
 
 /// The `pos` of the only position in a checkpoint's text.
 pub fn position(text: &str) -> Option<i64> {
-    let markers = Marker::parse_checkpoint(text.as_bytes()).unwrap();
+    let markers = parse_checkpoint(text).unwrap();
     assert!(markers.len() <= 1);
     markers.first().map(|marker| i64::try_from(marker.pos).unwrap())
 }

@@ -60,8 +60,10 @@ struct Part {
 }
 
 /// The changes of the files asked last.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Cache {
+    /// Changes that it may hold, but for a single file with more.
+    room: usize,
     loaded: HashMap<u64, (Vec<Change>, u64)>,
     changes: usize,
     clock: u64,
@@ -196,6 +198,12 @@ impl Known {
     }
 }
 
+impl Default for Cache {
+    fn default() -> Self {
+        Self { room: CACHED_CHANGES, loaded: HashMap::new(), changes: 0, clock: 0, parts: 0 }
+    }
+}
+
 impl Cache {
     fn number(&mut self) -> u64 {
         self.parts += 1;
@@ -208,7 +216,7 @@ impl Cache {
         let clock = self.clock;
         if !self.loaded.contains_key(&part) {
             let changes = load()?;
-            while self.changes + changes.len() > CACHED_CHANGES {
+            while self.changes + changes.len() > self.room {
                 let oldest = self.loaded.iter().min_by_key(|(_, (_, used))| *used);
                 let Some((&oldest, _)) = oldest else { break };
                 let gone = self.loaded.remove(&oldest).map_or(0, |(changes, _)| changes.len());
@@ -220,5 +228,29 @@ impl Cache {
         let Some((changes, used)) = self.loaded.get_mut(&part) else { return Ok(&[]) };
         *used = clock;
         Ok(changes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_part_asked_longest_ago_makes_room() {
+        let mut cache = Cache { room: 10, ..Cache::default() };
+        let mut loads = Vec::new();
+        for (part, size) in
+            [(1, 4), (2, 4), (1, 4), (3, 4), (1, 4), (2, 4), (4, 20), (4, 20), (1, 4)]
+        {
+            let changes = cache.get(part, || {
+                loads.push(part);
+                Ok(vec![Change::new(b"u", b"I"); size])
+            });
+            assert_eq!(changes.unwrap().len(), size);
+            let held: usize = cache.loaded.values().map(|(changes, _)| changes.len()).sum();
+            assert_eq!(held, cache.changes);
+            assert!(held <= 10 || cache.loaded.len() == 1);
+        }
+        assert_eq!(loads, [1, 2, 3, 2, 4, 1]);
     }
 }
