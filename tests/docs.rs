@@ -137,6 +137,24 @@ fn readme_runs() {
     assert!(blocks >= 2, "README.md shows nothing");
 }
 
+#[test]
+fn documents_name_files_that_exist() {
+    let mut missing = Vec::new();
+    for document in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"] {
+        let text = std::fs::read_to_string(root().join(document)).unwrap();
+        for word in text.split(|c: char| c.is_whitespace() || "`(),;:".contains(c)) {
+            let path = word.trim_end_matches('.');
+            let ours =
+                ["src/", "tests/", "scripts/", "man/"].iter().any(|top| path.starts_with(top));
+            let made_up = path.contains(|c: char| c.is_ascii_uppercase() || c == '*');
+            if ours && !made_up && !path.contains("usage-new") && !root().join(path).exists() {
+                missing.push(format!("{document}: {path}"));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
 /// A folder of its own with the sample data, so that examples may write beside it.
 fn sample_folder(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("docs").join(name);

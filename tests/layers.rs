@@ -257,3 +257,16 @@ fn every_dependency_is_used() {
     }
     none(found);
 }
+
+/// A program names its own tool, so the linker leaves the others out: nobody who reads a log loads a
+/// database. SQLite's file head tells whether it is inside.
+#[test]
+#[cfg(feature = "sqlite")]
+fn a_program_links_its_own_tool() {
+    let holds_sqlite = |program: &str| {
+        let head = b"SQLite format 3";
+        fs::read(program).unwrap().windows(head.len()).any(|window| window == head)
+    };
+    assert!(holds_sqlite(env!("CARGO_BIN_EXE_ums-sink")), "the test looks for the wrong text");
+    assert!(!holds_sqlite(env!("CARGO_BIN_EXE_dbus-tail")), "dbus-tail links ums-sink");
+}

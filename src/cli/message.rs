@@ -3,13 +3,14 @@
 
 use std::fmt::{self, Write as _};
 use std::io::{IsTerminal, Write};
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use indicatif::ProgressBar;
 
 use crate::error::{Error, Result};
 
 static COMMAND: OnceLock<&'static str> = OnceLock::new();
-static BAR: AtomicBool = AtomicBool::new(false);
+static BAR: Mutex<Option<ProgressBar>> = Mutex::new(None);
 
 /// Sets the name in front of every message. The first call counts.
 pub fn set_command(name: &'static str) {
@@ -52,10 +53,9 @@ pub fn live_terminal() -> bool {
     std::io::stderr().is_terminal() && !dumb()
 }
 
-/// Says that a progress bar stands on the last line: a message then clears that line first, and
-/// the bar is drawn again below it.
-pub fn set_bar(drawn: bool) {
-    BAR.store(drawn, Ordering::Relaxed);
+/// Says which progress bar stands on the terminal, if any: it steps aside for messages.
+pub fn set_bar(bar: Option<ProgressBar>) {
+    *BAR.lock().unwrap_or_else(PoisonError::into_inner) = bar;
 }
 
 fn dumb() -> bool {
@@ -79,11 +79,14 @@ enum Tone {
 /// standard error is nobody listening, and not a failure.
 fn put(tone: Tone, text: impl fmt::Display) {
     let stderr = std::io::stderr();
-    let mut line = compose(tone, &text.to_string(), stderr.is_terminal(), colour(&stderr));
-    if BAR.load(Ordering::Relaxed) {
-        line.insert_str(0, "\r\x1b[K");
+    let line = compose(tone, &text.to_string(), stderr.is_terminal(), colour(&stderr));
+    let write = || {
+        let _ = stderr.lock().write_all(line.as_bytes());
+    };
+    match &*BAR.lock().unwrap_or_else(PoisonError::into_inner) {
+        Some(bar) => bar.suspend(write),
+        None => write(),
     }
-    let _ = stderr.lock().write_all(line.as_bytes());
 }
 
 fn compose(tone: Tone, text: &str, terminal: bool, colour: bool) -> String {

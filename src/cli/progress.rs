@@ -44,7 +44,6 @@ impl Progress {
         let covered = rows_to_stdout && std::io::stdout().is_terminal();
         let wanted = message::live_terminal() && !args.quiet && !covered && !behind_a_pipe();
         let bar = wanted.then(|| draw(Arc::clone(&counters))).flatten();
-        message::set_bar(bar.is_some());
         Self { counters, start: Instant::now(), quiet: args.quiet, bar }
     }
 
@@ -53,7 +52,7 @@ impl Progress {
         if let Some((stop, thread)) = self.bar {
             drop(stop);
             let _ = thread.join();
-            message::set_bar(false);
+            message::set_bar(None);
         }
         if !self.quiet {
             let [rows, messages, ..] = self.counters.read();
@@ -71,14 +70,15 @@ fn behind_a_pipe() -> bool {
 fn draw(counters: Arc<Counters>) -> Option<(Sender<()>, JoinHandle<()>)> {
     let (stop, stopped) = channel();
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    message::set_bar(Some(bar.clone()));
     let thread = std::thread::Builder::new().name("progress".into()).spawn(move || {
         let mut sized = false;
         let mut rate = Rate::new();
-        bar.set_style(style("{spinner} {elapsed} {msg}"));
+        bar.set_style(style("{spinner} {elapsed} {wide_msg}"));
         while stopped.recv_timeout(REDRAW) == Err(RecvTimeoutError::Timeout) {
             let [rows, _, bytes_in, bytes_total] = counters.read();
             if bytes_total > 0 && !sized {
-                bar.set_style(style("{bar:24} {percent:>3}% {msg}"));
+                bar.set_style(style("{bar:24} {percent:>3}% {wide_msg}"));
                 sized = true;
             }
             if sized {
@@ -132,7 +132,7 @@ impl Rate {
             self.bytes_per_second / 1e6
         );
         if total > bytes && self.bytes_per_second >= 1.0 {
-            let left = (total - bytes) as f64 / self.bytes_per_second;
+            let left = ((total - bytes) as f64 / self.bytes_per_second).ceil();
             if let Ok(left) = Duration::try_from_secs_f64(left) {
                 text.push_str(&format!(", {} left", HumanDuration(left)));
             }
@@ -187,7 +187,8 @@ mod tests {
     fn a_rate_and_what_is_left() {
         let mut rate = Rate::new();
         rate.since = Instant::now().checked_sub(Duration::from_secs(2)).unwrap();
+        // A little more than two seconds have passed, so a little more than four are left.
         let text = rate.text(2000, 4_000_000, 12_000_000);
-        assert!(text.starts_with("2,000 rows, ") && text.ends_with("4 seconds left"), "{text}");
+        assert!(text.starts_with("2,000 rows, ") && text.ends_with(" 5 seconds left"), "{text}");
     }
 }
