@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::schema::{Definitions, Planned};
-use super::table::{Place, Stamper, Table, Writing, Written, system_fields};
+use super::table::{Place, Stamper, Table, Writer, Writing, Written, system_fields};
 use super::{Options, SchemaChange};
 use crate::error::{Error, Result};
 use crate::line::output::Output;
@@ -405,14 +405,15 @@ impl Publisher {
             number += 1;
             place
         };
-        let written = table.rows(
-            &parsed,
-            &self.stamper,
-            &mut place,
-            &self.writing,
-            &mut self.scratch,
-            &mut self.out,
-        )?;
+        let mut to = Writer {
+            stamper: &self.stamper,
+            writing: &self.writing,
+            scratch: &mut self.scratch,
+            out: &mut self.out,
+            written: Written::default(),
+        };
+        table.rows(&parsed, &mut place, &mut to)?;
+        let written = to.written;
         let waiting = table.waiting();
         if stamp.is_some() {
             self.stamped = number;
