@@ -58,6 +58,8 @@ pub struct FileFrames {
     checksum: Checksum,
     started: bool,
     ended: bool,
+    /// What is wrong behind the events that were given out last.
+    failed: Option<Error>,
     /// Whether every header so far named the position that follows it, as it does in a server's
     /// own files (not in relay logs). Only then does a wrong one prove a damaged length.
     positions_agree: bool,
@@ -67,6 +69,10 @@ impl EventLog for FileFrames {
     /// The next events, or how the file ends. `Torn` is followed by `End`.
     fn next(&mut self) -> Result<Feed> {
         loop {
+            if let Some(error) = self.failed.take() {
+                self.ended = true;
+                return Err(error);
+            }
             if self.ended {
                 return Ok(Feed::End);
             }
@@ -77,8 +83,9 @@ impl EventLog for FileFrames {
                 self.pending = chunk.bytes;
                 continue;
             }
-            self.cut(&mut chunk)?;
+            let cut = self.cut(&mut chunk);
             let Some(last) = chunk.spans.last() else {
+                cut?;
                 if read == 0 {
                     self.ended = true;
                     return self.finish(&chunk.bytes);
@@ -89,6 +96,8 @@ impl EventLog for FileFrames {
             let used = last.start + last.len as usize;
             self.pending = chunk.bytes.get(used..).unwrap_or_default().to_vec();
             chunk.bytes.truncate(used);
+            // What is whole before the damage is handed on first.
+            self.failed = cut.err();
             return Ok(Feed::Events(chunk));
         }
     }
@@ -106,6 +115,7 @@ impl FileFrames {
             checksum: Checksum::None,
             started: false,
             ended: false,
+            failed: None,
             positions_agree: true,
         }
     }
