@@ -478,7 +478,8 @@ impl Handler for Publisher {
     }
 
     fn ended(&mut self, assembler: &Assembler) -> Result<Wish> {
-        if self.marked.elapsed() >= self.marker_every {
+        // No marker passes a change whose command has not been run.
+        if self.changes.is_empty() && self.marked.elapsed() >= self.marker_every {
             let position = assembler.position();
             self.mark(&position, None)?;
         }
