@@ -34,6 +34,8 @@ pub struct Context {
     pub format: Arc<Format>,
     /// When it was committed, microseconds since 1970, where the log has it.
     pub micros: Option<u64>,
+    /// The same, or where the log has none the second of its last event.
+    pub ended: u64,
     /// Where its rows are stamped, when not where they stand: at an XA COMMIT, or at the event that
     /// holds them compressed.
     pub stamp: Option<Stamp>,
@@ -512,6 +514,7 @@ impl Assembler {
             log: self.log.clone(),
             format: self.format.clone(),
             micros: group.micros,
+            ended: group.micros.unwrap_or(u64::from(last.header.timestamp) * 1_000_000),
             stamp: None,
         };
         let wish = handler.begin(&context, last.end())?;
@@ -603,10 +606,12 @@ impl Assembler {
             }
             Ok(())
         })?;
+        let ended = group.micros.unwrap_or(u64::from(last.header.timestamp) * 1_000_000);
         let mut context = Context {
             log: self.log.clone(),
             format: prepared.format.clone(),
-            micros: group.micros.or(Some(u64::from(last.header.timestamp) * 1_000_000)),
+            micros: Some(ended),
+            ended,
             stamp: Some(Stamp { offset: last.offset, len: last.len, rows: total }),
         };
         let wish = handler.begin(&context, last.end())?;
