@@ -1,15 +1,30 @@
-//! `dbus-tail`: a MySQL or MariaDB log as UMS. Uses every layer. The loop is below; not hot here.
+//! `dbus-tail`: a MySQL or MariaDB log as UMS. Uses every layer. The loop is in `flow::tail`; not
+//! hot here.
 
 pub(crate) mod args;
+mod inspect;
+mod open;
 mod page;
 pub(crate) mod place;
 
+use std::process::Command;
+use std::sync::Arc;
+
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
-use super::{Outcome, Tool};
+use super::progress::Progress;
+use super::signal::Stop;
+use super::{Outcome, Tool, message};
+use crate::endpoint;
+use crate::endpoint::binlog::{Options, Published, SchemaChange};
 use crate::error::{Error, Result};
+use crate::flow::checkpoint::Checkpoint;
+use crate::flow::stats::Counters;
+use crate::flow::tail::{Plan, run as flow};
+use crate::mysql::charset::Bad;
 
 pub use args::Args;
+use args::{BadText, Source};
 
 /// The tool.
 pub const TOOL: Tool = Tool {
@@ -22,6 +37,104 @@ pub const TOOL: Tool = Tool {
 
 fn run(matches: &ArgMatches) -> Result<Outcome> {
     let args = Args::from_arg_matches(matches).map_err(|error| Error::usage(error.to_string()))?;
-    let _ = args.source()?;
-    Ok(Outcome::Done)
+    let source = args.source()?;
+    if args.check {
+        return inspect::check(&args, &source);
+    }
+    if args.audit {
+        return inspect::audit(&source, &args);
+    }
+    if args.at.is_some() {
+        return inspect::at(&args, &source);
+    }
+    follow(&args, &source)
+}
+
+fn follow(args: &Args, source: &Source) -> Result<Outcome> {
+    let checkpoint = args.checkpoint.as_ref().map(Checkpoint::open).transpose()?;
+    let mut opened = open::open(args, source, checkpoint.as_ref())?;
+    let out = endpoint::output(&args.to)?;
+    let to_stdout = args.to == "-";
+    let stop = Stop::install(false)?;
+    let counters = Arc::new(Counters::default());
+    let publisher = opened.publisher(args, out)?;
+    let progress = Progress::start(args.progress, Arc::clone(&counters), to_stdout);
+    let command = args.on_schema_change.clone();
+    let result = flow(Plan {
+        log: opened.log,
+        assembler: opened.assembler,
+        publisher,
+        checkpoint,
+        stop: stop.flag(),
+        live: opened.live,
+        counters,
+        note: &mut |text| message::warn(text),
+        changed: &mut |change| on_change(command.as_deref(), change),
+    });
+    progress.finish();
+    result?;
+    Ok(stop.outcome(Outcome::Done))
+}
+
+/// The names and limits that the arguments give.
+fn options(args: &Args, source: String, base: u64) -> Options {
+    let (tables, exclude) = (args.tables.clone(), args.exclude.clone());
+    let (shards, schema_shards) = (args.shard.clone(), args.shard_schema.clone());
+    let everything = tables.is_empty();
+    Options {
+        source,
+        dialect: args.ums,
+        batch_rows: args.batch_rows.get(),
+        batch_bytes: usize::try_from(args.batch_bytes).unwrap_or(usize::MAX),
+        before: args.before,
+        ordered: args.ordered,
+        bad_text: match args.bad_text {
+            BadText::Stop => Bad::Stop,
+            BadText::Replace => Bad::Replace,
+        },
+        base,
+        capture: Box::new(move |schema, table| {
+            let named = tables.iter().any(|pattern| pattern.matches(schema, table));
+            // The servers' own schemas only when they are asked for.
+            let own =
+                matches!(schema, "mysql" | "sys" | "performance_schema" | "information_schema");
+            (named || (everything && !own))
+                && !exclude.iter().any(|pattern| pattern.matches(schema, table))
+        }),
+        logical: Box::new(move |schema, table| {
+            let part = |rules: &[crate::cli::value::Shard], name: &str| {
+                let found = rules.iter().find_map(|rule| rule.apply(name));
+                match found {
+                    Some((logical, shard)) => (logical.to_owned(), shard.to_owned()),
+                    None => (name.to_owned(), "0".to_owned()),
+                }
+            };
+            let (schema, schema_shard) = part(&schema_shards, schema);
+            let (table, table_shard) = part(&shards, table);
+            Published { schema, table, schema_shard, table_shard }
+        }),
+    }
+}
+
+/// Runs the command of --on-schema-change and waits for it.
+fn on_change(command: Option<&str>, change: &SchemaChange) -> Result<()> {
+    let Some(command) = command else { return Ok(()) };
+    let status = Command::new("sh")
+        .args(["-c", command])
+        .env("DWS_NAMESPACE", &change.namespace)
+        .env("DWS_CHANGE", &change.what)
+        .env("DWS_FILE", &change.file)
+        .env("DWS_POS", change.offset.to_string())
+        .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::null())
+        .status()
+        .map_err(|error| Error::io("--on-schema-change", error))?;
+    if status.success() {
+        return Ok(());
+    }
+    Err(Error::refused(format!(
+        "{} at {}: the command of --on-schema-change failed ({status})",
+        change.file, change.offset
+    ))
+    .advise("start again with the same --checkpoint when the change has been dealt with"))
 }

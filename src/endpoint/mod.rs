@@ -4,6 +4,7 @@
 //! To add an endpoint: one file here with `pub const SPEC: Spec`, one `pub mod` line and one row in
 //! `ALL`.
 
+pub mod binlog;
 pub mod file;
 pub mod standard;
 

@@ -1,5 +1,7 @@
 //! Movement: from a source of lines to a sink. Uses everything but `cli`.
 
 pub mod checkpoint;
+pub mod queue;
 pub mod sink;
 pub mod stats;
+pub mod tail;

@@ -49,7 +49,12 @@ impl Body {
     }
 
     /// Takes over a chunk whose spans in `range` belong to the transaction.
-    pub fn hold(&mut self, chunk: Chunk, range: std::ops::Range<usize>, policy: &SpillPolicy) -> Result<()> {
+    pub fn hold(
+        &mut self,
+        chunk: Chunk,
+        range: std::ops::Range<usize>,
+        policy: &SpillPolicy,
+    ) -> Result<()> {
         if range.is_empty() {
             return Ok(());
         }
@@ -74,8 +79,10 @@ impl Body {
                 let file = file.map_err(|e| {
                     Error::io(what(), e).advise("give a folder with room by --spill-dir")
                 })?;
-                self.spill =
-                    Some(Spill { writer: BufWriter::with_capacity(1 << 16, file), log: chunk.log.clone() });
+                self.spill = Some(Spill {
+                    writer: BufWriter::with_capacity(1 << 16, file),
+                    log: chunk.log.clone(),
+                });
             }
             let Some(spill) = &mut self.spill else { continue };
             for span in chunk.spans.get(range).unwrap_or_default() {
@@ -118,7 +125,8 @@ impl Body {
                 bytes.clear();
                 (&mut reader).take(size).read_to_end(&mut bytes).map_err(failed)?;
                 at += 24 + size;
-                let (Some(header), Some(body)) = (Header::parse(&bytes), bytes.get(HEADER_LEN..)) else {
+                let (Some(header), Some(body)) = (Header::parse(&bytes), bytes.get(HEADER_LEN..))
+                else {
                     return Err(Error::unreachable("spill file: it was changed by somebody else"));
                 };
                 f(number, &spill.log, &Event { header, body, offset, len })?;

@@ -84,6 +84,16 @@ impl Format {
         Ok(Self { server_version, mariadb, checksum, post_header_lens: lens.to_vec() })
     }
 
+    /// What holds before a file's first event, which is its format description.
+    pub fn before_the_first() -> Self {
+        Self {
+            server_version: String::new(),
+            mariadb: false,
+            checksum: Checksum::None,
+            post_header_lens: Vec::new(),
+        }
+    }
+
     /// Bytes of the fixed part of an event type; `None` when the file does not list the type.
     pub fn post_header_len(&self, kind: u8) -> Option<usize> {
         let index = usize::from(kind).checked_sub(1)?;

@@ -33,8 +33,17 @@ pub enum Feed {
     Events(Chunk),
     /// The last event of a file is not whole: the file is still written, or its server crashed.
     Torn(Torn),
+    /// The server has nothing new.
+    Idle,
     /// The log ends here.
     End,
+}
+
+/// A log to be read from somewhere.
+pub trait EventLog: Send {
+    /// The next step. Does not wait for longer than about half a second without saying `Idle`,
+    /// but for reads of files and pipes.
+    fn next(&mut self) -> Result<Feed>;
 }
 
 /// Cuts one file into chunks.
@@ -213,7 +222,11 @@ impl FileFrames {
             self.positions_agree &= agrees || header.log_pos == 0;
             chunk.spans.push(Span {
                 start: at,
-                end: at + size - self.checksum.len(),
+                // A format description keeps its trailer, whose layout it alone knows.
+                end: match header.kind {
+                    kind::FORMAT_DESCRIPTION => at + size,
+                    _ => at + size - self.checksum.len(),
+                },
                 offset: self.offset,
                 len: u64::from(header.size),
             });

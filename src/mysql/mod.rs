@@ -1,5 +1,6 @@
 //! MySQL and MariaDB: reading logs, decoding rows, connections. Uses `error` and `ums`.
 
+pub mod body;
 pub mod charset;
 pub mod chunk;
 pub mod collations;
@@ -19,7 +20,9 @@ pub mod options;
 pub mod payload;
 pub mod query;
 pub mod rows;
+pub mod savepoints;
 pub mod schema;
+pub mod stamp;
 pub mod table_map;
 pub mod temporal;
 pub mod transaction;

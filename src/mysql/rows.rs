@@ -10,10 +10,10 @@ use std::ops::Range;
 use super::cursor::Cursor;
 use super::event::{Event, kind};
 use super::format::Format;
+use super::json_diff;
 use super::query::mariadb_uncompress;
 use super::types::{Column, Kind};
 use super::value::{self, CellError, Scratch};
-use super::json_diff;
 use crate::error::{Error, Result};
 
 /// The most bytes a compressed row event may unfold to: the servers' own limit of an event.
@@ -191,8 +191,7 @@ pub fn push_image(
             out.extend_from_slice(b"null");
             continue;
         }
-        let used =
-            value::push(&column.kind, rest, out, scratch).map_err(|error| (index, error))?;
+        let used = value::push(&column.kind, rest, out, scratch).map_err(|error| (index, error))?;
         rest = rest.get(used..).ok_or((index, CellError::Malformed))?;
     }
     Ok(image.len() - rest.len())

@@ -7,7 +7,8 @@
 use super::charset::Charset;
 use super::collations;
 use super::schema::ColumnDefinition;
-use super::table_map::{TableMap, WireColumn, wire};
+use super::table_map::{Charsets, TableMap, WireColumn, wire};
+use crate::error::{Error, Result};
 use crate::ums::json::{push_escaped, push_string};
 use crate::ums::{Field, Type};
 
@@ -101,6 +102,19 @@ pub enum Unplanned {
     Contradiction(String),
 }
 
+impl std::fmt::Display for Unplanned {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NoNames => f.write_str("the log does not name the table's columns"),
+            Self::NoSign => f.write_str("the log does not say whether the integer is unsigned"),
+            Self::NoCharset => f.write_str("its character set is neither in the log nor known"),
+            Self::NoLabels => f.write_str("the log does not hold its labels"),
+            Self::WireType(ty) => write!(f, "the type {ty} is not supported"),
+            Self::Contradiction(how) => write!(f, "its definition contradicts the log: {how}"),
+        }
+    }
+}
+
 /// Plans all columns of a table; `definition` fills in what the log does not say.
 pub fn plan(
     map: &TableMap,
@@ -117,6 +131,22 @@ pub fn plan(
         columns.push(column);
     }
     Ok(columns)
+}
+
+/// The columns as far as their lengths in images go: enough to walk rows, not to write them.
+pub fn shape(map: &TableMap, mariadb: bool) -> Result<Vec<Column>> {
+    let mut lenient = map.clone();
+    let metadata = &mut lenient.metadata;
+    let count = map.columns.len();
+    metadata.names = Some(vec![String::new(); count]);
+    metadata.unsigned.get_or_insert_with(|| vec![false; count]);
+    metadata.collations = Charsets::Default(u64::from(BINARY_COLLATION), Vec::new());
+    metadata.label_collations = metadata.collations.clone();
+    metadata.enum_labels = Some(vec![Vec::new(); count]);
+    metadata.set_labels = Some(vec![Vec::new(); count]);
+    plan(&lenient, None, mariadb).map_err(|(index, why)| {
+        Error::data(format!("column {} of {}.{}: {why}", index + 1, map.schema, map.table))
+    })
 }
 
 /// How many columns of each kind came before; the optional metadata is indexed so.
@@ -300,7 +330,8 @@ impl Context<'_> {
                 (Kind::Vector(low), Type::String, origin)
             }
             wire::GEOMETRY => {
-                let code = self.map.metadata.geometry.as_ref().and_then(|all| all.get(nth.geometry));
+                let code =
+                    self.map.metadata.geometry.as_ref().and_then(|all| all.get(nth.geometry));
                 (Kind::Bytes(low), Type::Binary, geometry_name(code.copied()).to_owned())
             }
             wire::ENUM => {
@@ -355,7 +386,9 @@ impl Context<'_> {
         let fixed = self.wire.ty == wire::STRING;
         let declared = self.known.map(|known| known.column_type.to_ascii_lowercase());
         match declared.as_deref() {
-            Some("uuid") if capacity == 16 => return Ok((Kind::Uuid, Type::String, "uuid".to_owned())),
+            Some("uuid") if capacity == 16 => {
+                return Ok((Kind::Uuid, Type::String, "uuid".to_owned()));
+            }
             Some("inet6") if capacity == 16 => {
                 return Ok((Kind::Inet6, Type::String, "inet6".to_owned()));
             }

@@ -1,0 +1,353 @@
+//! Where a run of `dbus-tail` starts: files, standard input or a server, at the checkpoint or where
+//! the arguments say. Uses every layer. Not hot.
+
+use std::path::PathBuf;
+
+use super::args::{Args, Source};
+use super::options;
+use super::place::{Start, Stop};
+use crate::cli::message;
+use crate::endpoint::binlog::files::{FileLogs, log_name};
+use crate::endpoint::binlog::publish::{Bounds, Publisher};
+use crate::endpoint::binlog::schema::{Definitions, Refresh};
+use crate::error::{Error, Kind, Result};
+use crate::flow::checkpoint::Checkpoint;
+use crate::line::output::Output;
+use crate::mysql::body::SpillPolicy;
+use crate::mysql::chunk::LogName;
+use crate::mysql::connect::{ServerInfo, connect};
+use crate::mysql::defaults_file::Defaults;
+use crate::mysql::format::Format;
+use crate::mysql::frame::EventLog;
+use crate::mysql::gtid::GtidSet;
+use crate::mysql::live::{self, From, LiveLog};
+use crate::mysql::options::{ConnectOptions, Sources, resolve};
+use crate::mysql::schema::{Catalog, from_information_schema};
+use crate::mysql::transaction::Assembler;
+use crate::mysql::versions::Versions;
+use crate::ums::{Marker, id};
+
+/// Bytes of open transactions that wait in memory; larger ones go to a spill file.
+const TRANSACTION_MEMORY: usize = 12 << 20;
+
+/// A source that is ready to be read.
+pub struct Opened {
+    /// Its log.
+    pub log: Box<dyn EventLog>,
+    /// Set to its start.
+    pub assembler: Assembler,
+    /// Whether it goes on for ever.
+    pub live: bool,
+    bounds: Bounds,
+    definitions: Definitions,
+    source: String,
+    server: String,
+    base: u64,
+}
+
+impl Opened {
+    /// What writes its rows to `out`; called once.
+    pub fn publisher(&mut self, args: &Args, out: Box<dyn Output>) -> Result<Publisher> {
+        let store = store(args);
+        let versions = match &store {
+            Some(path) => Versions::load(path)?,
+            None => Versions::default(),
+        };
+        Ok(Publisher::new(
+            options(args, self.source.clone(), self.base),
+            out,
+            std::mem::take(&mut self.definitions),
+            versions,
+            self.bounds,
+            args.marker_every,
+            store,
+            self.server.clone(),
+        ))
+    }
+
+    /// Sets other bounds.
+    pub fn bounds(&mut self, bounds: Bounds) {
+        self.bounds = bounds;
+    }
+}
+
+/// The file of the table versions.
+fn store(args: &Args) -> Option<PathBuf> {
+    args.schema_store.clone().or_else(|| {
+        args.checkpoint.as_ref().map(|path| {
+            let mut name = path.clone().into_os_string();
+            name.push(".schema");
+            name.into()
+        })
+    })
+}
+
+/// Opens the source.
+pub fn open(args: &Args, source: &Source, checkpoint: Option<&Checkpoint>) -> Result<Opened> {
+    match source {
+        Source::Server(_) => open_server(args, checkpoint),
+        Source::Files(files) => {
+            let files = files.iter().map(|path| (log_name(path), Some(path.clone()))).collect();
+            open_files(args, files, checkpoint)
+        }
+        Source::Input => {
+            let name = args.log_name.as_ref().map_or("binlog.000001", |name| name.name.as_str());
+            open_files(args, vec![(LogName::new(name), None)], checkpoint)
+        }
+    }
+}
+
+fn policy(args: &Args) -> SpillPolicy {
+    SpillPolicy { folder: args.spill_dir.clone(), memory: TRANSACTION_MEMORY }
+}
+
+/// The position of this source in the checkpoint.
+fn position<'a>(checkpoint: Option<&'a Checkpoint>, source: &str) -> Option<&'a Marker> {
+    checkpoint?.positions().iter().find(|marker| marker.kind == "mysql" && marker.source == source)
+}
+
+fn place_of(row: i64) -> Result<(u64, u64)> {
+    id::split(row).ok_or_else(|| Error::usage(format!("{row} is not an id of the log")))
+}
+
+/// Translates --stop; `latest` is where the source writes now.
+fn stop(args: &Args, bounds: &mut Bounds, latest: Option<(u64, u64)>) -> Result<()> {
+    match &args.stop {
+        None => {}
+        Some(Stop::Latest) => bounds.stop = latest,
+        Some(Stop::Id(row)) => {
+            let (file, offset) = place_of(*row)?;
+            bounds.stop = Some((file, offset + 1));
+        }
+        Some(Stop::Time(micros)) => bounds.until = Some(u64::try_from(*micros).unwrap_or(0)),
+        Some(Stop::File(place)) => bounds.stop = Some((place.file.number, place.offset)),
+    }
+    Ok(())
+}
+
+fn open_files(
+    args: &Args,
+    mut files: Vec<(LogName, Option<PathBuf>)>,
+    checkpoint: Option<&Checkpoint>,
+) -> Result<Opened> {
+    let named = files.first().map_or("binlog", |(name, _)| name.base()).to_owned();
+    let source = args.source.clone().unwrap_or(named);
+    let mut bounds = Bounds::default();
+    let (mut number, mut offset, mut base, mut gtids) = (None, 4, 0, GtidSet::Empty);
+    let mut server = String::new();
+    if let Some(marker) = position(checkpoint, &source) {
+        (number, offset, base) = (Some(LogName::new(&marker.file).number), marker.pos, marker.base);
+        gtids = GtidSet::parse(&marker.gtid)?;
+        server.clone_from(&marker.server);
+    } else {
+        match &args.start {
+            None | Some(Start::Earliest) => {}
+            Some(Start::Latest) => {
+                return Err(Error::usage(
+                    "--start latest: files have an end, not a latest position",
+                )
+                .advise("leave it out, or name FILE:POS"));
+            }
+            Some(Start::Gtid(_)) => {
+                return Err(Error::usage("--start gtid: is for servers, which find the place")
+                    .advise("for files name FILE:POS, an id or @TIME"));
+            }
+            Some(Start::Id(row)) => {
+                let (file, at) = place_of(*row)?;
+                bounds.after = Some((file, at));
+                number = Some(file);
+            }
+            Some(Start::Time(micros)) => bounds.since = Some(u64::try_from(*micros).unwrap_or(0)),
+            Some(Start::File(place)) => (number, offset) = (Some(place.file.number), place.offset),
+        }
+    }
+    stop(args, &mut bounds, None)?;
+    if let Some(number) = number {
+        let all: Vec<String> = files.iter().map(|(name, _)| name.name.clone()).collect();
+        files.retain(|(name, _)| name.number >= number);
+        if files.first().is_none_or(|(name, _)| name.number != number) {
+            return Err(Error::refused(format!(
+                "the start lies in file number {number}, which is not among {}",
+                all.join(", ")
+            ))
+            .advise("give that file and those after it"));
+        }
+    }
+    let first =
+        files.first().map_or_else(|| LogName::new("binlog.000001"), |(name, _)| name.clone());
+    let mut assembler = Assembler::new(first, Format::before_the_first(), gtids, policy(args));
+    assembler.resume_at(offset);
+    Ok(Opened {
+        log: Box::new(FileLogs::new(files, offset)),
+        assembler,
+        live: false,
+        bounds,
+        definitions: Definitions::default(),
+        source,
+        server,
+        base,
+    })
+}
+
+/// Address, user and password of the server.
+pub fn server_options(args: &Args) -> Result<ConnectOptions> {
+    const GROUPS: [&str; 3] = ["client", "dws", "dbus-tail"];
+    let defaults = match &args.defaults_file {
+        Some(path) => Defaults::read(path, &GROUPS)?,
+        None => {
+            let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
+            Defaults::read_existing(&[home.join(".my.cnf")], &GROUPS)?
+        }
+    };
+    let resolved = resolve(&Sources {
+        url: args.sources.first().map_or("", String::as_str),
+        password_file: args.password_file.as_deref(),
+        lookup: &|name| std::env::var(name).ok(),
+        defaults: Some(&defaults),
+        extra_keys: &[],
+    })?;
+    for warning in &resolved.warnings {
+        message::warn(warning);
+    }
+    Ok(resolved.options)
+}
+
+fn open_server(args: &Args, checkpoint: Option<&Checkpoint>) -> Result<Opened> {
+    let options = server_options(args)?;
+    let mut conn = connect(&options)?;
+    let info = ServerInfo::read(&mut conn)?;
+    if !info.log_bin {
+        return Err(Error::refused("the server writes no binary log")
+            .advise("start it with log_bin and binlog_format=ROW"));
+    }
+    let status = live::status(&mut conn, &info)?;
+    let source = args.source.clone().unwrap_or_else(|| options.host.clone());
+    let mut bounds = Bounds::default();
+    let (mut base, mut gtids) = (0, GtidSet::Empty);
+    let earliest = |conn: &mut mysql::Conn| -> Result<From> {
+        let files = live::files(conn)?;
+        Ok(From::Place(files.into_iter().next().unwrap_or_else(|| status.file.clone()), 4))
+    };
+    let from = if let Some(marker) = position(checkpoint, &source) {
+        base = marker.base;
+        gtids = GtidSet::parse(&marker.gtid)?;
+        if marker.server == info.identity || marker.server.is_empty() {
+            if marker.pos > u64::from(u32::MAX) && !gtids.is_empty() {
+                From::Gtids(gtids.clone())
+            } else {
+                From::Place(marker.file.clone(), marker.pos)
+            }
+        } else if gtids.is_empty() {
+            return Err(Error::refused(format!(
+                "the checkpoint is of server {}, this one is {}, and there is no GTID to find the place by",
+                marker.server, info.identity
+            ))
+            .advise("connect to the server of the checkpoint, or pull the tables anew and start with a new checkpoint"));
+        } else {
+            // File numbers begin anew: the base rises above every id given so far.
+            let files = live::files(&mut conn)?;
+            let oldest = files.first().map_or(0, |name| LogName::new(name).number);
+            let (last, _) = id::split(marker.id).unwrap_or_default();
+            base = base.max((last + 1).saturating_sub(oldest));
+            message::note(format_args!(
+                "the checkpoint is of another server ({}); going on by GTID, ids from file number {} on",
+                marker.server,
+                oldest + base
+            ));
+            From::Gtids(gtids.clone())
+        }
+    } else {
+        match &args.start {
+            None | Some(Start::Latest) => {
+                if args.start.is_none() {
+                    message::note(format_args!(
+                        "starting at the latest position, {}:{} (--start earliest reads what the server still has)",
+                        status.file, status.offset
+                    ));
+                }
+                gtids = status.gtids.clone();
+                From::Place(status.file.clone(), status.offset)
+            }
+            Some(Start::Earliest) => earliest(&mut conn)?,
+            Some(Start::Gtid(set)) => {
+                gtids = GtidSet::parse(set)?;
+                From::Gtids(gtids.clone())
+            }
+            Some(Start::Time(micros)) => {
+                bounds.since = Some(u64::try_from(*micros).unwrap_or(0));
+                earliest(&mut conn)?
+            }
+            Some(Start::Id(row)) => {
+                let (file, offset) = place_of(*row)?;
+                bounds.after = Some((file, offset));
+                let files = live::files(&mut conn)?;
+                let name = files.into_iter().find(|name| LogName::new(name).number == file);
+                From::Place(
+                    name.ok_or_else(|| {
+                        Error::refused(format!("the server has no log file number {file} any more"))
+                    })?,
+                    4,
+                )
+            }
+            Some(Start::File(place)) => From::Place(place.file.name.clone(), place.offset),
+        }
+    };
+    let latest = (LogName::new(&status.file).number, status.offset);
+    stop(args, &mut bounds, Some(latest))?;
+    warn_prepared(&mut conn);
+    let catalog = match from_information_schema(&mut conn) {
+        Ok(catalog) => catalog,
+        Err(error) if error.kind() == Kind::Unreachable => return Err(error),
+        Err(error) => {
+            message::warn(format_args!("information_schema cannot be read: {error}"));
+            Catalog::new(info.lower_case_table_names != 0)
+        }
+    };
+    let number = args.server_id.map_or_else(random_server_id, std::num::NonZeroU32::get);
+    let log = LiveLog::open(&options, &info, number, &from)?;
+    let (name, offset) = match &from {
+        From::Place(name, offset) => (name.clone(), *offset),
+        From::Gtids(_) => (status.file.clone(), 4),
+    };
+    let mut assembler =
+        Assembler::new(LogName::new(&name), Format::before_the_first(), gtids, policy(args));
+    assembler.resume_at(offset);
+    Ok(Opened {
+        log: Box::new(log),
+        assembler,
+        live: true,
+        bounds,
+        definitions: Definitions { catalog, refresh: Some(refresh(options)) },
+        source,
+        server: info.identity,
+        base,
+    })
+}
+
+/// XA transactions that were prepared before the start have their rows before it, too.
+fn warn_prepared(conn: &mut mysql::Conn) {
+    use mysql::prelude::Queryable;
+    let Ok(rows) = conn.query::<mysql::Row, _>("XA RECOVER") else { return };
+    if !rows.is_empty() {
+        message::warn(format_args!(
+            "{} XA transactions are prepared on the server; if one of them was prepared before the start, \
+             the run will stop at its COMMIT and say where",
+            rows.len()
+        ));
+    }
+}
+
+/// Reads a definition anew over a connection of its own.
+fn refresh(options: ConnectOptions) -> Refresh {
+    Box::new(move |name| {
+        let catalog = from_information_schema(&mut connect(&options)?)?;
+        Ok(catalog.get(name).cloned())
+    })
+}
+
+/// Above a billion, where people give none.
+fn random_server_id() -> u32 {
+    use std::hash::{BuildHasher, Hasher};
+    let random = std::hash::RandomState::new().build_hasher().finish();
+    1_000_000_000 + u32::try_from(random % 3_000_000_000).unwrap_or(0)
+}

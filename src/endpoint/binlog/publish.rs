@@ -1,0 +1,610 @@
+//! Ended transactions as messages. Uses `error`, `line`, `ums`, `mysql`. HOT per event; the rows
+//! themselves are in `table`.
+
+use std::collections::HashMap;
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use super::schema::{Definitions, Planned};
+use super::table::{Place, Stamper, Table, Writing, Written, system_fields};
+use super::{Options, SchemaChange};
+use crate::error::{Error, Result};
+use crate::line::output::Output;
+use crate::mysql::ddl::{self, Alter, SqlMode, Statement, TableName};
+use crate::mysql::event::{Event, kind};
+use crate::mysql::query::{self, Query};
+use crate::mysql::rows::{self, RowsEvent};
+use crate::mysql::table_map::{self, TableMap};
+use crate::mysql::temporal::push_utc_micros;
+use crate::mysql::transaction::{Assembler, Context, Handler, Position, Wish};
+use crate::mysql::value::Scratch;
+use crate::mysql::versions::Versions;
+use crate::ums::json::push_u64;
+use crate::ums::{Marker, MessageWriter, Namespace, Protocol, Schema, id};
+
+/// Messages of all tables together wait for at most so many bytes.
+const WAITING_MAX: usize = 16 << 20;
+
+/// The most bytes the text of a statement may unfold to.
+const MAX_STATEMENT: usize = 1 << 30;
+
+/// Where to begin and where to end, by what a transaction says of itself.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Bounds {
+    /// Transactions that end at or before this file number and offset are passed over.
+    pub after: Option<(u64, u64)>,
+    /// Transactions committed before this are passed over, microseconds since 1970.
+    pub since: Option<u64>,
+    /// The run ends before the first transaction that starts here or later.
+    pub stop: Option<(u64, u64)>,
+    /// The run ends before the first transaction committed at this or later.
+    pub until: Option<u64>,
+}
+
+/// What was written so far.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Totals {
+    /// Rows by I, U, D, B.
+    pub ops: [u64; 4],
+    /// Rows that went out.
+    pub rows: u64,
+    /// Messages that went out, markers included.
+    pub messages: u64,
+}
+
+/// A known TABLE_MAP.
+struct Known {
+    /// Its bytes behind the table id; equal bytes mean the same table.
+    bytes: Vec<u8>,
+    /// `None`: not captured.
+    table: Option<Table>,
+}
+
+/// Writes messages and markers.
+pub struct Publisher {
+    options: Options,
+    writing: Writing,
+    out: Box<dyn Output>,
+    /// Table ids of the statement at hand.
+    ids: HashMap<u64, usize>,
+    by_name: HashMap<TableName, usize>,
+    known: Vec<Known>,
+    definitions: Definitions,
+    versions: Versions,
+    bounds: Bounds,
+    stamper: Stamper,
+    scratch: Scratch,
+    /// The commit time of the transaction at hand as text; empty when it has none.
+    time: Vec<u8>,
+    /// Rows seen under the transaction's stamp.
+    stamped: u64,
+    stamp: Option<crate::mysql::stamp::Stamp>,
+    /// The table whose rows came last, for `ordered`.
+    last: Option<usize>,
+    marked: Instant,
+    marker_every: Duration,
+    /// Where the table versions are kept, saved before anything that depends on them is written.
+    store: Option<PathBuf>,
+    /// The server's identity, for markers.
+    server: String,
+    newest: Option<Marker>,
+    /// What people should be told.
+    pub notes: Vec<String>,
+    /// Changes of captured tables, for the command of --on-schema-change.
+    pub changes: Vec<SchemaChange>,
+    /// Counters.
+    pub totals: Totals,
+}
+
+impl Publisher {
+    /// Writes to `out`.
+    pub fn new(
+        options: Options,
+        out: Box<dyn Output>,
+        definitions: Definitions,
+        versions: Versions,
+        bounds: Bounds,
+        marker_every: Duration,
+        store: Option<PathBuf>,
+        server: String,
+    ) -> Self {
+        let writing = Writing {
+            dialect: options.dialect,
+            batch_rows: options.batch_rows,
+            batch_bytes: options.batch_bytes,
+            before: options.before,
+        };
+        let scratch = Scratch::new(options.bad_text);
+        Self {
+            options,
+            writing,
+            out,
+            ids: HashMap::new(),
+            by_name: HashMap::new(),
+            known: Vec::new(),
+            definitions,
+            versions,
+            bounds,
+            stamper: Stamper::new(),
+            scratch,
+            time: Vec::new(),
+            stamped: 0,
+            stamp: None,
+            last: None,
+            marked: Instant::now(),
+            marker_every,
+            store,
+            server,
+            newest: None,
+            notes: Vec::new(),
+            changes: Vec::new(),
+            totals: Totals::default(),
+        }
+    }
+
+    fn save_versions(&mut self) -> Result<()> {
+        match &self.store {
+            Some(path) if self.versions.is_dirty() => self.versions.save(path),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes every message that waits for more rows.
+    pub fn flush(&mut self) -> Result<()> {
+        for known in &mut self.known {
+            if let Some(table) = &mut known.table {
+                let rows = table.flush(&mut self.out)?;
+                self.totals.rows += rows;
+                self.totals.messages += u64::from(rows > 0);
+            }
+        }
+        self.out.flush().map_err(|error| Error::io("output", error))
+    }
+
+    /// Writes a marker: everything before this position was written. `now` in microseconds since
+    /// 1970 says that the source is alive; without it the marker has the last transaction's time.
+    pub fn mark(&mut self, position: &Position, now: Option<u64>) -> Result<()> {
+        self.flush()?;
+        let id = id::compose(position.log.number, self.options.base, position.offset);
+        let mut ts = Vec::new();
+        push_utc_micros(&mut ts, i64::try_from(now.unwrap_or(position.micros)).unwrap_or(i64::MAX));
+        let marker = Marker {
+            kind: "mysql".to_owned(),
+            source: self.options.source.clone(),
+            id: id.ok_or_else(|| Error::data("the position is beyond what an id can hold"))?,
+            ts: String::from_utf8_lossy(&ts).into_owned(),
+            file: position.resume.0.name.clone(),
+            pos: position.resume.1,
+            gtid: position.gtids.to_string(),
+            server: self.server.clone(),
+            base: self.options.base,
+        };
+        let mut bytes = Vec::new();
+        marker.write(self.options.dialect, &mut bytes);
+        self.out.write_all(&bytes).map_err(|error| Error::io("output", error))?;
+        self.out.flush().map_err(|error| Error::io("output", error))?;
+        self.totals.messages += 1;
+        self.marked = Instant::now();
+        self.newest = Some(marker);
+        Ok(())
+    }
+
+    /// The newest marker if everything before it is durable at the destination.
+    pub fn durable(&mut self) -> Result<Option<Marker>> {
+        Ok(if self.out.sync()? { self.newest.take() } else { None })
+    }
+
+    /// Whether the end of the run has been reached.
+    pub fn reached(&self, assembler: &Assembler) -> bool {
+        self.bounds.stop.is_some_and(|stop| assembler.here() >= stop)
+    }
+
+    /// How long ago the last marker was written.
+    pub fn marker_age(&self) -> Duration {
+        self.marked.elapsed()
+    }
+
+    /// How often a marker is due.
+    pub fn marker_every(&self) -> Duration {
+        self.marker_every
+    }
+
+    fn id(&self, context: &Context, offset: u64) -> Result<i64> {
+        id::compose(context.log.number, self.options.base, offset).ok_or_else(|| {
+            Error::data(format!(
+                "file number {} or offset {offset} is beyond what an id can hold",
+                context.log.number
+            ))
+        })
+    }
+
+    fn table_map(&mut self, context: &Context, event: &Event) -> Result<()> {
+        let id_len = context.format.table_id_len(kind::TABLE_MAP);
+        let malformed = || Error::data("a TABLE_MAP event is malformed");
+        let (id, schema, table) = table_map::peek(event.body, id_len).ok_or_else(malformed)?;
+        let rest = event.body.get(id_len..).unwrap_or_default();
+        if let Some(known) = self.ids.get(&id).and_then(|index| self.known.get(*index))
+            && known.bytes == rest
+        {
+            return Ok(());
+        }
+        let name = TableName::new(String::from_utf8_lossy(schema), String::from_utf8_lossy(table));
+        let index = match self.by_name.get(&name) {
+            Some(index) => *index,
+            None => {
+                self.known.push(Known { bytes: Vec::new(), table: None });
+                self.by_name.insert(name.clone(), self.known.len() - 1);
+                self.known.len() - 1
+            }
+        };
+        // Ids come and go with every restart and ALTER of the server.
+        if self.ids.len() > 10_000 {
+            self.ids.clear();
+        }
+        self.ids.insert(id, index);
+        if self.known.get(index).is_some_and(|known| known.bytes == rest) {
+            return Ok(());
+        }
+        self.flush_table(index)?;
+        let table = if (self.options.capture)(&name.schema, &name.table) {
+            Some(self.plan(context, event, &name, id_len)?)
+        } else {
+            None
+        };
+        if let Some(known) = self.known.get_mut(index) {
+            known.bytes = rest.to_vec();
+            known.table = table;
+        }
+        Ok(())
+    }
+
+    fn flush_table(&mut self, index: usize) -> Result<()> {
+        if let Some(table) = self.known.get_mut(index).and_then(|known| known.table.as_mut()) {
+            let rows = table.flush(&mut self.out)?;
+            self.totals.rows += rows;
+            self.totals.messages += u64::from(rows > 0);
+        }
+        Ok(())
+    }
+
+    fn plan(
+        &mut self,
+        context: &Context,
+        event: &Event,
+        name: &TableName,
+        id_len: usize,
+    ) -> Result<Table> {
+        let map = TableMap::parse(event.body, id_len)?;
+        let (columns, keys): Planned = self.definitions.plan(&map, context.format.mariadb)?;
+        let shape: Vec<(String, String)> =
+            columns.iter().map(|c| (c.field.name.clone(), c.field.ty.name().to_owned())).collect();
+        let event_id = self.id(context, event.offset)?;
+        let observed = self.versions.observe(name, &shape, event_id);
+        self.save_versions()?;
+        if let Some(difference) = &observed.changed {
+            let version = observed.ended.unwrap_or(observed.version);
+            self.schema_change(
+                context,
+                event,
+                name,
+                version,
+                format!("columns changed: {difference}"),
+            );
+        }
+        if let Some(ended) = observed.ended {
+            self.terminate(context, event, name, ended)?;
+        }
+        Ok(Table::new(self.namespace(name, observed.version), columns, keys))
+    }
+
+    fn namespace(&self, name: &TableName, version: u32) -> Namespace {
+        let published = (self.options.logical)(&name.schema, &name.table);
+        Namespace {
+            parts: [
+                "mysql".to_owned(),
+                self.options.source.clone(),
+                published.schema,
+                published.table,
+                version.to_string(),
+                published.schema_shard,
+                published.table_shard,
+            ],
+        }
+    }
+
+    fn schema_change(
+        &mut self,
+        context: &Context,
+        event: &Event,
+        name: &TableName,
+        version: u32,
+        what: String,
+    ) {
+        let namespace = self.namespace(name, version).to_string();
+        self.notes.push(format!("{} at {}: {namespace}: {what}", context.log.name, event.offset));
+        let file = context.log.name.clone();
+        self.changes.push(SchemaChange { namespace, what, file, offset: event.offset });
+    }
+
+    /// Says in the stream that a version of a table has ended.
+    fn terminate(
+        &mut self,
+        context: &Context,
+        event: &Event,
+        name: &TableName,
+        version: u32,
+    ) -> Result<()> {
+        let mut fields = system_fields();
+        fields.truncate(2);
+        let schema = Schema {
+            namespace: self.namespace(name, version),
+            batch_id: 0,
+            keys: Vec::new(),
+            fields,
+        };
+        let mut writer =
+            MessageWriter::new(Protocol::IncrementTermination, &schema, self.options.dialect);
+        let id = self.id(context, event.offset)?;
+        let mut time = Vec::new();
+        let micros = context.micros.unwrap_or(u64::from(event.header.timestamp) * 1_000_000);
+        push_utc_micros(&mut time, i64::try_from(micros).unwrap_or(i64::MAX));
+        let row = writer.begin_row();
+        row.extend_from_slice(
+            format!("\"{id}\",\"{}\"", String::from_utf8_lossy(&time)).as_bytes(),
+        );
+        writer.end_row();
+        writer.finish(&mut self.out).map_err(|error| Error::io("output", error))?;
+        self.totals.messages += 1;
+        Ok(())
+    }
+
+    fn rows(&mut self, context: &Context, event: &Event) -> Result<()> {
+        let malformed = || Error::data("a row event is malformed");
+        let (id, _) = rows::peek(event, &context.format).ok_or_else(malformed)?;
+        let Some(&index) = self.ids.get(&id) else {
+            // The dummy id ends a statement without rows.
+            if id == 0x00ff_ffff {
+                return Ok(());
+            }
+            return Err(Error::data(format!(
+                "a row event names table id {id}, which no TABLE_MAP gave"
+            ))
+            .advise("start at the beginning of a transaction"));
+        };
+        if self.options.ordered && self.last.is_some_and(|last| last != index) {
+            self.flush_table(self.last.unwrap_or_default())?;
+        }
+        let captured = self.known.get(index).is_some_and(|known| known.table.is_some());
+        if !captured {
+            // Ids of rows under one stamp do not depend on which tables are captured.
+            if context.stamp.is_some() {
+                self.stamped += self.uncaptured(context, event, index)?;
+            }
+            return Ok(());
+        }
+        let Some(parsed) = RowsEvent::parse(event, &context.format)? else { return Ok(()) };
+        self.last = Some(index);
+        let file = self.id(context, 0)?;
+        let stamp = context.stamp;
+        let offset = stamp.map_or(event.offset, |stamp| stamp.offset);
+        let end = self.id(context, offset.saturating_add(event.len))?;
+        self.set_stamper(context, event, offset);
+        let Some(table) = self.known.get_mut(index).and_then(|known| known.table.as_mut()) else {
+            return Ok(());
+        };
+        let before = table.waiting();
+        let mut number = if stamp.is_some() { self.stamped } else { 0 };
+        let mut place = || {
+            let at = match stamp {
+                Some(stamp) => stamp.offset(number),
+                None => offset.saturating_add(number),
+            };
+            let id = file.saturating_add(i64::try_from(at).unwrap_or(i64::MAX)).min(end.max(file));
+            let place = Place { id, index: number };
+            number += 1;
+            place
+        };
+        let written = table.rows(
+            &parsed,
+            &self.stamper,
+            &mut place,
+            &self.writing,
+            &mut self.scratch,
+            &mut self.out,
+        )?;
+        let waiting = table.waiting();
+        if stamp.is_some() {
+            self.stamped = number;
+        }
+        self.add(&written);
+        if waiting > before && waiting > WAITING_MAX / 64 {
+            let all: usize =
+                self.known.iter().filter_map(|k| k.table.as_ref()).map(Table::waiting).sum();
+            if all > WAITING_MAX {
+                self.flush()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn uncaptured(&self, context: &Context, event: &Event, index: usize) -> Result<u64> {
+        let Some(known) = self.known.get(index) else { return Ok(0) };
+        let mut body = vec![0u8; context.format.table_id_len(kind::TABLE_MAP)];
+        body.extend_from_slice(&known.bytes);
+        let map = TableMap::parse(&body, context.format.table_id_len(kind::TABLE_MAP))?;
+        let columns = crate::mysql::types::shape(&map, context.format.mariadb)?;
+        let Some(parsed) = RowsEvent::parse(event, &context.format)? else { return Ok(0) };
+        rows::count(&parsed, &columns)
+            .ok_or_else(|| Error::data("a row image does not match its table"))
+    }
+
+    fn add(&mut self, written: &Written) {
+        self.totals.rows += written.rows;
+        self.totals.messages += written.messages;
+        for (total, more) in self.totals.ops.iter_mut().zip(written.ops) {
+            *total += more;
+        }
+    }
+
+    /// The time of the event's rows, and the uid up to the row's number.
+    fn set_stamper(&mut self, context: &Context, event: &Event, offset: u64) {
+        let mut second = Vec::new();
+        let time = if self.time.is_empty() {
+            push_utc_micros(&mut second, i64::from(event.header.timestamp) * 1_000_000);
+            &second
+        } else {
+            &self.time
+        };
+        let mut uid = Vec::with_capacity(48);
+        push_u64(&mut uid, u64::from(event.header.server_id));
+        uid.push(b'.');
+        push_u64(&mut uid, context.log.number + self.options.base);
+        uid.push(b'.');
+        push_u64(&mut uid, offset);
+        uid.push(b'.');
+        self.stamper.set(self.options.dialect, time, &uid);
+    }
+
+    fn statement(&mut self, context: &Context, event: &Event) -> Result<()> {
+        let unfolded;
+        let post_header = match event.header.kind {
+            // EXECUTE_LOAD_QUERY is a QUERY with 13 bytes more in its fixed part.
+            kind::EXECUTE_LOAD_QUERY => context.format.query_len() + 13,
+            _ => context.format.query_len(),
+        };
+        let query = if event.header.kind == kind::MARIADB_QUERY_COMPRESSED {
+            unfolded = query::inflate(event.body, post_header, MAX_STATEMENT)?;
+            Query::parse(&unfolded, post_header)?
+        } else {
+            Query::parse(event.body, post_header)?
+        };
+        if ddl::quick(query.sql).is_some() {
+            return Ok(());
+        }
+        let text = String::from_utf8_lossy(query.sql);
+        let mariadb = context.format.mariadb;
+        let mode = SqlMode::from_bits(query.sql_mode, mariadb);
+        let statement = ddl::classify(&text, mode, mariadb, query.schema);
+        let captured = |name: &TableName| (self.options.capture)(&name.schema, &name.table);
+        match &statement {
+            Statement::Dml { verb, tables } => {
+                let touched = tables.iter().find(|table| captured(table));
+                if touched.is_some() || tables.is_empty() {
+                    let which = touched
+                        .map_or("tables that its text does not name".to_owned(), |t| {
+                            format!("the captured table {t}")
+                        });
+                    return Err(Error::data(format!(
+                        "a {} on {which} was logged as a statement, not as rows",
+                        verb.name()
+                    ))
+                    .advise("set binlog_format=ROW for every session; pull the table anew, then start behind this position; or leave the table out with --exclude"));
+                }
+            }
+            Statement::NotUnderstood { tables } => {
+                let touched: Vec<String> =
+                    tables.iter().filter(|t| captured(t)).map(TableName::to_string).collect();
+                let which = match touched.as_slice() {
+                    [] => "no captured table".to_owned(),
+                    names => names.join(", "),
+                };
+                self.notes.push(format!(
+                    "{} at {}: a statement was not understood; it may concern {which}",
+                    context.log.name, event.offset
+                ));
+            }
+            Statement::AlterTable(alter) if captured(&alter.table) => {
+                let moves =
+                    alter.actions.iter().any(|action| matches!(action, Alter::MovesRows(_)));
+                if moves {
+                    self.notes.push(format!(
+                        "{} at {}: an ALTER of {} changes rows without logging them; pull the table anew",
+                        context.log.name, event.offset, alter.table
+                    ));
+                }
+            }
+            _ => {}
+        }
+        self.definitions.apply(&statement);
+        let id = self.id(context, event.offset)?;
+        let ended = self.versions.apply(&statement, id);
+        self.save_versions()?;
+        for ended in ended {
+            if !(self.options.capture)(&ended.table.schema, &ended.table.table) {
+                continue;
+            }
+            if let Some(&index) = self.by_name.get(&ended.table) {
+                self.flush_table(index)?;
+            }
+            self.schema_change(context, event, &ended.table, ended.version, ended.cause.to_owned());
+            self.terminate(context, event, &ended.table, ended.version)?;
+        }
+        // A name may mean another table now, with another version: look at the next TABLE_MAP anew.
+        if !matches!(statement, Statement::Other | Statement::Dml { .. }) {
+            self.flush()?;
+            for known in &mut self.known {
+                known.bytes.clear();
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Handler for Publisher {
+    fn begin(&mut self, context: &Context, end: u64) -> Result<Wish> {
+        let place = (context.log.number, end);
+        if self.bounds.after.is_some_and(|after| place <= after) {
+            return Ok(Wish::Skip);
+        }
+        if let Some(micros) = context.micros {
+            if self.bounds.until.is_some_and(|until| micros >= until) {
+                return Ok(Wish::Stop);
+            }
+            if self.bounds.since.is_some_and(|since| micros < since) {
+                return Ok(Wish::Skip);
+            }
+        }
+        self.stamped = 0;
+        self.stamp = None;
+        self.time.clear();
+        if let Some(micros) = context.micros {
+            push_utc_micros(&mut self.time, i64::try_from(micros).unwrap_or(i64::MAX));
+        }
+        Ok(Wish::Go)
+    }
+
+    fn event(&mut self, context: &Context, event: &Event) -> Result<()> {
+        match event.header.kind {
+            kind::TABLE_MAP => self.table_map(context, event),
+            kind::QUERY | kind::MARIADB_QUERY_COMPRESSED | kind::EXECUTE_LOAD_QUERY => {
+                self.statement(context, event)
+            }
+            kind::LOAD | kind::NEW_LOAD | kind::EXEC_LOAD => Err(Error::data(
+                "a LOAD DATA was logged as a statement, not as rows",
+            )
+            .advise("set binlog_format=ROW for every session; pull the tables anew, then start behind this position")),
+            other if rows::change(other).is_some() => {
+                if self.stamp != context.stamp {
+                    self.stamp = context.stamp;
+                    self.stamped = 0;
+                }
+                self.rows(context, event)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn ended(&mut self, assembler: &Assembler) -> Result<Wish> {
+        if self.marked.elapsed() >= self.marker_every {
+            let position = assembler.position();
+            self.mark(&position, None)?;
+        }
+        Ok(if self.reached(assembler) { Wish::Stop } else { Wish::Go })
+    }
+
+    fn note(&mut self, text: String) -> Result<()> {
+        self.notes.push(text);
+        Ok(())
+    }
+}
