@@ -63,24 +63,9 @@ pub struct FileFrames {
     positions_agree: bool,
 }
 
-impl FileFrames {
-    /// Reads `reader` as the file `log`, from its first byte.
-    pub fn new(log: LogName, reader: Box<dyn Read + Send>) -> Self {
-        Self {
-            log: Arc::new(log),
-            reader,
-            pending: Vec::new(),
-            scratch: Vec::new(),
-            offset: 0,
-            checksum: Checksum::None,
-            started: false,
-            ended: false,
-            positions_agree: true,
-        }
-    }
-
+impl EventLog for FileFrames {
     /// The next events, or how the file ends. `Torn` is followed by `End`.
-    pub fn next(&mut self) -> Result<Feed> {
+    fn next(&mut self) -> Result<Feed> {
         loop {
             if self.ended {
                 return Ok(Feed::End);
@@ -105,6 +90,23 @@ impl FileFrames {
             self.pending = chunk.bytes.get(used..).unwrap_or_default().to_vec();
             chunk.bytes.truncate(used);
             return Ok(Feed::Events(chunk));
+        }
+    }
+}
+
+impl FileFrames {
+    /// Reads `reader` as the file `log`, from its first byte.
+    pub fn new(log: LogName, reader: Box<dyn Read + Send>) -> Self {
+        Self {
+            log: Arc::new(log),
+            reader,
+            pending: Vec::new(),
+            scratch: Vec::new(),
+            offset: 0,
+            checksum: Checksum::None,
+            started: false,
+            ended: false,
+            positions_agree: true,
         }
     }
 

@@ -8,7 +8,7 @@ use super::options;
 use super::place::{Start, Stop};
 use crate::cli::message;
 use crate::endpoint::binlog::files::{FileLogs, log_name};
-use crate::endpoint::binlog::publish::{Bounds, Publisher};
+use crate::endpoint::binlog::publish::{Bounds, Publisher, Setup};
 use crate::endpoint::binlog::schema::{Definitions, Refresh};
 use crate::error::{Error, Kind, Result};
 use crate::flow::checkpoint::Checkpoint;
@@ -53,16 +53,16 @@ impl Opened {
             Some(path) => Versions::load(path)?,
             None => Versions::default(),
         };
-        Ok(Publisher::new(
-            options(args, self.source.clone(), self.base),
-            out,
-            std::mem::take(&mut self.definitions),
+        let setup = Setup {
+            options: options(args, self.source.clone(), self.base),
+            definitions: std::mem::take(&mut self.definitions),
             versions,
-            self.bounds,
-            args.marker_every,
+            bounds: self.bounds,
+            marker_every: args.marker_every,
             store,
-            self.server.clone(),
-        ))
+            server: self.server.clone(),
+        };
+        Ok(Publisher::new(setup, out))
     }
 
     /// Sets other bounds.
