@@ -37,6 +37,8 @@ pub struct Context {
     pub format: Arc<Format>,
     /// When it was committed, microseconds since 1970, where the log has it.
     pub micros: Option<u64>,
+    /// The same, or where the log has none the second of its last event.
+    pub ended: u64,
     /// Where its rows are stamped, when not where they stand: at an XA COMMIT, or at the event that
     /// holds them compressed.
     pub stamp: Option<Stamp>,
@@ -504,6 +506,7 @@ impl Assembler {
             log: self.log.clone(),
             format: self.format.clone(),
             micros: group.micros,
+            ended: group.micros.unwrap_or(u64::from(last.header.timestamp) * 1_000_000),
             stamp: None,
         };
         let wish = handler.begin(&context, last.end())?;

@@ -66,7 +66,7 @@ pub enum Kind {
     Json(u8),
     /// VECTOR behind a length of so many bytes: little-endian 32-bit floats.
     Vector(u8),
-    /// MariaDB UUID: 16 bytes in the server's storage order behind a length of one byte.
+    /// MariaDB UUID: 16 bytes behind a length of one byte.
     Uuid,
     /// MariaDB INET6: 16 bytes.
     Inet6,

@@ -302,7 +302,14 @@ fn push_bytes(
         Kind::Uuid => push_uuid(bytes, out)?,
         Kind::Inet6 => {
             let octets: [u8; 16] = padded(bytes)?;
-            out.extend_from_slice(format!("\"{}\"", Ipv6Addr::from(octets)).as_bytes());
+            let text = match octets {
+                // Six zero groups and no more: the server writes the rest as an IPv4 address.
+                [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, a, b, c, d] if a != 0 || b != 0 => {
+                    format!("\"::{}\"", Ipv4Addr::new(a, b, c, d))
+                }
+                _ => format!("\"{}\"", Ipv6Addr::from(octets)),
+            };
+            out.extend_from_slice(text.as_bytes());
         }
         Kind::Inet4 => {
             let octets: [u8; 4] = padded(bytes)?;
@@ -328,15 +335,9 @@ fn padded<const N: usize>(bytes: &[u8]) -> Result<[u8; N], CellError> {
     Ok(all)
 }
 
-/// MariaDB stores a UUID of versions 1 to 5 with its five groups in reverse order, so that those
-/// made one after the other sort so; versions 6 and up, and those of another variant, as written.
+/// MariaDB reorders a UUID's groups in its indexes only: the log has them as they are written.
 fn push_uuid(bytes: &[u8], out: &mut Vec<u8>) -> Result<(), CellError> {
-    let s: [u8; 16] = padded(bytes)?;
-    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = s;
-    // In the stored order the version stands in the ninth byte of a swapped value, whose variant
-    // bits (the first bits of the fourth group) stand in the seventh.
-    let swapped = (g & 0x80 != 0 && k >> 4 > 0 && k >> 4 < 6) || !(i & 0x80 != 0 && g >> 4 >= 6);
-    let text = if swapped { [m, n, o, p, k, l, i, j, g, h, a, b, c, d, e, f] } else { s };
+    let text: [u8; 16] = padded(bytes)?;
     const HEX: &[u8; 16] = b"0123456789abcdef";
     out.push(b'"');
     for (index, byte) in text.iter().enumerate() {

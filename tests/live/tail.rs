@@ -102,9 +102,9 @@ impl Run {
     }
 }
 
-/// Live, from a position to where the server is now; only these tables.
+/// Live, from a position to where the server is now; only these tables, in the log's own order.
 pub fn tail_from(server: &Server, start: &Position, tables: &str) -> Vec<Change> {
-    live(server, start, &["--tables", tables]).good().changes()
+    live(server, start, &["--ordered", "--tables", tables]).good().changes()
 }
 
 /// Live, from a position to where the server is now, with further arguments.

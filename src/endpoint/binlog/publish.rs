@@ -439,13 +439,11 @@ impl Handler for Publisher {
         if self.bounds.after.is_some_and(|after| place <= after) {
             return Ok(Wish::Skip);
         }
-        if let Some(micros) = context.micros {
-            if self.bounds.until.is_some_and(|until| micros >= until) {
-                return Ok(Wish::Stop);
-            }
-            if self.bounds.since.is_some_and(|since| micros < since) {
-                return Ok(Wish::Skip);
-            }
+        if self.bounds.until.is_some_and(|until| context.ended >= until) {
+            return Ok(Wish::Stop);
+        }
+        if self.bounds.since.is_some_and(|since| context.ended < since) {
+            return Ok(Wish::Skip);
         }
         self.stamped = 0;
         self.stamp = None;

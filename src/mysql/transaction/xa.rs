@@ -84,10 +84,12 @@ impl Assembler {
             }
             Ok(())
         })?;
+        let ended = group.micros.unwrap_or(u64::from(last.header.timestamp) * 1_000_000);
         let mut context = Context {
             log: self.log.clone(),
             format: prepared.format.clone(),
-            micros: group.micros.or(Some(u64::from(last.header.timestamp) * 1_000_000)),
+            micros: Some(ended),
+            ended,
             stamp: Some(Stamp { offset: last.offset, len: last.len, rows: total }),
         };
         let wish = handler.begin(&context, last.end())?;
