@@ -1,5 +1,5 @@
-//! QUERY_EVENT bodies: the statement, where it ran and how to read its text. Uses `error`, `cursor`. Warm:
-//! one or two a transaction, nothing is copied.
+//! QUERY_EVENT bodies: the statement, where it ran and how to read its text. Uses `error` and
+//! `cursor`. Warm: one or two a transaction, nothing is copied.
 //!
 //! Layout (MySQL `Query_event`, binlog version 4): thread id 4, seconds 4, schema length 1, error
 //! code 2, status length 2; status variables; schema, NUL; SQL to the end. MariaDB's
