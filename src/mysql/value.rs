@@ -3,6 +3,7 @@
 //!
 //! No allocation a cell, no clock, no lock; the only branch is the column's kind.
 
+use std::io::Write;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::charset::{self, Bad};
@@ -302,18 +303,17 @@ fn push_bytes(
         Kind::Uuid => push_uuid(bytes, out)?,
         Kind::Inet6 => {
             let octets: [u8; 16] = padded(bytes)?;
-            let text = match octets {
+            let _ = match octets {
                 // Six zero groups and no more: the server writes the rest as an IPv4 address.
                 [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, a, b, c, d] if a != 0 || b != 0 => {
-                    format!("\"::{}\"", Ipv4Addr::new(a, b, c, d))
+                    write!(out, "\"::{}\"", Ipv4Addr::new(a, b, c, d))
                 }
-                _ => format!("\"{}\"", Ipv6Addr::from(octets)),
+                _ => write!(out, "\"{}\"", Ipv6Addr::from(octets)),
             };
-            out.extend_from_slice(text.as_bytes());
         }
         Kind::Inet4 => {
             let octets: [u8; 4] = padded(bytes)?;
-            out.extend_from_slice(format!("\"{}\"", Ipv4Addr::from(octets)).as_bytes());
+            let _ = write!(out, "\"{}\"", Ipv4Addr::from(octets));
         }
         Kind::Compressed(_, inner) => {
             let mut plain = std::mem::take(&mut scratch.bytes);

@@ -192,7 +192,7 @@ const MYSQL_TYPES: &[(&str, Type, &str)] = &[
     ("datetime(3)", Type::Datetime, "\"2026-11-21 01:02:03.120\""),
     ("timestamp", Type::Datetime, "\"2026-11-21 01:02:03\""),
     ("time(1)", Type::String, "\"-838:59:59.0\""),
-    ("char, varchar, text", Type::String, "\"caf\\u00e9\""),
+    ("char, varchar, text", Type::String, "\"two\\nlines\""),
     ("enum, set", Type::String, "\"red,green\""),
     ("json", Type::String, "\"{\\\"a\\\": 1}\""),
     ("uuid, inet4, inet6", Type::String, "\"::1\""),
