@@ -54,6 +54,11 @@ fn prefixed(image: &[u8], width: u8) -> Option<(&[u8], usize)> {
     Some((rest.get(..len)?, usize::from(width) + len))
 }
 
+/// Bytes that a fraction adds in MariaDB's own TIME and DATETIME.
+fn own_fraction(digits: u8) -> usize {
+    [0, 1, 1, 2, 2, 2, 3].get(usize::from(digits)).copied().unwrap_or(3)
+}
+
 /// How many bytes a cell has; `None` when the image ends inside it.
 #[inline]
 pub fn length(kind: &Kind, image: &[u8]) -> Option<usize> {
@@ -65,6 +70,9 @@ pub fn length(kind: &Kind, image: &[u8]) -> Option<usize> {
         Kind::Decimal(precision, scale) => decimal::packed_len(*precision, *scale)?,
         Kind::Year => 1,
         Kind::Date | Kind::TimeOld => 3,
+        Kind::TimeOwn(digits) => 3 + own_fraction(*digits),
+        Kind::DatetimeOwn(digits) => 5 + own_fraction(*digits),
+        Kind::TimestampOwn(digits) => 4 + fraction(*digits),
         Kind::Time(digits) => 3 + fraction(*digits),
         Kind::Datetime(digits) => 5 + fraction(*digits),
         Kind::Timestamp(digits) => 4 + fraction(*digits),
@@ -171,6 +179,21 @@ pub fn push(
         Kind::TimestampOld => {
             out.push(b'"');
             let used = temporal::push_timestamp_old(out, image);
+            quoted(out, used)
+        }
+        Kind::TimeOwn(digits) => {
+            out.push(b'"');
+            let used = temporal::push_time_hires(out, image, *digits);
+            quoted(out, used)
+        }
+        Kind::DatetimeOwn(digits) => {
+            out.push(b'"');
+            let used = temporal::push_datetime_hires(out, image, *digits);
+            quoted(out, used)
+        }
+        Kind::TimestampOwn(digits) => {
+            out.push(b'"');
+            let used = temporal::push_timestamp_hires(out, image, *digits);
             quoted(out, used)
         }
         Kind::Time(digits) => {

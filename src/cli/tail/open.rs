@@ -38,6 +38,8 @@ pub struct Opened {
     pub assembler: Assembler,
     /// Whether it goes on for ever.
     pub live: bool,
+    /// Whether it may pause.
+    pub prompt: bool,
     bounds: Bounds,
     definitions: Definitions,
     source: String,
@@ -181,6 +183,7 @@ fn open_files(
         log: Box::new(FileLogs::new(files, offset)),
         assembler,
         live: false,
+        prompt,
         bounds,
         definitions: Definitions::default(),
         source,
@@ -316,6 +319,7 @@ fn open_server(args: &Args, checkpoint: Option<&Checkpoint>) -> Result<Opened> {
         log: Box::new(log),
         assembler,
         live: true,
+        prompt: true,
         bounds,
         definitions: Definitions { catalog, refresh: Some(refresh(options)) },
         source,
