@@ -3,9 +3,15 @@
 
 #[path = "tail/damage.rs"]
 mod damage;
+#[path = "tail/images.rs"]
+mod images;
+#[path = "tail/positions.rs"]
+mod positions;
 #[path = "tail/run.rs"]
 mod run;
 #[path = "tail/transactions.rs"]
 mod transactions;
+#[path = "tail/versions.rs"]
+mod versions;
 #[path = "tail/writer.rs"]
 mod writer;

@@ -48,25 +48,40 @@ pub fn classify(sql: &str, mode: SqlMode, mariadb: bool, schema: &str) -> Statem
         .unwrap_or_else(|| Statement::NotUnderstood { tables: all.names() })
 }
 
-/// The statements that every transaction holds, in the spelling that servers give them; `None` for
-/// all others, which [`classify`] reads.
+/// The statements that begin, end and divide transactions; `None` for all others, which
+/// [`classify`] reads. What every transaction holds, in the spelling that servers give it, is
+/// recognised without reading words.
 pub fn quick(sql: &[u8]) -> Option<Statement> {
     match sql {
         b"BEGIN" => Some(Statement::Begin),
         b"COMMIT" => Some(Statement::Commit),
         b"ROLLBACK" => Some(Statement::Rollback),
         _ => {
-            let name = |prefix: &[u8]| {
-                let name = sql.strip_prefix(prefix)?.strip_suffix(b"`")?;
-                let plain = !name.is_empty() && memchr::memchr(b'`', name).is_none();
-                std::str::from_utf8(name).ok().filter(|_| plain).map(str::to_owned)
-            };
-            name(b"SAVEPOINT `")
-                .map(Statement::Savepoint)
-                .or_else(|| name(b"ROLLBACK TO `").map(Statement::RollbackTo))
+            let first = sql.split(|byte| !byte.is_ascii_alphabetic()).next()?;
+            CONTROL.iter().find(|word| first.eq_ignore_ascii_case(word.as_bytes()))?;
+            let text = std::str::from_utf8(sql).ok()?;
+            let statement = classify(text, SqlMode::from_bits(0, false), false, "");
+            matches!(
+                statement,
+                Statement::Begin
+                    | Statement::Commit
+                    | Statement::Rollback
+                    | Statement::Savepoint(_)
+                    | Statement::RollbackTo(_)
+                    | Statement::ReleaseSavepoint(_)
+                    | Statement::XaStart(_)
+                    | Statement::XaEnd(_)
+                    | Statement::XaPrepare(_)
+                    | Statement::XaCommit { .. }
+                    | Statement::XaRollback(_)
+            )
+            .then_some(statement)
         }
     }
 }
+
+/// First words of transaction control.
+const CONTROL: [&str; 7] = ["BEGIN", "COMMIT", "RELEASE", "ROLLBACK", "SAVEPOINT", "START", "XA"];
 
 /// Skips MariaDB's `SET STATEMENT variable = value, … FOR`.
 fn set_statement(cursor: &mut Cursor<'_>) -> Option<()> {
