@@ -69,7 +69,12 @@ fn transactions_in_the_spelling_of_the_log_take_the_fast_path() {
     assert_eq!(quick(b"ROLLBACK"), Some(Statement::Rollback));
     assert_eq!(quick(b"SAVEPOINT `a b`"), Some(Statement::Savepoint("a b".into())));
     assert_eq!(quick(b"ROLLBACK TO `s`"), Some(Statement::RollbackTo("s".into())));
-    assert_eq!(quick(b"SAVEPOINT `a``b`"), None);
+    assert_eq!(quick(b"SAVEPOINT `a``b`"), Some(Statement::Savepoint("a`b".into())));
+    let xid = Xid { gtrid: b"a".to_vec(), bqual: Vec::new(), format: 1 };
+    assert_eq!(quick(b"XA START X'61',X'',1"), Some(Statement::XaStart(xid.clone())));
+    let commit = Statement::XaCommit { xid, one_phase: false };
+    assert_eq!(quick(b"XA COMMIT X'61',X'',1"), Some(commit));
+    assert_eq!(quick(b"START REPLICA"), None);
     assert_eq!(mysql("SAVEPOINT `a``b`"), Statement::Savepoint("a`b".into()));
     assert_eq!(quick(b"BEGIN NOT ATOMIC"), None);
     for (sql, statement) in [

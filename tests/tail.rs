@@ -3,8 +3,14 @@
 
 #[path = "tail/damage.rs"]
 mod damage;
+#[path = "tail/feed.rs"]
+mod feed;
 #[path = "tail/images.rs"]
 mod images;
+#[path = "tail/memory.rs"]
+mod memory;
+#[path = "tail/mutated.rs"]
+mod mutated;
 #[path = "tail/positions.rs"]
 mod positions;
 #[path = "tail/run.rs"]

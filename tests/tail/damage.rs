@@ -105,7 +105,8 @@ fn what_is_no_binlog_is_refused() {
     let run = tail_bytes(b"\xfdbin\x01\0\0\0\0\0\0\0\0", &[]);
     stops(&run, &["encrypted", "binlog.000001", "mysql://"]);
     let (mut log, _) = started();
-    let at = log.event(code::START_ENCRYPTION, &[1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    let at =
+        log.event(code::START_ENCRYPTION, &[1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
     stops(&tail_log(&log, &[]), &["encrypted from here", &place(at), "mysql://"]);
     let folder = tempfile::tempdir().unwrap();
     let path = log.save(folder.path(), "binlog-000001.ibb");
@@ -202,7 +203,8 @@ fn a_torn_end_at_every_byte_leaves_the_whole_transactions() {
             let whole = ends.iter().filter(|end| **end <= cut).count();
             assert_eq!(run.changes(), ["", "I1", "I1 I2"][whole], "cut at {cut}");
             let between = cut == 4 || cut == format_end || ends.contains(&cut);
-            let noted = run.errors.contains("not whole") || run.errors.contains("inside a transaction");
+            let noted =
+                run.errors.contains("not whole") || run.errors.contains("inside a transaction");
             assert_eq!(noted, !between, "cut at {cut}: {}", run.errors);
             let position = if cut < format_end { 4 } else { [format_end, ends[0], ends[1]][whole] };
             assert_eq!(run.marker("pos"), &position.to_string(), "cut at {cut}");

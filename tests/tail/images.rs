@@ -129,5 +129,8 @@ fn binary_and_wide_cells() {
     let run = tail_log(&log, &[]).well();
     assert_eq!(run.rows[0].cell("id").unwrap(), "-9223372036854775808");
     assert_eq!(run.rows[0].cell("data").unwrap(), "AP8=");
-    assert_eq!(run.rows[1].cell("data").unwrap().as_str().unwrap().len(), (40_usize << 20).div_ceil(3) * 4);
+    assert_eq!(
+        run.rows[1].cell("data").unwrap().as_str().unwrap().len(),
+        (40_usize << 20).div_ceil(3) * 4
+    );
 }

@@ -21,7 +21,9 @@ fn sample(positions: Positions, checksum: bool) -> Log {
 #[test]
 fn ids_do_not_depend_on_what_headers_say() {
     let right = tail_log(&sample(Positions::Right, true), &[]).well();
-    for positions in [Positions::Zero, Positions::Shifted(0), Positions::Shifted(u64::from(u32::MAX) - 700)] {
+    for positions in
+        [Positions::Zero, Positions::Shifted(0), Positions::Shifted(u64::from(u32::MAX) - 700)]
+    {
         let run = tail_log(&sample(positions, true), &[]).well();
         assert_eq!(run.out, right.out, "{positions:?}");
     }
@@ -119,7 +121,10 @@ fn a_run_goes_on_at_its_checkpoint_over_files() {
     let run = read(&std::fs::read_to_string(&out).unwrap());
     assert_eq!(run.changes(), whole.changes());
     let plain = |run: &Run| -> Vec<_> {
-        run.rows.iter().map(|r| (r.namespace.clone(), r.id, r.uid.clone(), r.time.clone())).collect()
+        run.rows
+            .iter()
+            .map(|r| (r.namespace.clone(), r.id, r.uid.clone(), r.time.clone()))
+            .collect()
     };
     assert_eq!(plain(&run), plain(&whole));
     // Without the file that it names there is nothing to go on with.

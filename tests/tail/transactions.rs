@@ -230,8 +230,16 @@ fn one_key_several_times_in_one_event_keeps_its_order() {
     log.anonymous();
     log.query("BEGIN");
     let row = |n: i32, note: &str| vec![int(n), text(note)];
-    let images = [row(1, "a"), row(1, "b"), row(1, "b"), row(1, "c"), row(2, "x"), row(2, "y"),
-        row(1, "c"), row(1, "d")];
+    let images = [
+        row(1, "a"),
+        row(1, "b"),
+        row(1, "b"),
+        row(1, "c"),
+        row(2, "x"),
+        row(2, "y"),
+        row(1, "c"),
+        row(1, "d"),
+    ];
     let at = log.change(code::UPDATE, &table, &images);
     log.xid();
     let run = tail_log(&log, &[]).well();
