@@ -55,6 +55,12 @@ fn compare(case: &Case, cell: &Value, shown: &str) -> Result<(), String> {
         return Err(format!("{cell} is not written as {} must be", case.ums));
     }
     match case.compare {
+        // YEAR is a number here, and 0000 in SELECT.
+        Compare::Text | Compare::Unsigned
+            if case.ums == "int" && text() == "0" && unhex(shown) == b"0000" =>
+        {
+            Ok(())
+        }
         Compare::Text | Compare::Unsigned => {
             same(text(), String::from_utf8_lossy(&unhex(shown)).into_owned())
         }
@@ -64,6 +70,9 @@ fn compare(case: &Case, cell: &Value, shown: &str) -> Result<(), String> {
         Compare::Float => {
             let (cell, server) =
                 (cell.as_f64().unwrap() as f32, shown.parse::<f64>().unwrap() as f32);
+            if cell == 0.0 && server == 0.0 {
+                return Ok(()); // the text of SELECT has lost the sign
+            }
             same(
                 format!("{cell:e} {:x}", cell.to_bits()),
                 format!("{server:e} {:x}", server.to_bits()),
@@ -71,6 +80,11 @@ fn compare(case: &Case, cell: &Value, shown: &str) -> Result<(), String> {
         }
         Compare::Double => {
             let (cell, server) = (cell.as_f64().unwrap(), shown.parse::<f64>().unwrap());
+            // The text of SELECT has 17 digits, not always the right last one, and no sign of zero.
+            let near = cell.to_bits().abs_diff(server.to_bits()) <= 1;
+            if near || (cell == 0.0 && server == 0.0) {
+                return Ok(());
+            }
             same(
                 format!("{cell:e} {:x}", cell.to_bits()),
                 format!("{server:e} {:x}", server.to_bits()),

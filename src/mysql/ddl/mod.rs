@@ -68,6 +68,35 @@ pub fn quick(sql: &[u8]) -> Option<Statement> {
     }
 }
 
+/// The statements that begin, divide and end transactions, in any spelling; `None` for all others.
+/// Called for every statement in a log: the first word decides before anything is parsed.
+pub fn control(sql: &[u8], mariadb: bool) -> Option<Statement> {
+    if let Some(statement) = quick(sql) {
+        return Some(statement);
+    }
+    const WORDS: [&[u8]; 7] =
+        [b"XA", b"SAVEPOINT", b"ROLLBACK", b"RELEASE", b"BEGIN", b"COMMIT", b"START"];
+    let end = sql.iter().position(|b| !b.is_ascii_alphabetic()).unwrap_or(sql.len());
+    let word = sql.get(..end)?;
+    if !WORDS.iter().any(|known| known.eq_ignore_ascii_case(word)) {
+        return None;
+    }
+    match classify(std::str::from_utf8(sql).ok()?, SqlMode::default(), mariadb, "") {
+        statement @ (Statement::Begin
+        | Statement::Commit
+        | Statement::Rollback
+        | Statement::Savepoint(_)
+        | Statement::RollbackTo(_)
+        | Statement::ReleaseSavepoint(_)
+        | Statement::XaStart(_)
+        | Statement::XaEnd(_)
+        | Statement::XaPrepare(_)
+        | Statement::XaCommit { .. }
+        | Statement::XaRollback(_)) => Some(statement),
+        _ => None,
+    }
+}
+
 /// Skips MariaDB's `SET STATEMENT variable = value, … FOR`.
 fn set_statement(cursor: &mut Cursor<'_>) -> Option<()> {
     if cursor.take("SET STATEMENT") {
