@@ -11,6 +11,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use serde_json::Value;
+
 use crate::server::{Kind, Server, skipped};
 use crate::table::{self, Table};
 use crate::tail::{SINK, TAIL, run, sink, tail};
@@ -247,7 +249,7 @@ names = [column[0] for column in cursor.description]
 def text(cell):
     if cell is None: return 'NULL'
     if isinstance(cell, bytes): return cell.hex().upper()
-    return repr(cell) if isinstance(cell, float) else str(cell)
+    return cell if isinstance(cell, float) else str(cell)
 for row in cursor:
     print(json.dumps({name: text(cell) for name, cell in zip(names, row)}))
 ";
@@ -255,7 +257,13 @@ for row in cursor:
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let mut found = Table::new();
     for line in String::from_utf8(output.stdout).unwrap().lines() {
-        let cells: BTreeMap<String, String> = serde_json::from_str(line).unwrap();
+        let cells: BTreeMap<String, Value> = serde_json::from_str(line).unwrap();
+        let text = |cell: Value| match cell {
+            Value::String(text) => text,
+            real => table::number(&real.to_string()),
+        };
+        let cells: BTreeMap<String, String> =
+            cells.into_iter().map(|(name, cell)| (name, text(cell))).collect();
         let key = keys.iter().map(|name| cells[*name].as_str()).collect::<Vec<_>>().join("/");
         assert!(found.insert(key.clone(), cells).is_none(), "{table} {key} is there twice");
     }
