@@ -530,20 +530,6 @@ fn labels_of_enums_and_sets() {
 }
 
 #[test]
-fn a_catalog_survives_its_file() {
-    let mut catalog = follow(&[
-        "CREATE DATABASE shop CHARSET gbk",
-        "CREATE TABLE t (a INT PRIMARY KEY, e SET('x','y') NOT NULL, g INT AS (a) VIRTUAL INVISIBLE)",
-        "ALTER TABLE u ADD b",
-    ]);
-    catalog.forget(&name("u"), "why not");
-    let json = catalog.to_json().to_string();
-    let read = Catalog::from_json(&serde_json::from_str(&json).unwrap()).unwrap();
-    assert_eq!(read, catalog);
-    assert!(Catalog::from_json(&serde_json::json!({ "tables": 5 })).is_err());
-}
-
-#[test]
 fn positions_are_read() {
     let actions =
         alter(mysql("ALTER TABLE t ADD `first` INT FIRST, ADD x INT AFTER `after`")).actions;

@@ -53,8 +53,6 @@ proptest! {
         let table = "CREATE TABLE t (x INT, z TEXT, PRIMARY KEY (x))";
         catalog.apply(&classify(table, SqlMode::default(), false, "shop"));
         catalog.apply(&statement);
-        let json = catalog.to_json();
-        prop_assert_eq!(Catalog::from_json(&json).unwrap(), catalog);
     }
 
     /// URLs, option files and our own files, nearly right.
@@ -81,9 +79,6 @@ proptest! {
         std::fs::write(&path, &text).unwrap();
         let _ = Defaults::read(&path, &["client", "dws"]);
         let _ = Versions::load(&path);
-        if let Ok(value) = serde_json::from_str(&text) {
-            let _ = Catalog::from_json(&value);
-        }
     }
 
     /// Every reader of an event body gets bytes that are nearly right.

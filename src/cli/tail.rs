@@ -67,6 +67,7 @@ fn follow(args: &Args, source: &Source) -> Result<Outcome> {
         checkpoint,
         stop: stop.flag(),
         live: opened.live,
+        prompt: opened.prompt,
         counters,
         note: &mut |text| message::warn(text),
         changed: &mut |change| on_change(command.as_deref(), change),

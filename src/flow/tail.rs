@@ -31,6 +31,9 @@ pub struct Plan<'a> {
     pub stop: Arc<AtomicBool>,
     /// Whether the log goes on for ever, so that idle times are told.
     pub live: bool,
+    /// Whether rows leave at once when the log pauses; files do not pause, and without it their
+    /// messages do not depend on timing.
+    pub prompt: bool,
     /// Shown to people.
     pub counters: Arc<Counters>,
     /// Tells people something.
@@ -41,8 +44,18 @@ pub struct Plan<'a> {
 
 /// Runs until the log ends, the bounds are reached, or the stop flag is set.
 pub fn run(plan: Plan) -> Result<()> {
-    let Plan { mut log, assembler, publisher, checkpoint, stop, live, counters, note, changed } =
-        plan;
+    let Plan {
+        mut log,
+        assembler,
+        publisher,
+        checkpoint,
+        stop,
+        live,
+        prompt,
+        counters,
+        note,
+        changed,
+    } = plan;
     let (sender, receiver) = queue();
     let reader = std::thread::Builder::new().name("reader".to_owned());
     reader
@@ -64,7 +77,9 @@ pub fn run(plan: Plan) -> Result<()> {
         }
         let mut received = receiver.receive(Duration::ZERO);
         if matches!(received, Received::Nothing) {
-            run.idle(live)?;
+            if prompt {
+                run.idle(live)?;
+            }
             received = receiver.receive(PATIENCE);
         }
         let more = match received {

@@ -29,9 +29,7 @@ impl<'a> Cursor<'a> {
     /// The next `count` bytes.
     #[inline]
     pub fn take(&mut self, count: usize) -> Option<&'a [u8]> {
-        let (head, tail) = self.rest.split_at_checked(count)?;
-        self.rest = tail;
-        Some(head)
+        take_slice(&mut self.rest, count)
     }
 
     /// An unsigned number of `width` bytes, at most 8.
@@ -43,33 +41,25 @@ impl<'a> Cursor<'a> {
     /// One byte.
     #[inline]
     pub fn u8(&mut self) -> Option<u8> {
-        let (first, tail) = self.rest.split_first()?;
-        self.rest = tail;
-        Some(*first)
+        take(&mut self.rest).map(u8::from_le_bytes)
     }
 
     /// Two bytes.
     #[inline]
     pub fn u16(&mut self) -> Option<u16> {
-        let (head, tail) = self.rest.split_first_chunk::<2>()?;
-        self.rest = tail;
-        Some(u16::from_le_bytes(*head))
+        take(&mut self.rest).map(u16::from_le_bytes)
     }
 
     /// Four bytes.
     #[inline]
     pub fn u32(&mut self) -> Option<u32> {
-        let (head, tail) = self.rest.split_first_chunk::<4>()?;
-        self.rest = tail;
-        Some(u32::from_le_bytes(*head))
+        take(&mut self.rest).map(u32::from_le_bytes)
     }
 
     /// Eight bytes.
     #[inline]
     pub fn u64(&mut self) -> Option<u64> {
-        let (head, tail) = self.rest.split_first_chunk::<8>()?;
-        self.rest = tail;
-        Some(u64::from_le_bytes(*head))
+        take(&mut self.rest).map(u64::from_le_bytes)
     }
 
     /// A length-encoded integer of the client protocol (1, 3, 4 or 9 bytes).
@@ -89,6 +79,22 @@ impl<'a> Cursor<'a> {
         let len = usize::try_from(self.lenenc()?).ok()?;
         self.take(len)
     }
+}
+
+/// The next `N` bytes of `rest`.
+#[inline]
+pub fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
+    let (head, tail) = rest.split_first_chunk::<N>()?;
+    *rest = tail;
+    Some(*head)
+}
+
+/// The next `count` bytes of `rest`.
+#[inline]
+pub fn take_slice<'a>(rest: &mut &'a [u8], count: usize) -> Option<&'a [u8]> {
+    let (head, tail) = rest.split_at_checked(count)?;
+    *rest = tail;
+    Some(head)
 }
 
 /// A little-endian unsigned number of 0 to 8 bytes.

@@ -58,9 +58,49 @@ pub struct FileFrames {
     checksum: Checksum,
     started: bool,
     ended: bool,
+    /// What is wrong behind the events that were given out last.
+    failed: Option<Error>,
     /// Whether every header so far named the position that follows it, as it does in a server's
     /// own files (not in relay logs). Only then does a wrong one prove a damaged length.
     positions_agree: bool,
+}
+
+impl EventLog for FileFrames {
+    /// The next events, or how the file ends. `Torn` is followed by `End`.
+    fn next(&mut self) -> Result<Feed> {
+        loop {
+            if let Some(error) = self.failed.take() {
+                self.ended = true;
+                return Err(error);
+            }
+            if self.ended {
+                return Ok(Feed::End);
+            }
+            let mut chunk = Chunk::new(self.log.clone());
+            chunk.bytes = std::mem::take(&mut self.pending);
+            let read = self.fill(&mut chunk.bytes)?;
+            if !self.started && !self.start(&mut chunk.bytes, read == 0)? {
+                self.pending = chunk.bytes;
+                continue;
+            }
+            let cut = self.cut(&mut chunk);
+            let Some(last) = chunk.spans.last() else {
+                cut?;
+                if read == 0 {
+                    self.ended = true;
+                    return self.finish(&chunk.bytes);
+                }
+                self.pending = chunk.bytes;
+                continue;
+            };
+            let used = last.start + last.len as usize;
+            self.pending = chunk.bytes.get(used..).unwrap_or_default().to_vec();
+            chunk.bytes.truncate(used);
+            // What is whole before the damage is handed on first.
+            self.failed = cut.err();
+            return Ok(Feed::Events(chunk));
+        }
+    }
 }
 
 impl FileFrames {
@@ -75,36 +115,8 @@ impl FileFrames {
             checksum: Checksum::None,
             started: false,
             ended: false,
+            failed: None,
             positions_agree: true,
-        }
-    }
-
-    /// The next events, or how the file ends. `Torn` is followed by `End`.
-    pub fn next(&mut self) -> Result<Feed> {
-        loop {
-            if self.ended {
-                return Ok(Feed::End);
-            }
-            let mut chunk = Chunk::new(self.log.clone());
-            chunk.bytes = std::mem::take(&mut self.pending);
-            let read = self.fill(&mut chunk.bytes)?;
-            if !self.started && !self.start(&mut chunk.bytes, read == 0)? {
-                self.pending = chunk.bytes;
-                continue;
-            }
-            self.cut(&mut chunk)?;
-            let Some(last) = chunk.spans.last() else {
-                if read == 0 {
-                    self.ended = true;
-                    return self.finish(&chunk.bytes);
-                }
-                self.pending = chunk.bytes;
-                continue;
-            };
-            let used = last.start + last.len as usize;
-            self.pending = chunk.bytes.get(used..).unwrap_or_default().to_vec();
-            chunk.bytes.truncate(used);
-            return Ok(Feed::Events(chunk));
         }
     }
 

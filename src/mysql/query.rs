@@ -1,5 +1,5 @@
-//! QUERY_EVENT bodies: the statement, where it ran and how to read its text. Uses `error`. Warm:
-//! one or two a transaction, nothing is copied.
+//! QUERY_EVENT bodies: the statement, where it ran and how to read its text. Uses `error` and
+//! `cursor`. Warm: one or two a transaction, nothing is copied.
 //!
 //! Layout (MySQL `Query_event`, binlog version 4): thread id 4, seconds 4, schema length 1, error
 //! code 2, status length 2; status variables; schema, NUL; SQL to the end. MariaDB's
@@ -7,6 +7,7 @@
 
 use std::io::Read;
 
+use super::cursor::{take, take_slice};
 use crate::error::{Error, Result};
 
 /// The fixed part of a binlog-4 QUERY_EVENT; a format description may announce more.
@@ -210,20 +211,6 @@ pub fn mariadb_uncompress(bytes: &[u8], limit: usize) -> Result<Vec<u8>> {
         return Err(damaged("its length is not the one announced"));
     }
     Ok(plain)
-}
-
-/// The next `N` bytes of `rest`.
-pub(super) fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
-    let (head, tail) = rest.split_first_chunk::<N>()?;
-    *rest = tail;
-    Some(*head)
-}
-
-/// The next `count` bytes of `rest`.
-pub(super) fn take_slice<'a>(rest: &mut &'a [u8], count: usize) -> Option<&'a [u8]> {
-    let (head, tail) = rest.split_at_checked(count)?;
-    *rest = tail;
-    Some(head)
 }
 
 fn skip(rest: &mut &[u8], count: usize) -> Option<()> {

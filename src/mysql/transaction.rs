@@ -6,6 +6,8 @@
 //! given to the handler lies outside every transaction; while prepared XA transactions wait, the
 //! position to resume from lies before the oldest of them.
 
+mod xa;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -21,6 +23,7 @@ use super::rows;
 use super::savepoints::Savepoints;
 use super::stamp::{RowCounter, Stamp};
 use crate::error::{Error, Result};
+use xa::Prepared;
 
 /// The most bytes the text of a compressed statement may unfold to.
 const MAX_STATEMENT: usize = 1 << 30;
@@ -34,6 +37,8 @@ pub struct Context {
     pub format: Arc<Format>,
     /// When it was committed, microseconds since 1970, where the log has it.
     pub micros: Option<u64>,
+    /// The same, or where the log has none the second of its last event.
+    pub ended: u64,
     /// Where its rows are stamped, when not where they stand: at an XA COMMIT, or at the event that
     /// holds them compressed.
     pub stamp: Option<Stamp>,
@@ -96,17 +101,6 @@ struct Group {
 enum Gtid {
     MySql([u8; 16], String, u64),
     MariaDb(u32, u32, u64),
-}
-
-/// An XA transaction between PREPARE and its outcome.
-struct Prepared {
-    body: Body,
-    savepoints: Savepoints,
-    log: Arc<LogName>,
-    format: Arc<Format>,
-    start: u64,
-    /// The transactions seen before it.
-    gtids: GtidSet,
 }
 
 /// What an event does to the transaction it stands in.
@@ -512,6 +506,7 @@ impl Assembler {
             log: self.log.clone(),
             format: self.format.clone(),
             micros: group.micros,
+            ended: group.micros.unwrap_or(u64::from(last.header.timestamp) * 1_000_000),
             stamp: None,
         };
         let wish = handler.begin(&context, last.end())?;
@@ -543,89 +538,6 @@ impl Assembler {
             show(&mut context, savepoints, &event, handler)
                 .map_err(|e| at(e, &chunk.log, &event))?;
         }
-        handler.ended(self)
-    }
-
-    fn prepare(
-        &mut self,
-        xid: Xid,
-        mut group: Group,
-        chunk: &Chunk,
-        range: std::ops::Range<usize>,
-        last: &Event,
-    ) -> Result<()> {
-        let mut rest = Chunk::new(chunk.log.clone());
-        for span in chunk.spans.get(range).unwrap_or_default() {
-            let bytes = chunk.bytes.get(span.start..span.end).unwrap_or_default();
-            rest.push(bytes, span.offset, span.len);
-        }
-        let all = 0..rest.spans.len();
-        group.body.hold(rest, all, &self.policy)?;
-        let waiting: usize = self.prepared.values().map(|p| p.body.memory()).sum();
-        if waiting + group.body.memory() > self.policy.memory {
-            group.body.spill(self.policy.folder.as_deref())?;
-        }
-        let gtids = self.gtids.clone();
-        self.count(group.gtid, &group.micros, last);
-        let prepared = Prepared {
-            gtids,
-            body: group.body,
-            savepoints: group.savepoints,
-            log: self.log.clone(),
-            format: self.format.clone(),
-            start: group.start,
-        };
-        self.prepared.insert(xid, prepared);
-        Ok(())
-    }
-
-    fn xa_commit(
-        &mut self,
-        xid: &Xid,
-        group: Group,
-        last: &Event,
-        handler: &mut dyn Handler,
-    ) -> Result<Wish> {
-        let Some(mut prepared) = self.prepared.remove(xid) else {
-            return Err(Error::data(
-                "an XA COMMIT whose transaction was prepared before the start of this run",
-            )
-            .advise(
-                "start earlier (--start), before its XA PREPARE; or behind this position, if none of its tables matter",
-            ));
-        };
-        let mut counter = RowCounter::new(prepared.format.clone());
-        let savepoints = &prepared.savepoints;
-        let mut total = 0u64;
-        prepared.body.visit(&mut |number, _, event| {
-            if !savepoints.is_dropped(number) {
-                total += counter.count(event)?;
-            }
-            Ok(())
-        })?;
-        let mut context = Context {
-            log: self.log.clone(),
-            format: prepared.format.clone(),
-            micros: group.micros.or(Some(u64::from(last.header.timestamp) * 1_000_000)),
-            stamp: Some(Stamp { offset: last.offset, len: last.len, rows: total }),
-        };
-        let wish = handler.begin(&context, last.end())?;
-        if wish == Wish::Stop {
-            self.offset = group.start;
-            self.prepared.insert(xid.clone(), prepared);
-            return Ok(wish);
-        }
-        self.tally.transactions += 1;
-        self.count(group.gtid, &group.micros, last);
-        if wish == Wish::Skip {
-            return handler.ended(self);
-        }
-        prepared.body.visit(&mut |number, log, event| {
-            if savepoints.is_dropped(number) {
-                return Ok(());
-            }
-            show(&mut context, savepoints, event, handler).map_err(|e| at(e, log, event))
-        })?;
         handler.ended(self)
     }
 }

@@ -46,6 +46,12 @@ pub enum Kind {
     DatetimeOld,
     /// TIMESTAMP before 5.6, 4 bytes.
     TimestampOld,
+    /// TIME with fraction digits in MariaDB's own format.
+    TimeOwn(u8),
+    /// DATETIME with fraction digits in MariaDB's own format.
+    DatetimeOwn(u8),
+    /// TIMESTAMP with fraction digits in MariaDB's own format.
+    TimestampOwn(u8),
     /// TIME(fraction digits).
     Time(u8),
     /// DATETIME(fraction digits).
@@ -66,7 +72,7 @@ pub enum Kind {
     Json(u8),
     /// VECTOR behind a length of so many bytes: little-endian 32-bit floats.
     Vector(u8),
-    /// MariaDB UUID: 16 bytes in the server's storage order behind a length of one byte.
+    /// MariaDB UUID: 16 bytes behind a length of one byte.
     Uuid,
     /// MariaDB INET6: 16 bytes.
     Inet6,
@@ -96,6 +102,8 @@ pub enum Unplanned {
     NoCharset,
     /// The labels of an ENUM or SET are neither in the log nor known.
     NoLabels,
+    /// Fraction digits that decide about the length are neither in the log nor known.
+    NoDigits,
     /// The wire type is not one we decode.
     WireType(u8),
     /// The definition contradicts the log.
@@ -109,6 +117,9 @@ impl std::fmt::Display for Unplanned {
             Self::NoSign => f.write_str("the log does not say whether the integer is unsigned"),
             Self::NoCharset => f.write_str("its character set is neither in the log nor known"),
             Self::NoLabels => f.write_str("the log does not hold its labels"),
+            Self::NoDigits => f.write_str(
+                "the log does not hold its fraction digits (mysql56_temporal_format=OFF), and no definition is known",
+            ),
             Self::WireType(ty) => write!(f, "the type {ty} is not supported"),
             Self::Contradiction(how) => write!(f, "its definition contradicts the log: {how}"),
         }
@@ -121,11 +132,20 @@ pub fn plan(
     definition: Option<&[ColumnDefinition]>,
     mariadb: bool,
 ) -> Result<Vec<Column>, (usize, Unplanned)> {
+    plan_all(map, definition, mariadb, false)
+}
+
+fn plan_all(
+    map: &TableMap,
+    definition: Option<&[ColumnDefinition]>,
+    mariadb: bool,
+    lenient: bool,
+) -> Result<Vec<Column>, (usize, Unplanned)> {
     let mut nth = Nth::default();
     let mut columns = Vec::with_capacity(map.columns.len());
     for (index, wire) in map.columns.iter().enumerate() {
         let known = definition.and_then(|columns| columns.get(index));
-        let context = Context { map, wire, known, mariadb };
+        let context = Context { map, wire, known, mariadb, lenient };
         let column = context.column(index, &nth).map_err(|why| (index, why))?;
         nth.step(wire.ty, mariadb);
         columns.push(column);
@@ -144,7 +164,7 @@ pub fn shape(map: &TableMap, mariadb: bool) -> Result<Vec<Column>> {
     metadata.label_collations = metadata.collations.clone();
     metadata.enum_labels = Some(vec![Vec::new(); count]);
     metadata.set_labels = Some(vec![Vec::new(); count]);
-    plan(&lenient, None, mariadb).map_err(|(index, why)| {
+    plan_all(&lenient, None, mariadb, true).map_err(|(index, why)| {
         Error::data(format!("column {} of {}.{}: {why}", index + 1, map.schema, map.table))
     })
 }
@@ -207,6 +227,8 @@ struct Context<'a> {
     wire: &'a WireColumn,
     known: Option<&'a ColumnDefinition>,
     mariadb: bool,
+    /// Only lengths matter.
+    lenient: bool,
 }
 
 impl Context<'_> {
@@ -314,9 +336,18 @@ impl Context<'_> {
                 (Kind::Bit(bytes), ty, format!("bit({bits})"))
             }
             wire::DATE | wire::NEWDATE => (Kind::Date, Type::Date, "date".to_owned()),
-            wire::TIME => (Kind::TimeOld, Type::String, "time".to_owned()),
-            wire::DATETIME => (Kind::DatetimeOld, Type::Datetime, "datetime".to_owned()),
-            wire::TIMESTAMP => (Kind::TimestampOld, Type::Datetime, "timestamp".to_owned()),
+            wire::TIME => match self.digits()? {
+                0 => (Kind::TimeOld, Type::String, "time".to_owned()),
+                n => (Kind::TimeOwn(n), Type::String, format!("time({n})")),
+            },
+            wire::DATETIME => match self.digits()? {
+                0 => (Kind::DatetimeOld, Type::Datetime, "datetime".to_owned()),
+                n => (Kind::DatetimeOwn(n), Type::Datetime, format!("datetime({n})")),
+            },
+            wire::TIMESTAMP => match self.digits()? {
+                0 => (Kind::TimestampOld, Type::Datetime, "timestamp".to_owned()),
+                n => (Kind::TimestampOwn(n), Type::Datetime, format!("timestamp({n})")),
+            },
             wire::TIME2 => (Kind::Time(low), Type::String, fraction("time")),
             wire::DATETIME2 => (Kind::Datetime(low), Type::Datetime, fraction("datetime")),
             wire::TIMESTAMP2 => (Kind::Timestamp(low), Type::Datetime, fraction("timestamp")),
@@ -377,6 +408,22 @@ impl Context<'_> {
             }
             other => return Err(Unplanned::WireType(other)),
         })
+    }
+
+    /// Fraction digits of the old temporal types. MySQL's have none; MariaDB's may, and their
+    /// length depends on them, but the log does not say.
+    fn digits(&self) -> Result<u8, Unplanned> {
+        if !self.mariadb || self.lenient {
+            return Ok(0);
+        }
+        let declared = &self.known.ok_or(Unplanned::NoDigits)?.column_type;
+        let digits = declared.split_once('(').and_then(|(_, rest)| rest.split_once(')'));
+        match digits {
+            None => Ok(0),
+            Some((digits, _)) => {
+                digits.trim().parse().ok().filter(|n| *n <= 6).ok_or(Unplanned::NoDigits)
+            }
+        }
     }
 
     /// VARCHAR, VARBINARY, CHAR, BINARY, and MariaDB's types that travel as BINARY.

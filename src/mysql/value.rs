@@ -3,6 +3,7 @@
 //!
 //! No allocation a cell, no clock, no lock; the only branch is the column's kind.
 
+use std::io::Write;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::charset::{self, Bad};
@@ -53,6 +54,11 @@ fn prefixed(image: &[u8], width: u8) -> Option<(&[u8], usize)> {
     Some((rest.get(..len)?, usize::from(width) + len))
 }
 
+/// Bytes that a fraction adds in MariaDB's own TIME and DATETIME.
+fn own_fraction(digits: u8) -> usize {
+    [0, 1, 1, 2, 2, 2, 3].get(usize::from(digits)).copied().unwrap_or(3)
+}
+
 /// How many bytes a cell has; `None` when the image ends inside it.
 #[inline]
 pub fn length(kind: &Kind, image: &[u8]) -> Option<usize> {
@@ -64,6 +70,9 @@ pub fn length(kind: &Kind, image: &[u8]) -> Option<usize> {
         Kind::Decimal(precision, scale) => decimal::packed_len(*precision, *scale)?,
         Kind::Year => 1,
         Kind::Date | Kind::TimeOld => 3,
+        Kind::TimeOwn(digits) => 3 + own_fraction(*digits),
+        Kind::DatetimeOwn(digits) => 5 + own_fraction(*digits),
+        Kind::TimestampOwn(digits) => 4 + fraction(*digits),
         Kind::Time(digits) => 3 + fraction(*digits),
         Kind::Datetime(digits) => 5 + fraction(*digits),
         Kind::Timestamp(digits) => 4 + fraction(*digits),
@@ -170,6 +179,21 @@ pub fn push(
         Kind::TimestampOld => {
             out.push(b'"');
             let used = temporal::push_timestamp_old(out, image);
+            quoted(out, used)
+        }
+        Kind::TimeOwn(digits) => {
+            out.push(b'"');
+            let used = temporal::push_time_hires(out, image, *digits);
+            quoted(out, used)
+        }
+        Kind::DatetimeOwn(digits) => {
+            out.push(b'"');
+            let used = temporal::push_datetime_hires(out, image, *digits);
+            quoted(out, used)
+        }
+        Kind::TimestampOwn(digits) => {
+            out.push(b'"');
+            let used = temporal::push_timestamp_hires(out, image, *digits);
             quoted(out, used)
         }
         Kind::Time(digits) => {
@@ -302,11 +326,17 @@ fn push_bytes(
         Kind::Uuid => push_uuid(bytes, out)?,
         Kind::Inet6 => {
             let octets: [u8; 16] = padded(bytes)?;
-            out.extend_from_slice(format!("\"{}\"", Ipv6Addr::from(octets)).as_bytes());
+            let _ = match octets {
+                // Six zero groups and no more: the server writes the rest as an IPv4 address.
+                [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, a, b, c, d] if a != 0 || b != 0 => {
+                    write!(out, "\"::{}\"", Ipv4Addr::new(a, b, c, d))
+                }
+                _ => write!(out, "\"{}\"", Ipv6Addr::from(octets)),
+            };
         }
         Kind::Inet4 => {
             let octets: [u8; 4] = padded(bytes)?;
-            out.extend_from_slice(format!("\"{}\"", Ipv4Addr::from(octets)).as_bytes());
+            let _ = write!(out, "\"{}\"", Ipv4Addr::from(octets));
         }
         Kind::Compressed(_, inner) => {
             let mut plain = std::mem::take(&mut scratch.bytes);
@@ -328,15 +358,9 @@ fn padded<const N: usize>(bytes: &[u8]) -> Result<[u8; N], CellError> {
     Ok(all)
 }
 
-/// MariaDB stores a UUID of versions 1 to 5 with its five groups in reverse order, so that those
-/// made one after the other sort so; versions 6 and up, and those of another variant, as written.
+/// MariaDB reorders a UUID's groups in its indexes only: the log has them as they are written.
 fn push_uuid(bytes: &[u8], out: &mut Vec<u8>) -> Result<(), CellError> {
-    let s: [u8; 16] = padded(bytes)?;
-    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = s;
-    // In the stored order the version stands in the ninth byte of a swapped value, whose variant
-    // bits (the first bits of the fourth group) stand in the seventh.
-    let swapped = (g & 0x80 != 0 && k >> 4 > 0 && k >> 4 < 6) || !(i & 0x80 != 0 && g >> 4 >= 6);
-    let text = if swapped { [m, n, o, p, k, l, i, j, g, h, a, b, c, d, e, f] } else { s };
+    let text: [u8; 16] = padded(bytes)?;
     const HEX: &[u8; 16] = b"0123456789abcdef";
     out.push(b'"');
     for (index, byte) in text.iter().enumerate() {

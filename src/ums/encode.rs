@@ -10,6 +10,9 @@ const ROW_OPEN: &[u8] = b"{\"tuple\":[";
 const ROW_CLOSE: &[u8] = b"]}";
 const MESSAGE_CLOSE: &[u8] = b"]}\n";
 
+/// Bytes of room that an empty message keeps.
+const ROOM_KEPT: usize = 4 << 20;
+
 /// Builds one message: the head once, then rows. After `finish_into` it is empty and can be used
 /// again with the same head.
 pub struct MessageWriter {
@@ -95,9 +98,10 @@ impl MessageWriter {
         Ok(())
     }
 
-    /// Forgets the rows, keeps the head and the room.
+    /// Forgets the rows, keeps the head and the room, but not the room of one huge row.
     fn clear(&mut self) {
         self.body.clear();
+        self.body.shrink_to(ROOM_KEPT);
         self.row_start = 0;
         self.rows = 0;
     }

@@ -251,7 +251,7 @@ fn a_log_above_4_gib() {
         }
     };
     let mut firsts = Vec::new();
-    let mut last = i64::MIN;
+    let mut last = 0;
     let arguments = ["--quiet", "--log-name", "shop.000001", "-"];
     let found = measured(Command::new(TAIL).args(arguments), feed, |id| {
         if id - last > 1000 {

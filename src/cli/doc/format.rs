@@ -48,19 +48,28 @@ pub(super) fn page() -> String {
 const DESCRIPTION: &str = "\
 A stream is a sequence of messages, one JSON object (RFC 8259) on one line, in UTF-8, each ended by \
 one newline. A message carries rows of one table, or says something about the stream. Laid out on \
-several lines here, and with one of the four system columns only:
+several lines here, and with three of the table's columns only:
 
   {\"protocol\": {\"type\": \"data_increment_data\", \"version\": \"1.3\"},
-   \"schema\": {\"namespace\": \"mysql.db1.shop.orders.0.0.0\", \"batchId\": 0,
+   \"schema\": {\"namespace\": \"mysql.shop.shop.orders.0.0.0\", \"batchId\": 0,
      \"keys\": [\"id\"],
      \"fields\": [
        {\"name\": \"_ums_id_\", \"type\": \"long\",
         \"nullable\": false, \"encoded\": false},
-       {\"name\": \"id\", \"type\": \"long\",
-        \"nullable\": false, \"encoded\": false, \"origin\": \"bigint\"},
+       {\"name\": \"_ums_ts_\", \"type\": \"datetime\",
+        \"nullable\": false, \"encoded\": false},
+       {\"name\": \"_ums_op_\", \"type\": \"string\",
+        \"nullable\": false, \"encoded\": false},
+       {\"name\": \"_ums_uid_\", \"type\": \"string\",
+        \"nullable\": false, \"encoded\": false},
+       {\"name\": \"id\", \"type\": \"decimal\",
+        \"nullable\": false, \"encoded\": false, \"origin\": \"bigint unsigned\"},
+       {\"name\": \"quantity\", \"type\": \"int\",
+        \"nullable\": false, \"encoded\": false, \"origin\": \"smallint\"},
        {\"name\": \"amount\", \"type\": \"decimal\",
-        \"nullable\": true, \"encoded\": false, \"origin\": \"decimal(12,2)\"}]},
-   \"payload\": [{\"tuple\": [\"103000012345678\", \"1\", \"9.50\"]}]}
+        \"nullable\": false, \"encoded\": false, \"origin\": \"decimal(12,2)\"}]},
+   \"payload\": [{\"tuple\": [\"1000000013180\", \"2026-11-21 04:17:16.178498\",
+     \"I\", \"1.1.13179.1\", \"2\", 3, \"275.31\"]}]}
 
 Writers put the keys in this order. Readers take any order, white space, and keys that they do not \
 know.";
@@ -85,6 +94,7 @@ schema.namespace has exactly seven parts with dots between them:
 
   type.source.schema.table.version.dbshard.tableshard
 
+The type is mysql for MySQL and for MariaDB. The source is the name of --source.
 A dot inside a part is written %2E, a percent sign %25. The version is 0 at first and rises at every \
 incompatible change of the table's columns, when the table is dropped and created again, and when it \
 is truncated; it is the same after a restart. The shards are 0, or the numbers that --shard found in \
@@ -117,7 +127,11 @@ const SYSTEM_COLUMNS: &[(&str, &str)] = &[
     (
         "_ums_uid_ (string)",
         "Identifies the change of this row for ever: the same text whenever it is delivered again, \
-         another for every other change.",
+         another for every other change. For rows of a log: SERVER_ID.FILE_NUMBER.OFFSET.INDEX, \
+         the number of the server that made the change, the number of the log file plus the \
+         base, the offset of the event and the place of the row in it; and at its end one letter where \
+         one change is written as several rows: d and i for the D and the I of a changed key, b \
+         for the image before.",
     ),
 ];
 
@@ -178,7 +192,7 @@ const MYSQL_TYPES: &[(&str, Type, &str)] = &[
     ("datetime(3)", Type::Datetime, "\"2026-11-21 01:02:03.120\""),
     ("timestamp", Type::Datetime, "\"2026-11-21 01:02:03\""),
     ("time(1)", Type::String, "\"-838:59:59.0\""),
-    ("char, varchar, text", Type::String, "\"caf\\u00e9\""),
+    ("char, varchar, text", Type::String, "\"two\\nlines\""),
     ("enum, set", Type::String, "\"red,green\""),
     ("json", Type::String, "\"{\\\"a\\\": 1}\""),
     ("uuid, inet4, inet6", Type::String, "\"::1\""),
@@ -191,7 +205,17 @@ const MYSQL_NOTES: &str = "\n\n\
 timestamp is in UTC, datetime as it was written. Fractions have the declared number of digits. Zero \
 dates travel as they are: 0000-00-00. Text is transcoded to UTF-8 from the column's own character \
 set. A binary(n) is padded to its n bytes. An enum with the error value is the empty string; a set is \
-its labels with commas between them, in the declared order. A vector is a JSON array of its numbers.";
+its labels with commas between them, in the declared order. A vector is a JSON array of its numbers. \
+A json of MariaDB is the text that was stored.
+
+origin is the declared type in lower case with its length, precision or labels, and unsigned where it \
+is: bigint unsigned, decimal(12,2), varchar(60), enum('new','paid'), datetime(6), bit(5), vector(3). \
+A length counts characters for char and varchar, and bytes for binary and varbinary. What the log does \
+not say is not there: a display width, zerofill, a default. A json of MariaDB is a longtext in the \
+log, boolean is tinyint; compressed columns of MariaDB end with the word compressed. uuid, inet4 and \
+inet6 of MariaDB are logged as binary, and known as themselves only where the server's \
+information_schema or a CREATE TABLE in the log tells them apart; without either they are binary(16) \
+and binary(4).";
 
 const IDS: &str = "\
 _ums_id_ is a signed number of 64 bits. For rows of a log:

@@ -63,11 +63,11 @@ pub struct Args {
     #[arg(long, value_name = "POSITION", help_heading = PLACE, allow_hyphen_values = true)]
     pub stop: Option<Stop>,
 
-    /// Keep the table definitions in FILE [CHECKPOINT.schema]
+    /// Keep the versions of the tables in FILE [CHECKPOINT.schema]
     ///
-    /// Holds the version of every table and, where the log does not name columns itself
-    /// (binlog_row_metadata other than FULL), their definitions, so that a resumed run knows the
-    /// columns of that place in the log and not those of today.
+    /// The version is part five of a namespace. FILE holds every version that a table has had, and
+    /// since which id, so that a run that starts again gives the rows the namespaces that they had.
+    /// Without it and without --checkpoint, versions begin at 0 where the run starts.
     #[arg(long, value_name = "FILE", help_heading = PLACE, hide_short_help = true)]
     pub schema_store: Option<PathBuf>,
 
@@ -162,9 +162,10 @@ pub struct Args {
 
     /// Run this by sh -c when the columns of a table change
     ///
-    /// After the last row of the old version and before the first of the new one. DWS_NAMESPACE
-    /// (the new one), DWS_FILE and DWS_POS are in its environment. Reading waits for it; when it
-    /// fails, the run stops before the first new row.
+    /// DWS_NAMESPACE (as it was up to there), DWS_CHANGE (what changed, in words), DWS_FILE and
+    /// DWS_POS are in its environment; what it writes on standard output is discarded. It runs soon
+    /// after the change was read: rows behind it may have been written, but no marker. Reading waits
+    /// for it; when it fails, the run stops with exit code 5.
     #[arg(long, value_name = "COMMAND", help_heading = OUTPUT, hide_short_help = true)]
     #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub on_schema_change: Option<String>,
@@ -191,21 +192,21 @@ pub struct Args {
 
     /// Read this option file in place of ~/.my.cnf
     ///
-    /// The groups [client] and [dbus-tail] are read. What the URL says counts more.
+    /// The groups [client], [dws] and [dbus-tail] are read. What the URL says counts more.
     #[arg(long, value_name = "FILE", help_heading = CONNECTION)]
     #[arg(env = "DWS_DEFAULTS_FILE", hide_env_values = true)]
     pub defaults_file: Option<PathBuf>,
 
     /// Test connection, grants and settings, say what is missing, exit
     ///
-    /// Of files: whether they can be read, and what they are. Nothing is written.
+    /// Of files: whether the first one can be read as a log. Nothing is written.
     #[arg(long, help_heading = INSPECT, conflicts_with_all = ["audit", "at"])]
     pub check: bool,
 
     /// Count instead of writing rows: bytes, events, rows by table and op
     ///
-    /// For each file: bytes, events by kind, rows by table and op, transactions, whether GTIDs are
-    /// without a gap, and where a torn end begins. Every byte is accounted for.
+    /// For each file: bytes, events, transactions, statements, rows by table and op, the GTIDs up to
+    /// its end, and where a torn end begins. Every byte is accounted for.
     #[arg(long, help_heading = INSPECT, conflicts_with = "at")]
     pub audit: bool,
 

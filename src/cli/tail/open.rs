@@ -8,7 +8,7 @@ use super::options;
 use super::place::{Start, Stop};
 use crate::cli::message;
 use crate::endpoint::binlog::files::{FileLogs, log_name};
-use crate::endpoint::binlog::publish::{Bounds, Publisher};
+use crate::endpoint::binlog::publish::{Bounds, Publisher, Setup};
 use crate::endpoint::binlog::schema::{Definitions, Refresh};
 use crate::error::{Error, Kind, Result};
 use crate::flow::checkpoint::Checkpoint;
@@ -38,6 +38,8 @@ pub struct Opened {
     pub assembler: Assembler,
     /// Whether it goes on for ever.
     pub live: bool,
+    /// Whether it may pause.
+    pub prompt: bool,
     bounds: Bounds,
     definitions: Definitions,
     source: String,
@@ -53,16 +55,16 @@ impl Opened {
             Some(path) => Versions::load(path)?,
             None => Versions::default(),
         };
-        Ok(Publisher::new(
-            options(args, self.source.clone(), self.base),
-            out,
-            std::mem::take(&mut self.definitions),
+        let setup = Setup {
+            options: options(args, self.source.clone(), self.base),
+            definitions: std::mem::take(&mut self.definitions),
             versions,
-            self.bounds,
-            args.marker_every,
+            bounds: self.bounds,
+            marker_every: args.marker_every,
             store,
-            self.server.clone(),
-        ))
+            server: self.server.clone(),
+        };
+        Ok(Publisher::new(setup, out))
     }
 
     /// Sets other bounds.
@@ -175,12 +177,14 @@ fn open_files(
     }
     let first =
         files.first().map_or_else(|| LogName::new("binlog.000001"), |(name, _)| name.clone());
+    let prompt = files.iter().any(|(_, path)| path.is_none());
     let mut assembler = Assembler::new(first, Format::before_the_first(), gtids, policy(args));
     assembler.resume_at(offset);
     Ok(Opened {
         log: Box::new(FileLogs::new(files, offset)),
         assembler,
         live: false,
+        prompt,
         bounds,
         definitions: Definitions::default(),
         source,
@@ -316,6 +320,7 @@ fn open_server(args: &Args, checkpoint: Option<&Checkpoint>) -> Result<Opened> {
         log: Box::new(log),
         assembler,
         live: true,
+        prompt: true,
         bounds,
         definitions: Definitions { catalog, refresh: Some(refresh(options)) },
         source,

@@ -21,7 +21,7 @@ is one more replica, from log files, or from standard input. The rows are the sa
 cases, byte for byte. The server must write rows (binlog_format=ROW). With binlog_row_metadata=FULL \
 the log names columns, keys, character sets and labels itself, and every place in it can be read \
 without the server; otherwise dbus-tail asks the server for the columns, follows the DDL that it \
-sees, and compares both with every table map.
+sees, and compares what it knows with the table map of every table.
 
 Rows are written when the end of their transaction has been seen. What was rolled back, also to a \
 savepoint or in an XA transaction, never appears; the rows of an XA transaction appear at its \
@@ -55,8 +55,8 @@ is none of these: everything up to the last whole transaction is written, then a
 torn end begins.
 
 When the columns of a table change in a way that old rows do not fit, the version in the namespace \
-rises: the old version ends with a data_increment_termination, a message says so, and \
---on-schema-change runs. New columns, and changes that keep every value, leave the version alone.";
+rises: the old version ends with a data_increment_termination. New columns, and changes that keep \
+every value, leave the version alone. Both are said on standard error and run --on-schema-change.";
 
 const ENVIRONMENT: &[(&str, &str)] = &[
     (
@@ -77,9 +77,10 @@ const FILES: &[(&str, &str)] = &[
     ),
     (
         "CHECKPOINT.schema",
-        "The table definitions at that position; --schema-store gives it another name.",
+        "JSON: the versions of the tables at that position, which stand in namespaces; \
+         --schema-store gives it another name.",
     ),
-    ("~/.my.cnf", "User, password, host and TLS options, groups [client] and [dbus-tail]."),
+    ("~/.my.cnf", "User, password, host and TLS options, groups [client], [dws] and [dbus-tail]."),
 ];
 
 const EXAMPLES: &[Example] = &[
@@ -128,8 +129,8 @@ const EXAMPLES: &[Example] = &[
     },
     Example {
         what: "Show the event and the row that an id in the target names.",
-        command: "dbus-tail --at 103000012345678 binlog.000103",
-        runnable: false,
+        command: "dbus-tail --at 1000000013180 shop.000001",
+        runnable: true,
     },
     Example {
         what: "Stop for a colleague when a table changes.",
@@ -142,74 +143,153 @@ const EXAMPLES: &[Example] = &[
 
 const DIAGNOSTICS: &[(&str, &str)] = &[
     (
-        "...: not a binary log",
-        "The file does not begin with the four bytes of a binlog. Relay logs and the flat binlog \
-         files of all versions do; .ibb files, the InnoDB-based log of MariaDB 12.3, do not and can \
-         only be read from the server.",
+        "...: not a binlog: ...",
+        "The file does not begin with the four bytes of a binlog, is empty, or is shorter than \
+         they are. Relay logs begin with them, too. An .ibb file, the InnoDB-based log of \
+         MariaDB, is no stream of events and can only be read from the server.",
     ),
     (
-        "...: the log is encrypted",
-        "The server encrypts its log files. Read from the server, which decrypts them, or decrypt \
-         the file with the server's tools.",
+        "...: the file is encrypted (binlog_encryption=ON), ... is encrypted from here \
+         (encrypt_binlog=ON)",
+        "The server encrypts its log files. Read from the server, which sends them in clear.",
     ),
     (
-        "... at FILE:POS: checksum failed",
-        "Bytes of the event are not those that the server wrote. Take the file from the server \
-         again; if it is the same there, the disk of the server is the suspect, and rows of that \
-         event are lost to every replica.",
+        "FILE at POS: the log is damaged: ...",
+        "A checksum, a length or an end position is not what the server wrote. Every transaction \
+         that ends before it has been written. Fetch the file again; if it is the same on the \
+         server, the rows of that event are lost to every replica: start behind it and pull the \
+         tables anew.",
     ),
     (
-        "... at FILE:POS: unknown event type N",
-        "The log has an event that this version does not know and that the server has not marked as \
-         ignorable. It may hold rows, so the run stops. A newer dbus-tail may know it.",
+        "FILE at POS: event type N is not known and not marked as one to skip",
+        "The log has an event that this version does not know, and that may hold rows. A newer \
+         dbus-tail may know it.",
     ),
     (
-        "... at FILE:POS: statement-logged change of TABLE",
-        "A session had binlog_format=STATEMENT or MIXED, so the rows are not in the log. Set \
-         binlog_format=ROW and forbid sessions to change it, then pull the table again and resume \
-         behind this position, or leave the table out with --exclude.",
+        "FILE at POS: the log holds a fragmented row event (type 172), which is not supported",
+        "Newer MariaDB servers divide very large row events. Set \
+         binlog_row_event_fragment_threshold to its largest value.",
     ),
     (
-        "... at FILE:POS: the server lost events (INCIDENT)",
-        "The server itself says that its log has a hole. Pull the captured tables again and start \
+        "FILE at POS: the server logged an INCIDENT: events may be missing from its log",
+        "The server itself says that its log has a hole. Pull the captured tables anew and start \
          behind the incident.",
     ),
     (
-        "... at FILE:POS: TABLE has N columns in the log and M in its definition",
-        "The log does not name columns (binlog_row_metadata is not FULL) and the definition known \
-         for this place is another one. Set binlog_row_metadata=FULL for what comes, and for what \
-         is past start where the definition is known or give the --schema-store of then.",
+        "FILE at POS: a VERB on the captured table TABLE was logged as a statement, not as rows",
+        "A session had binlog_format=STATEMENT or MIXED, so the rows are not in the log. Set \
+         binlog_format=ROW and forbid sessions to change it; then pull the table anew and start \
+         behind this position, or leave the table out with --exclude. LOAD DATA has a message of \
+         its own that says the same.",
     ),
     (
-        "... at FILE:POS: TABLE.COLUMN: text is not CHARSET",
-        "The column holds bytes that its character set cannot explain, as when UTF-8 was stored in \
-         a latin1 column. Mend the row, or run with --bad-text replace.",
+        "FILE at POS: an XA COMMIT whose transaction was prepared before the start of this run",
+        "The rows of an XA transaction stand at its PREPARE. Start before that, or, if none of \
+         its tables matter, behind the COMMIT. A checkpoint never leads here: it stays before the \
+         oldest transaction that is still prepared.",
     ),
     (
-        "...: the position has been purged",
+        "FILE at POS: a row event names table id N, which no TABLE_MAP gave",
+        "The start lies inside a transaction. Take a position from a checkpoint or a marker.",
+    ),
+    (
+        "table TABLE: the log does not name its columns (binlog_row_metadata is not FULL), and \
+         ...",
+        "Neither the server's information_schema nor a CREATE TABLE in the log said what the \
+         columns are. Set binlog_row_metadata=FULL for what comes; for what is past, start where \
+         the table is created, or read from the server while the table is as it was.",
+    ),
+    (
+        "table TABLE: the log has N columns, the known definition M; table TABLE, column COLUMN: \
+         its definition contradicts the log: ...",
+        "The definition that is known is not the one of this place in the log. The cure is the \
+         same.",
+    ),
+    (
+        "table TABLE, column COLUMN: the type N is not supported",
+        "The column has a type that this version does not know. Leave the table out with \
+         --exclude.",
+    ),
+    (
+        "NAMESPACE, column COLUMN: the row image does not match what TABLE_MAP says of the column",
+        "The bytes of a row do not fit its columns. --audit names the first bad byte of a damaged \
+         file.",
+    ),
+    (
+        "NAMESPACE, column COLUMN: byte N of the text is not valid in the column's character set",
+        "As when UTF-8 was stored in a column that is declared otherwise. Correct the row at the \
+         source, or run with --bad-text replace.",
+    ),
+    (
+        "NAMESPACE: an update changes the primary key, and its images lack columns",
+        "With binlog_row_image=MINIMAL or NOBLOB the row under its new key is not in the log as a \
+         whole. Set binlog_row_image=FULL, pull the table anew and start behind this position.",
+    ),
+    (
+        "FILE at POS: the command of --on-schema-change failed (...)",
+        "No marker behind the change has been written. Start again with the same --checkpoint when the change \
+         has been dealt with.",
+    ),
+    (
+        "...: not a history of table versions",
+        "The file of --schema-store is damaged. Restore it from a copy; without it the versions \
+         in namespaces begin at 0 again.",
+    ),
+    (
+        "the start lies in file number N, which is not among ...; FILE: no event starts at POS; \
+         the file is shorter than the position POS",
+        "The files given are not those that the position names.",
+    ),
+    (
+        "the server no longer has this part of its log: ...",
         "The server has deleted the log files from there on. The changes in between cannot be had \
-         from this server: pull the tables again, and raise binlog_expire_logs_seconds above the \
-         longest stop that you want to survive.",
+         from it: pull the tables anew, and raise binlog_expire_logs_seconds above the longest \
+         stop that you want to survive.",
     ),
     (
-        "...: another replica has server id N",
-        "Two clients with one id throw each other out. Stop the other one, or choose a free number \
-         with --server-id.",
+        "the position is not the start of an event: ...",
+        "The server was asked for a place inside an event, or a row is larger than its \
+         max_allowed_packet.",
     ),
     (
-        "...: access denied",
-        "The user or the password is wrong, or the user lacks REPLICATION SLAVE and REPLICATION \
-         CLIENT. --check names what is missing and the GRANT that helps.",
+        "another replica uses the same server id: ...",
+        "Two clients with one id throw each other out. Give each its own --server-id, or leave it \
+         out.",
     ),
     (
-        "...: the checkpoint names another server",
-        "The server that answers is not the one that the position came from, and GTIDs do not relate \
-         them. Point the URL at the old server, or pull again and begin with a new checkpoint.",
+        "the checkpoint is of server ID, this one is ID, and there is no GTID to find the place \
+         by",
+        "The server that answers is not the one that the position came from. Connect to that one, \
+         or pull the tables anew and begin with a new checkpoint.",
     ),
     (
-        "a torn end begins at FILE:POS",
+        "the server refuses: ...; the log's position cannot be read: ...",
+        "The user lacks REPLICATION SLAVE or REPLICATION CLIENT (on MariaDB: REPLICATION SLAVE, \
+         BINLOG MONITOR). --check tries both.",
+    ),
+    (
+        "the server ended the stream; the connection to the server broke: ...",
+        "Exit code 4: worth a restart. The run goes on at its checkpoint.",
+    ),
+    (
+        "warning: FILE: the last event is not whole: N bytes at POS are left out; warning: the \
+         log ends inside a transaction that began at POS; it is left out",
         "Not an error: the file is still being written, or its server crashed while writing. All \
          whole transactions before it have been written.",
+    ),
+    (
+        "warning: FILE at POS: a statement was not understood; it may concern ...",
+        "A statement that changes definitions, in a form that is not known. The table map of the \
+         next rows says what the columns are now; rows are not guessed.",
+    ),
+    (
+        "warning: FILE at POS: an ALTER of TABLE changes rows without logging them",
+        "As ALTER TABLE ... DROP PARTITION does. Pull the table anew.",
+    ),
+    (
+        "warning: FILE at POS: NAMESPACE: columns changed: ...",
+        "The table has other columns from there on. Where old rows do not fit, the version of the \
+         namespace rises.",
     ),
 ];
 
@@ -222,10 +302,14 @@ later). MariaDB logs the second in which a statement began, which SET TIMESTAMP 
 may run backwards. Order by _ums_id_.
 
 Foreign-key cascades are not in the log before MySQL 9.6: rows that the engine changed or deleted by \
-itself do not appear. --check warns when a captured table has such a key.
+itself do not appear. Look for such keys before you rely on the log.
 
 With binlog_row_image=MINIMAL or NOBLOB a column that is not in the log is not in the message, \
-either. That is not NULL; sinks leave such columns as they are.
+either. That is not NULL; sinks leave such columns as they are. An update that changes the primary \
+key stops such a run, unless its images have all columns.
+
+MariaDB logs uuid, inet4 and inet6 as the bytes of a binary(n). They are told apart only by the server's information_schema, or by a CREATE TABLE in the \
+log; files without either give them as binary.
 
 An offset in --start and --stop is the start of an event, best the start of a transaction. A place \
 inside a transaction stands for that transaction as a whole.

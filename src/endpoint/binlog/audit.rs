@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::mysql::ddl::TableName;
 use crate::mysql::event::{Event, kind};
 use crate::mysql::frame::Torn;
+use crate::mysql::gtid::GtidSet;
 use crate::mysql::rows::{self, Change, RowsEvent};
 use crate::mysql::table_map::TableMap;
 use crate::mysql::transaction::{Assembler, Context, Handler, Tally, Wish};
@@ -45,6 +46,14 @@ impl Audit {
         let gtids = assembler.gtids.to_string();
         let gtids = if gtids.is_empty() { "none" } else { &gtids };
         let _ = writeln!(text, "  gtids up to here: {gtids}");
+        if let GtidSet::MySql(set) = &assembler.gtids {
+            let ranges: Vec<_> =
+                set.ranges().map(|(sid, tag, ..)| (*sid, tag.to_owned())).collect();
+            let gaps = ranges.windows(2).filter(|pair| matches!(pair, [a, b] if a == b)).count();
+            if gaps > 0 {
+                let _ = writeln!(text, "  gaps in the gtids: {gaps}");
+            }
+        }
         if assembler.prepared() > 0 {
             let _ = writeln!(
                 text,

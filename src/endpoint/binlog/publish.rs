@@ -1,19 +1,20 @@
 //! Ended transactions as messages. Uses `error`, `line`, `ums`, `mysql`. HOT per event; the rows
 //! themselves are in `table`.
 
+mod statement;
+
 use std::collections::HashMap;
 use std::io::Write;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::schema::{Definitions, Planned};
-use super::table::{Place, Stamper, Table, Writing, Written, system_fields};
+use super::table::{Place, Stamper, Table, Writer, Writing, Written, system_fields};
 use super::{Options, SchemaChange};
 use crate::error::{Error, Result};
 use crate::line::output::Output;
-use crate::mysql::ddl::{self, Alter, SqlMode, Statement, TableName};
+use crate::mysql::ddl::TableName;
 use crate::mysql::event::{Event, kind};
-use crate::mysql::query::{self, Query};
 use crate::mysql::rows::{self, RowsEvent};
 use crate::mysql::table_map::{self, TableMap};
 use crate::mysql::temporal::push_utc_micros;
@@ -21,7 +22,7 @@ use crate::mysql::transaction::{Assembler, Context, Handler, Position, Wish};
 use crate::mysql::value::Scratch;
 use crate::mysql::versions::Versions;
 use crate::ums::json::push_u64;
-use crate::ums::{Marker, MessageWriter, Namespace, Protocol, Schema, id};
+use crate::ums::{Marker, Namespace, id};
 
 /// Messages of all tables together wait for at most so many bytes.
 const WAITING_MAX: usize = 16 << 20;
@@ -51,6 +52,24 @@ pub struct Totals {
     pub rows: u64,
     /// Messages that went out, markers included.
     pub messages: u64,
+}
+
+/// What a run is given.
+pub struct Setup {
+    /// Names and limits.
+    pub options: Options,
+    /// What is known of tables that the log does not describe.
+    pub definitions: Definitions,
+    /// The versions that tables have had.
+    pub versions: Versions,
+    /// Where to begin and where to end.
+    pub bounds: Bounds,
+    /// A marker is due so long after the one before it.
+    pub marker_every: Duration,
+    /// Where the table versions are kept, saved before anything that depends on them is written.
+    pub store: Option<PathBuf>,
+    /// The server's identity, for markers.
+    pub server: String,
 }
 
 /// A known TABLE_MAP.
@@ -99,16 +118,8 @@ pub struct Publisher {
 
 impl Publisher {
     /// Writes to `out`.
-    pub fn new(
-        options: Options,
-        out: Box<dyn Output>,
-        definitions: Definitions,
-        versions: Versions,
-        bounds: Bounds,
-        marker_every: Duration,
-        store: Option<PathBuf>,
-        server: String,
-    ) -> Self {
+    pub fn new(setup: Setup, out: Box<dyn Output>) -> Self {
+        let Setup { options, definitions, versions, bounds, marker_every, store, server } = setup;
         let writing = Writing {
             dialect: options.dialect,
             batch_rows: options.batch_rows,
@@ -313,52 +324,6 @@ impl Publisher {
         }
     }
 
-    fn schema_change(
-        &mut self,
-        context: &Context,
-        event: &Event,
-        name: &TableName,
-        version: u32,
-        what: String,
-    ) {
-        let namespace = self.namespace(name, version).to_string();
-        self.notes.push(format!("{} at {}: {namespace}: {what}", context.log.name, event.offset));
-        let file = context.log.name.clone();
-        self.changes.push(SchemaChange { namespace, what, file, offset: event.offset });
-    }
-
-    /// Says in the stream that a version of a table has ended.
-    fn terminate(
-        &mut self,
-        context: &Context,
-        event: &Event,
-        name: &TableName,
-        version: u32,
-    ) -> Result<()> {
-        let mut fields = system_fields();
-        fields.truncate(2);
-        let schema = Schema {
-            namespace: self.namespace(name, version),
-            batch_id: 0,
-            keys: Vec::new(),
-            fields,
-        };
-        let mut writer =
-            MessageWriter::new(Protocol::IncrementTermination, &schema, self.options.dialect);
-        let id = self.id(context, event.offset)?;
-        let mut time = Vec::new();
-        let micros = context.micros.unwrap_or(u64::from(event.header.timestamp) * 1_000_000);
-        push_utc_micros(&mut time, i64::try_from(micros).unwrap_or(i64::MAX));
-        let row = writer.begin_row();
-        row.extend_from_slice(
-            format!("\"{id}\",\"{}\"", String::from_utf8_lossy(&time)).as_bytes(),
-        );
-        writer.end_row();
-        writer.finish(&mut self.out).map_err(|error| Error::io("output", error))?;
-        self.totals.messages += 1;
-        Ok(())
-    }
-
     fn rows(&mut self, context: &Context, event: &Event) -> Result<()> {
         let malformed = || Error::data("a row event is malformed");
         let (id, _) = rows::peek(event, &context.format).ok_or_else(malformed)?;
@@ -405,14 +370,15 @@ impl Publisher {
             number += 1;
             place
         };
-        let written = table.rows(
-            &parsed,
-            &self.stamper,
-            &mut place,
-            &self.writing,
-            &mut self.scratch,
-            &mut self.out,
-        )?;
+        let mut to = Writer {
+            stamper: &self.stamper,
+            writing: &self.writing,
+            scratch: &mut self.scratch,
+            out: &mut self.out,
+            written: Written::default(),
+        };
+        table.rows(&parsed, &mut place, &mut to)?;
+        let written = to.written;
         let waiting = table.waiting();
         if stamp.is_some() {
             self.stamped = number;
@@ -465,90 +431,6 @@ impl Publisher {
         uid.push(b'.');
         self.stamper.set(self.options.dialect, time, &uid);
     }
-
-    fn statement(&mut self, context: &Context, event: &Event) -> Result<()> {
-        let unfolded;
-        let post_header = match event.header.kind {
-            // EXECUTE_LOAD_QUERY is a QUERY with 13 bytes more in its fixed part.
-            kind::EXECUTE_LOAD_QUERY => context.format.query_len() + 13,
-            _ => context.format.query_len(),
-        };
-        let query = if event.header.kind == kind::MARIADB_QUERY_COMPRESSED {
-            unfolded = query::inflate(event.body, post_header, MAX_STATEMENT)?;
-            Query::parse(&unfolded, post_header)?
-        } else {
-            Query::parse(event.body, post_header)?
-        };
-        if ddl::quick(query.sql).is_some() {
-            return Ok(());
-        }
-        let text = String::from_utf8_lossy(query.sql);
-        let mariadb = context.format.mariadb;
-        let mode = SqlMode::from_bits(query.sql_mode, mariadb);
-        let statement = ddl::classify(&text, mode, mariadb, query.schema);
-        let captured = |name: &TableName| (self.options.capture)(&name.schema, &name.table);
-        match &statement {
-            Statement::Dml { verb, tables } => {
-                let touched = tables.iter().find(|table| captured(table));
-                if touched.is_some() || tables.is_empty() {
-                    let which = touched
-                        .map_or("tables that its text does not name".to_owned(), |t| {
-                            format!("the captured table {t}")
-                        });
-                    return Err(Error::data(format!(
-                        "a {} on {which} was logged as a statement, not as rows",
-                        verb.name()
-                    ))
-                    .advise("set binlog_format=ROW for every session; pull the table anew, then start behind this position; or leave the table out with --exclude"));
-                }
-            }
-            Statement::NotUnderstood { tables } => {
-                let touched: Vec<String> =
-                    tables.iter().filter(|t| captured(t)).map(TableName::to_string).collect();
-                let which = match touched.as_slice() {
-                    [] => "no captured table".to_owned(),
-                    names => names.join(", "),
-                };
-                self.notes.push(format!(
-                    "{} at {}: a statement was not understood; it may concern {which}",
-                    context.log.name, event.offset
-                ));
-            }
-            Statement::AlterTable(alter) if captured(&alter.table) => {
-                let moves =
-                    alter.actions.iter().any(|action| matches!(action, Alter::MovesRows(_)));
-                if moves {
-                    self.notes.push(format!(
-                        "{} at {}: an ALTER of {} changes rows without logging them; pull the table anew",
-                        context.log.name, event.offset, alter.table
-                    ));
-                }
-            }
-            _ => {}
-        }
-        self.definitions.apply(&statement);
-        let id = self.id(context, event.offset)?;
-        let ended = self.versions.apply(&statement, id);
-        self.save_versions()?;
-        for ended in ended {
-            if !(self.options.capture)(&ended.table.schema, &ended.table.table) {
-                continue;
-            }
-            if let Some(&index) = self.by_name.get(&ended.table) {
-                self.flush_table(index)?;
-            }
-            self.schema_change(context, event, &ended.table, ended.version, ended.cause.to_owned());
-            self.terminate(context, event, &ended.table, ended.version)?;
-        }
-        // A name may mean another table now, with another version: look at the next TABLE_MAP anew.
-        if !matches!(statement, Statement::Other | Statement::Dml { .. }) {
-            self.flush()?;
-            for known in &mut self.known {
-                known.bytes.clear();
-            }
-        }
-        Ok(())
-    }
 }
 
 impl Handler for Publisher {
@@ -557,13 +439,11 @@ impl Handler for Publisher {
         if self.bounds.after.is_some_and(|after| place <= after) {
             return Ok(Wish::Skip);
         }
-        if let Some(micros) = context.micros {
-            if self.bounds.until.is_some_and(|until| micros >= until) {
-                return Ok(Wish::Stop);
-            }
-            if self.bounds.since.is_some_and(|since| micros < since) {
-                return Ok(Wish::Skip);
-            }
+        if self.bounds.until.is_some_and(|until| context.ended >= until) {
+            return Ok(Wish::Stop);
+        }
+        if self.bounds.since.is_some_and(|since| context.ended < since) {
+            return Ok(Wish::Skip);
         }
         self.stamped = 0;
         self.stamp = None;
@@ -596,7 +476,8 @@ impl Handler for Publisher {
     }
 
     fn ended(&mut self, assembler: &Assembler) -> Result<Wish> {
-        if self.marked.elapsed() >= self.marker_every {
+        // No marker passes a change whose command has not been run.
+        if self.changes.is_empty() && self.marked.elapsed() >= self.marker_every {
             let position = assembler.position();
             self.mark(&position, None)?;
         }

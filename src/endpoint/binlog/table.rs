@@ -37,7 +37,7 @@ impl Stamper {
     /// Writes `_ums_id_`, `_ums_ts_`, `_ums_op_` and `_ums_uid_`. `part` tells the rows apart that
     /// one change is written as.
     #[inline]
-    fn push(&self, out: &mut Vec<u8>, op: Op, id: i64, index: u64, part: Option<u8>) {
+    fn push(&self, out: &mut Vec<u8>, op: Op, place: Place, part: Option<u8>) {
         let [insert, update, delete, before] = &self.middle;
         let middle = match op {
             Op::Insert => insert,
@@ -46,9 +46,9 @@ impl Stamper {
             Op::Before => before,
         };
         out.push(b'"');
-        push_i64(out, id);
+        push_i64(out, place.id);
         out.extend_from_slice(middle);
-        push_u64(out, index);
+        push_u64(out, place.index);
         out.extend(part);
         out.push(b'"');
     }
@@ -96,6 +96,20 @@ pub struct Writing {
     pub batch_bytes: usize,
     /// Whether images before updates are written.
     pub before: bool,
+}
+
+/// What the rows of one event are written with.
+pub struct Writer<'a> {
+    /// The cells that every row starts with.
+    pub stamper: &'a Stamper,
+    /// How rows are written.
+    pub writing: &'a Writing,
+    /// Memory that cells are decoded in.
+    pub scratch: &'a mut Scratch,
+    /// Where full messages go.
+    pub out: &'a mut dyn Write,
+    /// What came of it so far.
+    pub written: Written,
 }
 
 /// The four columns that every message starts with.
@@ -150,19 +164,13 @@ impl Table {
 
     /// The messages of the columns in `present` (all of them when `None`), after writing what waits
     /// in messages of other columns.
-    fn shape(
-        &mut self,
-        present: Option<&[u8]>,
-        writing: &Writing,
-        out: &mut dyn Write,
-        written: &mut Written,
-    ) -> Result<usize> {
+    fn shape(&mut self, present: Option<&[u8]>, to: &mut Writer) -> Result<usize> {
         let wanted = present.unwrap_or_default();
         if let Some(active) = self.active {
             if self.shapes.get(active).is_some_and(|shape| shape.present == wanted) {
                 return Ok(active);
             }
-            written.add(self.flush(out)?);
+            to.written.add(self.flush(to.out)?);
         }
         let found = self.shapes.iter().position(|shape| shape.present == wanted);
         let index = match found {
@@ -185,7 +193,8 @@ impl Table {
                 if self.shapes.len() > 64 {
                     self.shapes.clear();
                 }
-                let writer = MessageWriter::new(Protocol::IncrementData, &schema, writing.dialect);
+                let writer =
+                    MessageWriter::new(Protocol::IncrementData, &schema, to.writing.dialect);
                 self.shapes.push(Shape { present: wanted.to_vec(), writer });
                 self.shapes.len() - 1
             }
@@ -194,16 +203,14 @@ impl Table {
         Ok(index)
     }
 
-    /// Writes all rows of an event. `place` gives id and index of the nth row of the event.
+    /// Writes all rows of an event and counts them in `to`. `place` gives id and index of the nth row
+    /// of the event.
     pub fn rows(
         &mut self,
         event: &RowsEvent,
-        stamper: &Stamper,
         place: &mut dyn FnMut() -> Place,
-        writing: &Writing,
-        scratch: &mut Scratch,
-        out: &mut dyn Write,
-    ) -> Result<Written> {
+        to: &mut Writer,
+    ) -> Result<()> {
         if event.columns != self.columns.len() {
             return Err(Error::data(format!(
                 "{}: a row event has {} columns, its TABLE_MAP {}",
@@ -212,48 +219,41 @@ impl Table {
                 self.columns.len()
             )));
         }
-        let mut written = Written::default();
         let all = event.first.all();
         let simple = all && event.after.all() && !event.partial_json;
         let mut at = 0usize;
         while at < event.rows.len() {
-            let Place { id, index } = place();
-            let here =
-                |error: Error| error.at(format_args!("row {id} of {}", change_name(event.change)));
+            let place = place();
+            let here = |error: Error| {
+                error.at(format_args!("row {} of {}", place.id, change_name(event.change)))
+            };
             let start = at;
-            at = if simple && (event.change != Change::Update || !writing.before) {
-                self.full_row(event, at, stamper, id, index, writing, scratch, out, &mut written)
+            at = if simple && (event.change != Change::Update || !to.writing.before) {
+                self.full_row(event, at, place, to)
             } else {
-                self.any_row(event, at, stamper, id, index, writing, scratch, out, &mut written)
+                self.any_row(event, at, place, to)
             }
             .map_err(here)?;
             if at <= start {
                 return Err(here(self.failed(0, CellError::Malformed)));
             }
-            written.changes += 1;
             if let Some(shape) = self.active.and_then(|n| self.shapes.get(n))
-                && (shape.writer.rows() >= writing.batch_rows
-                    || shape.writer.len() >= writing.batch_bytes)
+                && (shape.writer.rows() >= to.writing.batch_rows
+                    || shape.writer.len() >= to.writing.batch_bytes)
             {
-                written.add(self.flush(out)?);
+                to.written.add(self.flush(to.out)?);
             }
         }
-        Ok(written)
+        Ok(())
     }
 
     /// The fast path: images with all columns, the image after written straight from the log.
-    #[allow(clippy::too_many_arguments)]
     fn full_row(
         &mut self,
         event: &RowsEvent,
         at: usize,
-        stamper: &Stamper,
-        id: i64,
-        index: u64,
-        writing: &Writing,
-        scratch: &mut Scratch,
-        out: &mut dyn Write,
-        written: &mut Written,
+        place: Place,
+        to: &mut Writer,
     ) -> Result<usize> {
         let rows: &[u8] = &event.rows;
         let mut image = at;
@@ -271,7 +271,7 @@ impl Table {
                 )
                 .ok_or_else(|| self.failed(0, CellError::Malformed))?;
                 if self.key_changed(rows) {
-                    self.moved_row(event, stamper, id, index, writing, scratch, out, written)?;
+                    self.moved_row(event, place, to)?;
                     return Ok(end);
                 }
             }
@@ -283,16 +283,16 @@ impl Table {
         };
         let shape = match self.active {
             Some(active) if self.shapes.get(active).is_some_and(|s| s.present.is_empty()) => active,
-            _ => self.shape(None, writing, out, written)?,
+            _ => self.shape(None, to)?,
         };
         let Some(shape) = self.shapes.get_mut(shape) else { return Ok(at) };
         let bytes = shape.writer.begin_row();
-        stamper.push(bytes, op, id, index, None);
+        to.stamper.push(bytes, op, place, None);
         let image_bytes = rows.get(image..).unwrap_or_default();
-        match rows::push_image(&self.columns, &event.after, true, image_bytes, bytes, scratch) {
+        match rows::push_image(&self.columns, &event.after, true, image_bytes, bytes, to.scratch) {
             Ok(used) => {
                 shape.writer.end_row();
-                written.count(op);
+                to.written.count(op);
                 Ok(image + used)
             }
             Err((column, error)) => {
@@ -316,18 +316,12 @@ impl Table {
     }
 
     /// Images that lack columns, hold JSON differences, or are wanted with the image before.
-    #[allow(clippy::too_many_arguments)]
     fn any_row(
         &mut self,
         event: &RowsEvent,
         at: usize,
-        stamper: &Stamper,
-        id: i64,
-        index: u64,
-        writing: &Writing,
-        scratch: &mut Scratch,
-        out: &mut dyn Write,
-        written: &mut Written,
+        place: Place,
+        to: &mut Writer,
     ) -> Result<usize> {
         let malformed = |this: &Self| this.failed(0, CellError::Malformed);
         let rows: &[u8] = &event.rows;
@@ -336,8 +330,8 @@ impl Table {
         if event.change != Change::Update {
             let op = if event.change == Change::Insert { Op::Insert } else { Op::Delete };
             let cells = std::mem::take(&mut self.cells);
-            let row = RowParts { op, id, index, part: None, cells: &cells, before: None };
-            let result = self.cells_row(&row, rows, stamper, writing, scratch, out, written);
+            let row = RowParts { op, place, part: None, cells: &cells, before: None };
+            let result = self.cells_row(&row, rows, to);
             self.cells = cells;
             return result.map(|()| end);
         }
@@ -345,16 +339,16 @@ impl Table {
         end = rows::walk(&self.columns, &event.after, partial, rows, end, &mut self.cells_after)
             .ok_or_else(|| malformed(self))?;
         if !self.keys.is_empty() && self.key_changed(rows) {
-            self.moved_row(event, stamper, id, index, writing, scratch, out, written)?;
+            self.moved_row(event, place, to)?;
             return Ok(end);
         }
         let before = std::mem::take(&mut self.cells);
         let mut after = std::mem::take(&mut self.cells_after);
         let mut result = Ok(());
-        if writing.before {
+        if to.writing.before {
             let part = Some(b'b');
-            let row = RowParts { op: Op::Before, id, index, part, cells: &before, before: None };
-            result = self.cells_row(&row, rows, stamper, writing, scratch, out, written);
+            let row = RowParts { op: Op::Before, place, part, cells: &before, before: None };
+            result = self.cells_row(&row, rows, to);
         }
         // What the image after leaves out and the one before has, has not changed.
         for (after, before) in after.iter_mut().zip(&before) {
@@ -362,34 +356,16 @@ impl Table {
                 after.clone_from(before);
             }
         }
-        let row = RowParts {
-            op: Op::Update,
-            id,
-            index,
-            part: None,
-            cells: &after,
-            before: Some(&before),
-        };
-        result = result
-            .and_then(|()| self.cells_row(&row, rows, stamper, writing, scratch, out, written));
+        let row =
+            RowParts { op: Op::Update, place, part: None, cells: &after, before: Some(&before) };
+        result = result.and_then(|()| self.cells_row(&row, rows, to));
         self.cells = before;
         self.cells_after = after;
         result.map(|()| end)
     }
 
     /// An update that moves a row to another key: a D of the old one and an I of the new one.
-    #[allow(clippy::too_many_arguments)]
-    fn moved_row(
-        &mut self,
-        event: &RowsEvent,
-        stamper: &Stamper,
-        id: i64,
-        index: u64,
-        writing: &Writing,
-        scratch: &mut Scratch,
-        out: &mut dyn Write,
-        written: &mut Written,
-    ) -> Result<()> {
+    fn moved_row(&mut self, event: &RowsEvent, place: Place, to: &mut Writer) -> Result<()> {
         let rows: &[u8] = &event.rows;
         let before = std::mem::take(&mut self.cells);
         let mut after = std::mem::take(&mut self.cells_after);
@@ -401,18 +377,12 @@ impl Table {
         let whole = after.iter().all(|cell| *cell != CellRef::Absent);
         let result = if whole {
             let part = Some(b'd');
-            let row = RowParts { op: Op::Delete, id, index, part, cells: &before, before: None };
-            self.cells_row(&row, rows, stamper, writing, scratch, out, written).and_then(|()| {
+            let row = RowParts { op: Op::Delete, place, part, cells: &before, before: None };
+            self.cells_row(&row, rows, to).and_then(|()| {
                 let part = Some(b'i');
-                let row = RowParts {
-                    op: Op::Insert,
-                    id,
-                    index,
-                    part,
-                    cells: &after,
-                    before: Some(&before),
-                };
-                self.cells_row(&row, rows, stamper, writing, scratch, out, written)
+                let row =
+                    RowParts { op: Op::Insert, place, part, cells: &after, before: Some(&before) };
+                self.cells_row(&row, rows, to)
             })
         } else {
             Err(Error::data(format!(
@@ -426,17 +396,7 @@ impl Table {
         result
     }
 
-    #[allow(clippy::too_many_arguments)]
-    fn cells_row(
-        &mut self,
-        row: &RowParts,
-        rows: &[u8],
-        stamper: &Stamper,
-        writing: &Writing,
-        scratch: &mut Scratch,
-        out: &mut dyn Write,
-        written: &mut Written,
-    ) -> Result<()> {
+    fn cells_row(&mut self, row: &RowParts, rows: &[u8], to: &mut Writer) -> Result<()> {
         let mut present = vec![0u8; self.columns.len().div_ceil(8)];
         let mut whole = true;
         for (index, cell) in row.cells.iter().enumerate() {
@@ -447,23 +407,23 @@ impl Table {
             }
         }
         let present = if whole { None } else { Some(present.as_slice()) };
-        let shape = self.shape(present, writing, out, written)?;
+        let shape = self.shape(present, to)?;
         let Some(shape) = self.shapes.get_mut(shape) else { return Ok(()) };
         let bytes = shape.writer.begin_row();
-        stamper.push(bytes, row.op, row.id, row.index, row.part);
+        to.stamper.push(bytes, row.op, row.place, row.part);
         for (index, (column, cell)) in self.columns.iter().zip(row.cells).enumerate() {
             if *cell == CellRef::Absent {
                 continue;
             }
             bytes.push(b',');
             let before = row.before.and_then(|cells| cells.get(index));
-            if let Err(error) = rows::push_cell(column, cell, before, rows, bytes, scratch) {
+            if let Err(error) = rows::push_cell(column, cell, before, rows, bytes, to.scratch) {
                 shape.writer.abandon_row();
                 return Err(self.failed(index, error));
             }
         }
         shape.writer.end_row();
-        written.count(row.op);
+        to.written.count(row.op);
         Ok(())
     }
 
@@ -489,8 +449,7 @@ impl Table {
 /// One row to be written cell by cell.
 struct RowParts<'a> {
     op: Op,
-    id: i64,
-    index: u64,
+    place: Place,
     part: Option<u8>,
     cells: &'a [CellRef],
     /// The image before, for JSON differences.
@@ -500,8 +459,6 @@ struct RowParts<'a> {
 /// What writing an event led to.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Written {
-    /// Row changes of the source.
-    pub changes: u64,
     /// Rows by I, U, D, B.
     pub ops: [u64; 4],
     /// Messages that went out.

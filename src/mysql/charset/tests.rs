@@ -1,3 +1,5 @@
+//! Texts in every character set, and bytes that are none. Uses `mysql::charset`.
+
 use super::*;
 
 fn text(charset: Charset, bytes: &[u8]) -> Result<String, usize> {

@@ -1,11 +1,11 @@
-//! Event bodies that carry GTIDs, each without its header and checksum. Uses `error` and `query`
+//! Event bodies that carry GTIDs, each without its header and checksum. Uses `error` and `cursor`
 //! (byte readers). Warm.
 
 use super::mysql::is_tag;
 use super::{GtidSet, MariaDbPosition, MySqlSet};
 use crate::error::{Error, Result};
+use crate::mysql::cursor::{take, take_slice};
 use crate::mysql::ddl::Xid;
-use crate::mysql::query::{take, take_slice};
 
 /// The start of a MySQL transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,3 +1,5 @@
+//! Stored documents against the text that a server showed. Uses `mysql::json`.
+
 use super::*;
 
 /// Stored bytes and the text that SELECT showed, recorded from MySQL 9.7 by `tests/json_live.rs`.

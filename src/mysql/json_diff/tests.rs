@@ -1,3 +1,5 @@
+//! Recorded differences of documents against what a server showed. Uses `mysql::json_diff`.
+
 use super::*;
 
 /// The stored document, its differences and the text that SELECT showed afterwards, recorded from

@@ -6,7 +6,6 @@
 
 mod apply;
 mod catalog;
-mod persist;
 mod read;
 
 pub use apply::NotApplicable;

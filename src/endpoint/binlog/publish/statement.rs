@@ -1,0 +1,143 @@
+//! What statements and changed columns do: refusals, ended versions, notes. Uses `error`, `ums`,
+//! `mysql`. Once a statement; not hot.
+
+use super::{MAX_STATEMENT, Publisher, SchemaChange, system_fields};
+use crate::error::{Error, Result};
+use crate::mysql::ddl::{self, Alter, SqlMode, Statement, TableName};
+use crate::mysql::event::{Event, kind};
+use crate::mysql::query::{self, Query};
+use crate::mysql::temporal::push_utc_micros;
+use crate::mysql::transaction::Context;
+use crate::ums::{MessageWriter, Protocol, Schema};
+
+impl Publisher {
+    pub(super) fn schema_change(
+        &mut self,
+        context: &Context,
+        event: &Event,
+        name: &TableName,
+        version: u32,
+        what: String,
+    ) {
+        let namespace = self.namespace(name, version).to_string();
+        self.notes.push(format!("{} at {}: {namespace}: {what}", context.log.name, event.offset));
+        let file = context.log.name.clone();
+        self.changes.push(SchemaChange { namespace, what, file, offset: event.offset });
+    }
+
+    /// Says in the stream that a version of a table has ended.
+    pub(super) fn terminate(
+        &mut self,
+        context: &Context,
+        event: &Event,
+        name: &TableName,
+        version: u32,
+    ) -> Result<()> {
+        let mut fields = system_fields();
+        fields.truncate(2);
+        let schema = Schema {
+            namespace: self.namespace(name, version),
+            batch_id: 0,
+            keys: Vec::new(),
+            fields,
+        };
+        let mut writer =
+            MessageWriter::new(Protocol::IncrementTermination, &schema, self.options.dialect);
+        let id = self.id(context, event.offset)?;
+        let mut time = Vec::new();
+        let micros = context.micros.unwrap_or(u64::from(event.header.timestamp) * 1_000_000);
+        push_utc_micros(&mut time, i64::try_from(micros).unwrap_or(i64::MAX));
+        let row = writer.begin_row();
+        row.extend_from_slice(
+            format!("\"{id}\",\"{}\"", String::from_utf8_lossy(&time)).as_bytes(),
+        );
+        writer.end_row();
+        writer.finish(&mut self.out).map_err(|error| Error::io("output", error))?;
+        self.totals.messages += 1;
+        Ok(())
+    }
+
+    pub(super) fn statement(&mut self, context: &Context, event: &Event) -> Result<()> {
+        let unfolded;
+        let post_header = match event.header.kind {
+            // EXECUTE_LOAD_QUERY is a QUERY with 13 bytes more in its fixed part.
+            kind::EXECUTE_LOAD_QUERY => context.format.query_len() + 13,
+            _ => context.format.query_len(),
+        };
+        let query = if event.header.kind == kind::MARIADB_QUERY_COMPRESSED {
+            unfolded = query::inflate(event.body, post_header, MAX_STATEMENT)?;
+            Query::parse(&unfolded, post_header)?
+        } else {
+            Query::parse(event.body, post_header)?
+        };
+        if ddl::quick(query.sql).is_some() {
+            return Ok(());
+        }
+        let text = String::from_utf8_lossy(query.sql);
+        let mariadb = context.format.mariadb;
+        let mode = SqlMode::from_bits(query.sql_mode, mariadb);
+        let statement = ddl::classify(&text, mode, mariadb, query.schema);
+        let captured = |name: &TableName| (self.options.capture)(&name.schema, &name.table);
+        match &statement {
+            Statement::Dml { verb, tables } => {
+                let touched = tables.iter().find(|table| captured(table));
+                if touched.is_some() || tables.is_empty() {
+                    let which = touched
+                        .map_or("tables that its text does not name".to_owned(), |t| {
+                            format!("the captured table {t}")
+                        });
+                    return Err(Error::data(format!(
+                        "a {} on {which} was logged as a statement, not as rows",
+                        verb.name()
+                    ))
+                    .advise("set binlog_format=ROW for every session; pull the table anew, then start behind this position; or leave the table out with --exclude"));
+                }
+            }
+            Statement::NotUnderstood { tables } => {
+                let touched: Vec<String> =
+                    tables.iter().filter(|t| captured(t)).map(TableName::to_string).collect();
+                let which = match touched.as_slice() {
+                    [] => "no captured table".to_owned(),
+                    names => names.join(", "),
+                };
+                self.notes.push(format!(
+                    "{} at {}: a statement was not understood; it may concern {which}",
+                    context.log.name, event.offset
+                ));
+            }
+            Statement::AlterTable(alter) if captured(&alter.table) => {
+                let moves =
+                    alter.actions.iter().any(|action| matches!(action, Alter::MovesRows(_)));
+                if moves {
+                    self.notes.push(format!(
+                        "{} at {}: an ALTER of {} changes rows without logging them; pull the table anew",
+                        context.log.name, event.offset, alter.table
+                    ));
+                }
+            }
+            _ => {}
+        }
+        self.definitions.apply(&statement);
+        let id = self.id(context, event.offset)?;
+        let ended = self.versions.apply(&statement, id);
+        self.save_versions()?;
+        for ended in ended {
+            if !(self.options.capture)(&ended.table.schema, &ended.table.table) {
+                continue;
+            }
+            if let Some(&index) = self.by_name.get(&ended.table) {
+                self.flush_table(index)?;
+            }
+            self.schema_change(context, event, &ended.table, ended.version, ended.cause.to_owned());
+            self.terminate(context, event, &ended.table, ended.version)?;
+        }
+        // A name may mean another table now, with another version: look at the next TABLE_MAP anew.
+        if !matches!(statement, Statement::Other | Statement::Dml { .. }) {
+            self.flush()?;
+            for known in &mut self.known {
+                known.bytes.clear();
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,114 @@
+//! XA transactions between PREPARE and their outcome. Uses `error`, `mysql`. HOT per event, not per
+//! row.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::{Assembler, Context, Group, Handler, Wish, at, show};
+use crate::error::{Error, Result};
+use crate::mysql::body::Body;
+use crate::mysql::chunk::{Chunk, LogName};
+use crate::mysql::ddl::Xid;
+use crate::mysql::event::Event;
+use crate::mysql::format::Format;
+use crate::mysql::gtid::GtidSet;
+use crate::mysql::savepoints::Savepoints;
+use crate::mysql::stamp::{RowCounter, Stamp};
+
+/// An XA transaction between PREPARE and its outcome.
+pub(super) struct Prepared {
+    pub(super) body: Body,
+    pub(super) savepoints: Savepoints,
+    pub(super) log: Arc<LogName>,
+    pub(super) format: Arc<Format>,
+    pub(super) start: u64,
+    /// The transactions seen before it.
+    pub(super) gtids: GtidSet,
+}
+
+impl Assembler {
+    pub(super) fn prepare(
+        &mut self,
+        xid: Xid,
+        mut group: Group,
+        chunk: &Chunk,
+        range: Range<usize>,
+        last: &Event,
+    ) -> Result<()> {
+        let mut rest = Chunk::new(chunk.log.clone());
+        for span in chunk.spans.get(range).unwrap_or_default() {
+            let bytes = chunk.bytes.get(span.start..span.end).unwrap_or_default();
+            rest.push(bytes, span.offset, span.len);
+        }
+        let all = 0..rest.spans.len();
+        group.body.hold(rest, all, &self.policy)?;
+        let waiting: usize = self.prepared.values().map(|p| p.body.memory()).sum();
+        if waiting + group.body.memory() > self.policy.memory {
+            group.body.spill(self.policy.folder.as_deref())?;
+        }
+        let gtids = self.gtids.clone();
+        self.count(group.gtid, &group.micros, last);
+        let prepared = Prepared {
+            gtids,
+            body: group.body,
+            savepoints: group.savepoints,
+            log: self.log.clone(),
+            format: self.format.clone(),
+            start: group.start,
+        };
+        self.prepared.insert(xid, prepared);
+        Ok(())
+    }
+
+    pub(super) fn xa_commit(
+        &mut self,
+        xid: &Xid,
+        group: Group,
+        last: &Event,
+        handler: &mut dyn Handler,
+    ) -> Result<Wish> {
+        let Some(mut prepared) = self.prepared.remove(xid) else {
+            return Err(Error::data(
+                "an XA COMMIT whose transaction was prepared before the start of this run",
+            )
+            .advise(
+                "start earlier (--start), before its XA PREPARE; or behind this position, if none of its tables matter",
+            ));
+        };
+        let mut counter = RowCounter::new(prepared.format.clone());
+        let savepoints = &prepared.savepoints;
+        let mut total = 0u64;
+        prepared.body.visit(&mut |number, _, event| {
+            if !savepoints.is_dropped(number) {
+                total += counter.count(event)?;
+            }
+            Ok(())
+        })?;
+        let ended = group.micros.unwrap_or(u64::from(last.header.timestamp) * 1_000_000);
+        let mut context = Context {
+            log: self.log.clone(),
+            format: prepared.format.clone(),
+            micros: Some(ended),
+            ended,
+            stamp: Some(Stamp { offset: last.offset, len: last.len, rows: total }),
+        };
+        let wish = handler.begin(&context, last.end())?;
+        if wish == Wish::Stop {
+            self.offset = group.start;
+            self.prepared.insert(xid.clone(), prepared);
+            return Ok(wish);
+        }
+        self.tally.transactions += 1;
+        self.count(group.gtid, &group.micros, last);
+        if wish == Wish::Skip {
+            return handler.ended(self);
+        }
+        prepared.body.visit(&mut |number, log, event| {
+            if savepoints.is_dropped(number) {
+                return Ok(());
+            }
+            show(&mut context, savepoints, event, handler).map_err(|e| at(e, log, event))
+        })?;
+        handler.ended(self)
+    }
+}
