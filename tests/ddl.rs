@@ -69,7 +69,10 @@ fn transactions_in_the_spelling_of_the_log_take_the_fast_path() {
     assert_eq!(quick(b"ROLLBACK"), Some(Statement::Rollback));
     assert_eq!(quick(b"SAVEPOINT `a b`"), Some(Statement::Savepoint("a b".into())));
     assert_eq!(quick(b"ROLLBACK TO `s`"), Some(Statement::RollbackTo("s".into())));
-    assert_eq!(quick(b"SAVEPOINT `a``b`"), None);
+    assert_eq!(quick(b"SAVEPOINT `a``b`"), Some(Statement::Savepoint("a`b".into())));
+    assert_eq!(quick(b"ROLLBACK TO \"a b\""), Some(Statement::RollbackTo("a b".into())));
+    assert!(matches!(quick(b"XA START X'6f',X'',1"), Some(Statement::XaStart(_))));
+    assert!(matches!(quick(b"XA ROLLBACK X'6f',X'',1"), Some(Statement::XaRollback(_))));
     assert_eq!(mysql("SAVEPOINT `a``b`"), Statement::Savepoint("a`b".into()));
     assert_eq!(quick(b"BEGIN NOT ATOMIC"), None);
     for (sql, statement) in [

@@ -355,7 +355,7 @@ impl Assembler {
                         }
                         kind::QUERY => {
                             let query = Query::parse(event.body, format.query_len())?;
-                            match ddl::control(query.sql, format.mariadb) {
+                            match ddl::quick(query.sql) {
                                 Some(Statement::Rollback) => step = Step::Discard,
                                 Some(statement) => inner.statement(&statement, number),
                                 None => {}
@@ -452,7 +452,7 @@ impl Assembler {
         } else {
             Query::parse(event.body, self.format.query_len())?
         };
-        let statement = ddl::control(query.sql, self.format.mariadb);
+        let statement = ddl::quick(query.sql);
         let group = self.group(event);
         Ok(match statement {
             Some(Statement::Begin) => {

@@ -96,8 +96,7 @@ impl Handler for Audit {
         }
         if event.header.kind == kind::QUERY {
             let query = crate::mysql::query::Query::parse(event.body, context.format.query_len())?;
-            self.statements +=
-                u64::from(crate::mysql::ddl::control(query.sql, context.format.mariadb).is_none());
+            self.statements += u64::from(crate::mysql::ddl::quick(query.sql).is_none());
             return Ok(());
         }
         let Some(event) = RowsEvent::parse(event, &context.format)? else { return Ok(()) };

@@ -55,47 +55,21 @@ pub fn quick(sql: &[u8]) -> Option<Statement> {
         b"BEGIN" => Some(Statement::Begin),
         b"COMMIT" => Some(Statement::Commit),
         b"ROLLBACK" => Some(Statement::Rollback),
-        _ => {
-            let name = |prefix: &[u8]| {
-                let name = sql.strip_prefix(prefix)?.strip_suffix(b"`")?;
-                let plain = !name.is_empty() && memchr::memchr(b'`', name).is_none();
-                std::str::from_utf8(name).ok().filter(|_| plain).map(str::to_owned)
-            };
-            name(b"SAVEPOINT `")
-                .map(Statement::Savepoint)
-                .or_else(|| name(b"ROLLBACK TO `").map(Statement::RollbackTo))
+        _ if TRANSACTIONAL.iter().any(|verb| sql.starts_with(verb)) => {
+            // The server quotes a savepoint's name as the session's sql_mode says; none of these
+            // statements holds a string in double quotes.
+            let sql = String::from_utf8_lossy(sql);
+            let mode = SqlMode { ansi_quotes: true, ..SqlMode::default() };
+            let tokens: Vec<Token<'_>> = Lexer::new(&sql, mode, false).collect();
+            let context = Context { mode, mariadb: false, schema: "" };
+            transaction::parse(&mut Cursor::new(&tokens, context))
         }
-    }
-}
-
-/// The statements that begin, divide and end transactions, in any spelling; `None` for all others.
-/// Called for every statement in a log: the first word decides before anything is parsed.
-pub fn control(sql: &[u8], mariadb: bool) -> Option<Statement> {
-    if let Some(statement) = quick(sql) {
-        return Some(statement);
-    }
-    const WORDS: [&[u8]; 7] =
-        [b"XA", b"SAVEPOINT", b"ROLLBACK", b"RELEASE", b"BEGIN", b"COMMIT", b"START"];
-    let end = sql.iter().position(|b| !b.is_ascii_alphabetic()).unwrap_or(sql.len());
-    let word = sql.get(..end)?;
-    if !WORDS.iter().any(|known| known.eq_ignore_ascii_case(word)) {
-        return None;
-    }
-    match classify(std::str::from_utf8(sql).ok()?, SqlMode::default(), mariadb, "") {
-        statement @ (Statement::Begin
-        | Statement::Commit
-        | Statement::Rollback
-        | Statement::Savepoint(_)
-        | Statement::RollbackTo(_)
-        | Statement::ReleaseSavepoint(_)
-        | Statement::XaStart(_)
-        | Statement::XaEnd(_)
-        | Statement::XaPrepare(_)
-        | Statement::XaCommit { .. }
-        | Statement::XaRollback(_)) => Some(statement),
         _ => None,
     }
 }
+
+/// How the servers begin the statements of a transaction that name something.
+const TRANSACTIONAL: [&[u8]; 4] = [b"XA ", b"SAVEPOINT ", b"ROLLBACK TO ", b"RELEASE SAVEPOINT "];
 
 /// Skips MariaDB's `SET STATEMENT variable = value, … FOR`.
 fn set_statement(cursor: &mut Cursor<'_>) -> Option<()> {

@@ -70,7 +70,7 @@ impl Publisher {
         } else {
             Query::parse(event.body, post_header)?
         };
-        if ddl::control(query.sql, context.format.mariadb).is_some() {
+        if ddl::quick(query.sql).is_some() {
             return Ok(());
         }
         let text = String::from_utf8_lossy(query.sql);
