@@ -75,6 +75,7 @@ fn transactions_in_the_spelling_of_the_log_take_the_fast_path() {
     let commit = Statement::XaCommit { xid, one_phase: false };
     assert_eq!(quick(b"XA COMMIT X'61',X'',1"), Some(commit));
     assert_eq!(quick(b"START REPLICA"), None);
+    assert_eq!(quick(b"ROLLBACK TO \"a b\""), Some(Statement::RollbackTo("a b".into())));
     assert_eq!(mysql("SAVEPOINT `a``b`"), Statement::Savepoint("a`b".into()));
     assert_eq!(quick(b"BEGIN NOT ATOMIC"), None);
     for (sql, statement) in [

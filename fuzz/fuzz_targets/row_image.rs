@@ -51,8 +51,7 @@ fuzz_target!(|bytes: &[u8]| {
         out.clear();
         let image = &event.rows[at..];
         let all = event.columns == columns.len() && event.first.all();
-        let pushed =
-            rows::push_image(&columns, &event.first, all, image, &mut out, &mut scratch);
+        let pushed = rows::push_image(&columns, &event.first, all, image, &mut out, &mut scratch);
         let Some(end) = rows::walk(&columns, &event.first, false, &event.rows, at, &mut before)
         else {
             return;

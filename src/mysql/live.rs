@@ -173,7 +173,10 @@ impl EventLog for LiveLog {
                         "it may be shutting down; start again with the same --checkpoint",
                     ));
                 }
-                Some(Err(error)) => return Err(classify(&error)),
+                Some(Err(error)) => {
+                    let place = format!("{} at {}", self.log.name, self.offset);
+                    return Err(classify(&error).at(place));
+                }
                 Some(Ok(event)) => event,
             };
             let header = event.header();

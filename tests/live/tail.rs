@@ -34,6 +34,8 @@ pub struct Change {
     pub timestamp: String,
     /// Cells by column.
     pub cells: BTreeMap<String, Value>,
+    /// Cells that are no JSON strings, as they are written, by column.
+    pub numbers: BTreeMap<String, String>,
     /// UMS types by column.
     pub types: BTreeMap<String, String>,
     /// The key's columns.
@@ -47,7 +49,7 @@ impl Change {
             None => "-".into(),
             Some(Value::Null) => "NULL".into(),
             Some(Value::String(text)) => text.clone(),
-            Some(other) => other.to_string(),
+            Some(_) => self.numbers[column].clone(),
         }
     }
 
@@ -140,11 +142,14 @@ pub fn changes_of(line: &str) -> Vec<Change> {
         schema["keys"].as_array().map(|keys| keys.iter().map(string).collect()).unwrap_or_default();
     let payload = message["payload"].as_array().unwrap();
     assert!(!payload.is_empty(), "a message without rows: {line}");
-    let row = |row: &Value| {
+    let row = |(row, numbers): (&Value, Vec<&str>)| {
         let tuple = row["tuple"].as_array().unwrap();
         assert_eq!(tuple.len(), names.len(), "{line}");
         let mut cells: BTreeMap<String, Value> =
             names.iter().map(|name| (*name).to_owned()).zip(tuple.iter().cloned()).collect();
+        let numbers = names.iter().zip(&numbers).filter(|(_, text)| !text.starts_with('"'));
+        let numbers =
+            numbers.map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
         let mut system = |name: &str| string(&cells.remove(name).expect("a system column"));
         Change {
             id: system("_ums_id_").parse().unwrap(),
@@ -154,11 +159,42 @@ pub fn changes_of(line: &str) -> Vec<Change> {
             table: namespace[3].to_owned(),
             version: namespace[4].to_owned(),
             cells,
+            numbers,
             types: types.clone(),
             keys: Vec::clone(&keys),
         }
     };
-    payload.iter().map(row).collect()
+    let texts = tuples(line);
+    assert_eq!(texts.len(), payload.len(), "{line}");
+    payload.iter().zip(texts).map(row).collect()
+}
+
+/// The cells of every tuple as they are written: serde_json keeps neither all digits of a number
+/// nor its spelling.
+fn tuples(line: &str) -> Vec<Vec<&str>> {
+    let payload = line.rfind("\"payload\":[").map_or("", |at| &line[at..]);
+    payload.split("{\"tuple\":[").skip(1).map(cells).collect()
+}
+
+/// The elements of an array without arrays in it, up to its closing bracket.
+fn cells(text: &str) -> Vec<&str> {
+    let (mut found, mut begin, mut quoted, mut escaped) = (Vec::new(), 0, false, false);
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'"' => quoted = !quoted,
+            b',' | b']' if !quoted => {
+                found.push(&text[begin..at]);
+                begin = at + 1;
+                if byte == b']' {
+                    break;
+                }
+            }
+            _ => {}
+        }
+    }
+    found
 }
 
 fn string(value: &Value) -> String {

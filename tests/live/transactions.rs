@@ -208,6 +208,44 @@ fn what_is_rolled_back_never_arrives() {
     );
 }
 
+/// Names of savepoints are written by the server in the session's quotes, and know no case.
+#[test]
+fn savepoints_of_any_name() {
+    scenario(
+        "savepoints_of_any_name",
+        &BOTH,
+        "CREATE TABLE t (id INT PRIMARY KEY);
+         BEGIN; INSERT INTO t VALUES (1); SAVEPOINT `a``b`; INSERT INTO t VALUES (2); ROLLBACK TO `a``b`; COMMIT;
+         BEGIN; INSERT INTO t VALUES (3); SAVEPOINT Abc; INSERT INTO t VALUES (4); ROLLBACK TO aBC; COMMIT;
+         SET sql_mode = 'ANSI_QUOTES';
+         BEGIN; INSERT INTO t VALUES (5); SAVEPOINT \"x y\"; INSERT INTO t VALUES (6); ROLLBACK TO \"x y\"; COMMIT;
+         BEGIN; SAVEPOINT ünï; INSERT INTO t VALUES (7); SAVEPOINT s; INSERT INTO t VALUES (8); ROLLBACK TO ünï;
+           INSERT INTO t VALUES (9); COMMIT;",
+        &["id"],
+        &["t I 1", "t I 3", "t I 5", "t I 9"],
+    );
+}
+
+/// The same where the server cannot forget what was undone: it logs the savepoints.
+#[test]
+fn logged_savepoints_of_any_name() {
+    scenario(
+        "logged_savepoints_of_any_name",
+        &MARIADB,
+        "CREATE TABLE t (id INT PRIMARY KEY) ENGINE = InnoDB; CREATE TABLE m (id INT PRIMARY KEY) ENGINE = MyISAM;
+         SET binlog_direct_non_transactional_updates = ON;
+         BEGIN; INSERT INTO t VALUES (1); SAVEPOINT `a``b`; INSERT INTO t VALUES (2); INSERT INTO m VALUES (1);
+           ROLLBACK TO `a``b`; COMMIT;
+         BEGIN; INSERT INTO t VALUES (3); SAVEPOINT Abc; INSERT INTO t VALUES (4); INSERT INTO m VALUES (2);
+           ROLLBACK TO aBC; COMMIT;
+         SET sql_mode = 'ANSI_QUOTES';
+         BEGIN; INSERT INTO t VALUES (5); SAVEPOINT \"x y\"; INSERT INTO t VALUES (6); INSERT INTO m VALUES (3);
+           ROLLBACK TO \"x y\"; COMMIT;",
+        &["id"],
+        &["m I 1", "t I 1", "m I 2", "t I 3", "m I 3", "t I 5"],
+    );
+}
+
 /// A table without transactions makes the server log a rollback, and its own rows stay.
 #[test]
 fn rollbacks_that_are_logged() {
@@ -306,7 +344,7 @@ fn minimal_row_images() {
          INSERT INTO t VALUES (1, 1, 'one', 'long'), (2, 2, NULL, NULL);
          SET SESSION binlog_row_image = MINIMAL;
          INSERT INTO t (id, a) VALUES (3, 3);
-         UPDATE t SET a = 10 WHERE id = 1; UPDATE t SET b = NULL, c = '' WHERE id = 2; UPDATE t SET id = 4 WHERE id = 3;
+         UPDATE t SET a = 10 WHERE id = 1; UPDATE t SET b = NULL, c = '' WHERE id = 2;
          DELETE FROM t WHERE id = 1;
          SET SESSION binlog_row_image = NOBLOB;
          UPDATE t SET a = 20 WHERE id = 2; UPDATE t SET c = 'new' WHERE id = 2;",
@@ -317,13 +355,30 @@ fn minimal_row_images() {
             "t I 3 3 - -",
             "t U 1 10 - -",
             "t U 2 - NULL ",
-            "t D 3 - - -",
-            "t I 4 - - -",
             "t D 1 - - -",
             "t U 2 20 NULL -",
             "t U 2 20 NULL new",
         ],
     );
+}
+
+/// The row under its new key cannot be written when the log lacks its other columns.
+#[test]
+fn key_change_in_a_minimal_image() {
+    let test = "key_change_in_a_minimal_image";
+    for kind in BOTH {
+        let Some(server) = Server::shared(kind, test) else { continue };
+        server.database(test);
+        let start = server.position();
+        server.sql(&format!(
+            "USE {test}; CREATE TABLE t (id INT PRIMARY KEY, a INT); INSERT INTO t VALUES (1, 1);
+             SET SESSION binlog_row_image = MINIMAL; UPDATE t SET id = 2;"
+        ));
+        let run = live(&server, &start, &["--tables", &format!("{test}.*")]);
+        assert_eq!(run.code, Some(3), "{kind:?}: {}", run.stderr);
+        assert!(run.stderr.contains("binlog_row_image"), "{}", run.stderr);
+        assert!(run.stderr.contains(&start.file), "{}", run.stderr);
+    }
 }
 
 /// Only the difference of a JSON document is logged; what comes out is the whole document.

@@ -53,7 +53,7 @@ pub fn feed(log: Vec<u8>) -> (u64, Result<()>) {
         dialect: Dialect::Dws,
         batch_rows: 500,
         batch_bytes: 1 << 20,
-        before: log.len() % 2 == 0,
+        before: log.len().is_multiple_of(2),
         ordered: false,
         bad_text: Bad::Replace,
         base: 0,

@@ -59,23 +59,13 @@ pub fn quick(sql: &[u8]) -> Option<Statement> {
         _ => {
             let first = sql.split(|byte| !byte.is_ascii_alphabetic()).next()?;
             CONTROL.iter().find(|word| first.eq_ignore_ascii_case(word.as_bytes()))?;
-            let text = std::str::from_utf8(sql).ok()?;
-            let statement = classify(text, SqlMode::from_bits(0, false), false, "");
-            matches!(
-                statement,
-                Statement::Begin
-                    | Statement::Commit
-                    | Statement::Rollback
-                    | Statement::Savepoint(_)
-                    | Statement::RollbackTo(_)
-                    | Statement::ReleaseSavepoint(_)
-                    | Statement::XaStart(_)
-                    | Statement::XaEnd(_)
-                    | Statement::XaPrepare(_)
-                    | Statement::XaCommit { .. }
-                    | Statement::XaRollback(_)
-            )
-            .then_some(statement)
+            // The server quotes a savepoint's name as the session's sql_mode says; none of these
+            // statements holds a string in double quotes.
+            let sql = String::from_utf8_lossy(sql);
+            let mode = SqlMode { ansi_quotes: true, ..SqlMode::default() };
+            let tokens: Vec<Token<'_>> = Lexer::new(&sql, mode, false).collect();
+            let context = Context { mode, mariadb: false, schema: "" };
+            transaction::parse(&mut Cursor::new(&tokens, context))
         }
     }
 }
