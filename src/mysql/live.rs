@@ -173,7 +173,11 @@ impl EventLog for LiveLog {
                         "it may be shutting down; start again with the same --checkpoint",
                     ));
                 }
-                Some(Err(error)) => return Err(classify(&error)),
+                Some(Err(error)) if self.log.name.is_empty() => return Err(classify(&error)),
+                Some(Err(error)) => {
+                    let place = format!("{} at {}", self.log.name, self.offset);
+                    return Err(classify(&error).at(place));
+                }
                 Some(Ok(event)) => event,
             };
             let header = event.header();
@@ -277,7 +281,13 @@ fn classify(error: &mysql::Error) -> Error {
         return Error::refused(format!("the server no longer has this part of its log: {text}"))
             .advise("pull the tables anew, then start at a position that the server has (--start earliest or latest)");
     }
-    if has(&["max_allowed_packet", "event entry exceeded", "impossible position", "bogus data"]) {
+    if has(&[
+        "max_allowed_packet",
+        "event entry exceeded",
+        "impossible position",
+        "position > file size",
+        "bogus data",
+    ]) {
         return Error::refused(format!("the position is not the start of an event: {text}"))
             .advise("take the position from a checkpoint; or raise max_allowed_packet on the server if a row is larger");
     }
