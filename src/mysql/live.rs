@@ -173,7 +173,6 @@ impl EventLog for LiveLog {
                         "it may be shutting down; start again with the same --checkpoint",
                     ));
                 }
-                Some(Err(error)) if self.log.name.is_empty() => return Err(classify(&error)),
                 Some(Err(error)) => {
                     let place = format!("{} at {}", self.log.name, self.offset);
                     return Err(classify(&error).at(place));

@@ -204,8 +204,12 @@ fn killed_again_and_again(server: &Arc<Server>, test: &str, target: &str, folder
             pipe.sink.kill().unwrap();
         }
         let (tail, sink) = (pipe.tail.wait().unwrap(), pipe.sink.wait().unwrap());
-        // The one that was left alone ends well: its input ended, or its reader went away.
-        assert!(which != 0 || sink.success(), "round {round}: ums-sink: {sink}");
+        // The one that was left alone ends well: its reader went away, or its input ended, if not
+        // in the middle of a line.
+        assert!(
+            which != 0 || matches!(sink.code(), Some(0 | 3 | 4)),
+            "round {round}: ums-sink: {sink}"
+        );
         assert!(which != 1 || tail.success(), "round {round}: dbus-tail: {tail}");
         positions.insert(std::fs::read(checkpoint).unwrap_or_default());
     }

@@ -175,9 +175,10 @@ fn open_files(
             .advise("give that file and those after it"));
         }
     }
+    // A pipe may pause, a file does not.
+    let prompt = files.iter().any(|(_, path)| path.is_none());
     let first =
         files.first().map_or_else(|| LogName::new("binlog.000001"), |(name, _)| name.clone());
-    let prompt = files.iter().any(|(_, path)| path.is_none());
     let mut assembler = Assembler::new(first, Format::before_the_first(), gtids, policy(args));
     assembler.resume_at(offset);
     Ok(Opened {

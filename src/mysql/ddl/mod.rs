@@ -48,14 +48,17 @@ pub fn classify(sql: &str, mode: SqlMode, mariadb: bool, schema: &str) -> Statem
         .unwrap_or_else(|| Statement::NotUnderstood { tables: all.names() })
 }
 
-/// The statements that every transaction holds, in the spelling that servers give them; `None` for
-/// all others, which [`classify`] reads.
+/// The statements that begin, end and divide transactions; `None` for all others, which
+/// [`classify`] reads. What every transaction holds, in the spelling that servers give it, is
+/// recognised without reading words.
 pub fn quick(sql: &[u8]) -> Option<Statement> {
     match sql {
         b"BEGIN" => Some(Statement::Begin),
         b"COMMIT" => Some(Statement::Commit),
         b"ROLLBACK" => Some(Statement::Rollback),
-        _ if TRANSACTIONAL.iter().any(|verb| sql.starts_with(verb)) => {
+        _ => {
+            let first = sql.split(|byte| !byte.is_ascii_alphabetic()).next()?;
+            CONTROL.iter().find(|word| first.eq_ignore_ascii_case(word.as_bytes()))?;
             // The server quotes a savepoint's name as the session's sql_mode says; none of these
             // statements holds a string in double quotes.
             let sql = String::from_utf8_lossy(sql);
@@ -64,12 +67,11 @@ pub fn quick(sql: &[u8]) -> Option<Statement> {
             let context = Context { mode, mariadb: false, schema: "" };
             transaction::parse(&mut Cursor::new(&tokens, context))
         }
-        _ => None,
     }
 }
 
-/// How the servers begin the statements of a transaction that name something.
-const TRANSACTIONAL: [&[u8]; 4] = [b"XA ", b"SAVEPOINT ", b"ROLLBACK TO ", b"RELEASE SAVEPOINT "];
+/// First words of transaction control.
+const CONTROL: [&str; 7] = ["BEGIN", "COMMIT", "RELEASE", "ROLLBACK", "SAVEPOINT", "START", "XA"];
 
 /// Skips MariaDB's `SET STATEMENT variable = value, … FOR`.
 fn set_statement(cursor: &mut Cursor<'_>) -> Option<()> {
