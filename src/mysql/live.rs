@@ -280,7 +280,13 @@ fn classify(error: &mysql::Error) -> Error {
         return Error::refused(format!("the server no longer has this part of its log: {text}"))
             .advise("pull the tables anew, then start at a position that the server has (--start earliest or latest)");
     }
-    if has(&["max_allowed_packet", "event entry exceeded", "impossible position", "bogus data"]) {
+    if has(&[
+        "max_allowed_packet",
+        "event entry exceeded",
+        "impossible position",
+        "position > file size",
+        "bogus data",
+    ]) {
         return Error::refused(format!("the position is not the start of an event: {text}"))
             .advise("take the position from a checkpoint; or raise max_allowed_packet on the server if a row is larger");
     }

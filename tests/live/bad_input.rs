@@ -67,7 +67,8 @@ fn position_is_not_there() {
 
         let mut beyond = now.clone();
         beyond.offset += 1_000_000;
-        let refused = live(&server, &beyond, &[]);
+        let (place, url) = (beyond.to_string(), server.url());
+        let refused = run(&mut tail(&["--quiet", "--start", &place, &url]));
         assert!(matches!(refused.code, Some(3 | 5)), "{:?} {}", refused.code, refused.stderr);
         assert!(refused.stderr.contains(&now.file), "{}", refused.stderr);
     }

@@ -194,9 +194,8 @@ fn killed_again_and_again(server: &Arc<Server>, test: &str, target: &str, folder
     for round in 0..rounds() {
         let mut pipe = pipe(&tail_arguments, &sink_arguments);
         // The moment is the random part of the test; nothing waits for it.
-        std::thread::sleep(Duration::from_millis(
-            30 + random.below(if round % 3 == 0 { 200 } else { 1200 }),
-        ));
+        let limit = if round % 3 == 0 { 200 } else { 2500 };
+        std::thread::sleep(Duration::from_millis(30 + random.below(limit)));
         let which = random.below(3);
         if which != 1 {
             pipe.tail.kill().unwrap();
@@ -205,8 +204,12 @@ fn killed_again_and_again(server: &Arc<Server>, test: &str, target: &str, folder
             pipe.sink.kill().unwrap();
         }
         let (tail, sink) = (pipe.tail.wait().unwrap(), pipe.sink.wait().unwrap());
-        // The one that was left alone ends well: its input ended, or its reader went away.
-        assert!(which != 0 || sink.success(), "round {round}: ums-sink: {sink}");
+        // The one that was left alone ends well: its reader went away, or its input ended, if not
+        // in the middle of a line.
+        assert!(
+            which != 0 || matches!(sink.code(), Some(0 | 3 | 4)),
+            "round {round}: ums-sink: {sink}"
+        );
         assert!(which != 1 || tail.success(), "round {round}: dbus-tail: {tail}");
         positions.insert(std::fs::read(checkpoint).unwrap_or_default());
     }
@@ -219,7 +222,8 @@ fn killed_again_and_again(server: &Arc<Server>, test: &str, target: &str, folder
         done.load(Ordering::Relaxed),
         positions.len()
     );
-    assert!(positions.len() > 1, "no checkpoint was ever written between the kills");
+    // The empty one before the first flush is among them.
+    assert!(positions.len() > 1, "no checkpoint was written between the kills");
 
     let mut last = tail(&tail_arguments[..tail_arguments.len() - 1]);
     last.args(["--stop", "latest", &url]).stdout(Stdio::piped());
@@ -275,7 +279,12 @@ fn into_sqlite(kind: Kind, test: &str) {
     let Some(python) = python(test) else { return };
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("target.db");
-    killed_again_and_again(&server, test, &format!("sqlite:{}", file.display()), folder.path());
+    killed_again_and_again(
+        &server,
+        test,
+        &format!("sqlite:{}?rows=400", file.display()),
+        folder.path(),
+    );
     for (name, keys) in [("accounts", &["id"][..]), ("moves", &["account", "step"])] {
         let source = table::of_server(&server, test, name, keys);
         table::same(name, &source, &of_sqlite(&python, &file, name, keys));
@@ -289,7 +298,8 @@ fn into_parquet(kind: Kind, test: &str) {
     let Some(python) = python(test) else { return };
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().join("log");
-    let target = format!("parquet:{}", root.display());
+    // Files small enough that some are finished between two kills.
+    let target = format!("parquet:{}?rows=300&seconds=1", root.display());
     let start = killed_again_and_again(&server, test, &target, folder.path());
 
     let (url, tables) = (server.url(), format!("{test}.*"));
