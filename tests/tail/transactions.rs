@@ -214,6 +214,8 @@ fn a_payload_of_more_rows_than_bytes() {
     assert!(ids.is_sorted());
     assert_eq!((ids[1], ids[10_001]), (id(start), id(next)));
     assert!(ids[10_000] < id(end));
+    let middle = ids[5_001] - id(start) - (end - start) as i64 / 2;
+    assert!(middle.abs() <= 1, "the ids are spread over the event: {middle}");
     // The ids do not depend on where a run begins, nor on which tables it takes.
     let from = format!("binlog.000001:{start}");
     let folder = tempfile::tempdir().unwrap();
