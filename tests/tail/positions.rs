@@ -208,3 +208,26 @@ fn every_form_of_start_and_stop() {
         assert_eq!(tail(&[&path, wrong[0], wrong[1]]).code, 2);
     }
 }
+
+#[test]
+fn a_start_inside_a_transaction_gives_it_whole() {
+    let (mut log, table) = (Log::new(), table());
+    log.transaction(&table, 1, "a");
+    let mut places = vec![log.anonymous(), log.query("BEGIN")];
+    log.insert(&table, 2, "b");
+    places.push(log.table_map(&table));
+    places.push(log.rows(code::WRITE, &table, &[vec![int(3), text("c")]]));
+    places.push(log.xid());
+    let end = log.offset;
+    log.transaction(&table, 4, "d");
+    for place in places {
+        let run = tail_log(&log, &["--start", &format!("binlog.000001:{place}")]).well();
+        assert_eq!(run.changes(), "I2 I3 I4", "{place}");
+    }
+    let run = tail_log(&log, &["--start", &format!("binlog.000001:{end}")]).well();
+    assert_eq!(run.changes(), "I4");
+    let run = tail_log(&log, &["--start", &format!("binlog.000001:{}", end + 1)]);
+    assert_eq!(run.code, 5, "{}", run.errors);
+    let run = tail_log(&log, &["--start", "binlog.000001:999999"]);
+    assert_eq!(run.code, 5, "{}", run.errors);
+}

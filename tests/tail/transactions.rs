@@ -214,6 +214,8 @@ fn a_payload_of_more_rows_than_bytes() {
     assert!(ids.is_sorted());
     assert_eq!((ids[1], ids[10_001]), (id(start), id(next)));
     assert!(ids[10_000] < id(end));
+    let middle = ids[5_001] - id(start) - (end - start) as i64 / 2;
+    assert!(middle.abs() <= 1, "the ids are spread over the event: {middle}");
     // The ids do not depend on where a run begins, nor on which tables it takes.
     let from = format!("binlog.000001:{start}");
     let folder = tempfile::tempdir().unwrap();
@@ -261,4 +263,32 @@ fn the_time_is_the_commits_or_else_the_events() {
     let run = tail_log(&log, &[]).well();
     assert_eq!(run.rows[0].time, "2026-01-01 00:00:00.123456");
     assert_eq!(run.rows[1].time, "2026-01-01 00:00:05.000000");
+}
+
+#[test]
+fn transactions_and_the_ends_of_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut first, table) = (Log::new(), table());
+    first.transaction(&table, 1, "a");
+    let start = prepared(&mut first, &table, 10, false);
+    // The server crashed inside the next one.
+    first.anonymous();
+    first.query("BEGIN");
+    first.insert(&table, 2, "lost");
+    let first = first.save(folder.path(), "binlog.000001");
+    let mut log = Log::new();
+    log.transaction(&table, 3, "b");
+    let second = log.save(folder.path(), "binlog.000002");
+    let run = tail(&[&first, &second]).well();
+    assert_eq!(run.changes(), "I1 I3");
+    assert!(run.errors.contains("left out"), "{}", run.errors);
+    assert_eq!(run.marker("file"), "binlog.000001");
+    assert_eq!(run.marker("pos"), &start.to_string());
+    log.anonymous();
+    let commit = log.query("XA COMMIT X'61',X'',1");
+    let second = log.save(folder.path(), "binlog.000002");
+    let run = tail(&[&first, &second]).well();
+    assert_eq!(run.changes(), "I1 I3 I10 I11");
+    assert_eq!(run.ids()[2], 2_000_000_000_000 + commit as i64);
+    assert_eq!(run.marker("file"), "binlog.000002");
 }

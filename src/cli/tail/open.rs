@@ -137,6 +137,7 @@ fn open_files(
     let mut bounds = Bounds::default();
     let (mut number, mut offset, mut base, mut gtids) = (None, 4, 0, GtidSet::Empty);
     let mut server = String::new();
+    let mut begins = false;
     if let Some(marker) = position(checkpoint, &source) {
         (number, offset, base) = (Some(LogName::new(&marker.file).number), marker.pos, marker.base);
         gtids = GtidSet::parse(&marker.gtid)?;
@@ -160,7 +161,12 @@ fn open_files(
                 number = Some(file);
             }
             Some(Start::Time(micros)) => bounds.since = Some(u64::try_from(*micros).unwrap_or(0)),
-            Some(Start::File(place)) => (number, offset) = (Some(place.file.number), place.offset),
+            Some(Start::File(place)) => {
+                (number, offset) = (Some(place.file.number), place.offset);
+                // Its transaction comes whole, and so do XA transactions prepared before it.
+                bounds.after = number.map(|number| (number, offset));
+                begins = true;
+            }
         }
     }
     stop(args, &mut bounds, None)?;
@@ -180,9 +186,14 @@ fn open_files(
     let first =
         files.first().map_or_else(|| LogName::new("binlog.000001"), |(name, _)| name.clone());
     let mut assembler = Assembler::new(first, Format::before_the_first(), gtids, policy(args));
-    assembler.resume_at(offset);
+    let mut log = FileLogs::new(files, offset);
+    if begins {
+        log = log.with_what_comes_before();
+    } else {
+        assembler.resume_at(offset);
+    }
     Ok(Opened {
-        log: Box::new(FileLogs::new(files, offset)),
+        log: Box::new(log),
         assembler,
         live: false,
         prompt,

@@ -16,6 +16,8 @@ pub struct FileLogs {
     from: u64,
     /// Whether an event was found to start at `from`.
     found: bool,
+    /// Whether the events before `from` are shown all the same.
+    all: bool,
 }
 
 /// The name of the log that a file holds: its own, without what compression adds.
@@ -30,7 +32,14 @@ impl FileLogs {
     /// Reads the files in the order given; `None` stands for standard input. `from` is an offset
     /// between two transactions of the first file.
     pub fn new(files: Vec<(LogName, Option<PathBuf>)>, from: u64) -> Self {
-        Self { files: files.into_iter(), open: None, from, found: from <= 4 }
+        Self { files: files.into_iter(), open: None, from, found: from <= 4, all: false }
+    }
+
+    /// Reads the first file from its beginning, and only proves that an event starts at `from`,
+    /// which may lie inside a transaction.
+    pub fn with_what_comes_before(mut self) -> Self {
+        self.all = true;
+        self
     }
 
     fn pass_over(&mut self, feed: Feed) -> Result<Option<Feed>> {
@@ -44,9 +53,11 @@ impl FileLogs {
                     .collect();
                 let mut kinds = kinds.into_iter();
                 chunk.spans.retain(|span| {
-                    kinds.next() == Some(kind::FORMAT_DESCRIPTION) || span.offset >= from
+                    kinds.next() == Some(kind::FORMAT_DESCRIPTION)
+                        || span.offset >= from
+                        || self.all
                 });
-                if !self.found && chunk.spans.iter().any(|span| span.offset > from) {
+                if !self.found && chunk.spans.iter().any(|span| span.offset + span.len > from) {
                     return Err(self.misplaced(&chunk.log));
                 }
                 Ok((!chunk.spans.is_empty()).then_some(Feed::Events(chunk)))
