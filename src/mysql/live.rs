@@ -14,6 +14,7 @@ use super::event::{FLAG_ARTIFICIAL, kind};
 use super::frame::{EventLog, Feed};
 use super::gtid::GtidSet;
 use super::options::ConnectOptions;
+use super::rows;
 use crate::error::{Error, Result};
 
 /// How often an idle server says that it is alive.
@@ -36,6 +37,8 @@ pub struct LiveLog {
     offset: u64,
     /// Whether a name has come.
     named: bool,
+    /// Whether an event of the log itself has come.
+    begun: bool,
 }
 
 /// Where a server's log stands, and what it has seen.
@@ -136,7 +139,13 @@ impl LiveLog {
             conn.query_drop(&setting).map_err(|error| classify(&error))?;
         }
         let stream = conn.get_binlog_stream(request).map_err(|error| classify(&error))?;
-        Ok(Self { stream, log: Arc::new(LogName::new(name)), offset, named: !name.is_empty() })
+        Ok(Self {
+            stream,
+            log: Arc::new(LogName::new(name)),
+            offset,
+            named: !name.is_empty(),
+            begun: false,
+        })
     }
 
     /// A ROTATE that names another file: offset 8, then the name. MariaDB's first one carries a
@@ -226,6 +235,16 @@ impl EventLog for LiveLog {
                 return Ok(Feed::Events(chunk));
             }
             self.offset = start_of(self.offset, size, header.log_pos());
+            // Half a transaction would look like a whole one.
+            let inside = matches!(ty, kind::TABLE_MAP | kind::XID | kind::XA_PREPARE);
+            if !self.begun && (inside || rows::change(ty).is_some()) {
+                return Err(Error::refused(format!(
+                    "{} at {}: the position lies inside a transaction",
+                    self.log.name, self.offset
+                ))
+                .advise("start at the beginning of a transaction, or at a row's id"));
+            }
+            self.begun = true;
             bytes.extend_from_slice(event.data());
             chunk.push(&bytes, self.offset, size);
             self.offset += size;
