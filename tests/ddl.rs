@@ -542,3 +542,19 @@ fn positions_are_read() {
         .collect();
     assert_eq!(positions, [Position::First, Position::After("after".into())]);
 }
+
+#[test]
+fn what_bounds_a_transaction_is_known_at_once() {
+    let quick = |sql: &str| dws::mysql::ddl::quick(sql.as_bytes());
+    let xid = |gtrid: &[u8]| Xid { gtrid: gtrid.to_vec(), bqual: Vec::new(), format: 1 };
+    assert_eq!(quick("XA START X'7831',X'',1"), Some(Statement::XaStart(xid(b"x1"))));
+    assert_eq!(quick("XA END X'7831',X'',1"), Some(Statement::XaEnd(xid(b"x1"))));
+    let committed = Statement::XaCommit { xid: xid(b"x1"), one_phase: false };
+    assert_eq!(quick("XA COMMIT X'7831',X'',1"), Some(committed));
+    assert_eq!(quick("XA ROLLBACK X'7831',X'',1"), Some(Statement::XaRollback(xid(b"x1"))));
+    assert_eq!(quick("SAVEPOINT `a``b`"), Some(Statement::Savepoint("a`b".into())));
+    assert_eq!(quick("ROLLBACK TO \"a\""), Some(Statement::RollbackTo("a".into())));
+    assert_eq!(quick("ROLLBACK TO a"), Some(Statement::RollbackTo("a".into())));
+    assert_eq!(quick("START REPLICA"), None);
+    assert_eq!(quick("INSERT INTO t VALUES (1)"), None);
+}

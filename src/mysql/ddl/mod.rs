@@ -48,8 +48,8 @@ pub fn classify(sql: &str, mode: SqlMode, mariadb: bool, schema: &str) -> Statem
         .unwrap_or_else(|| Statement::NotUnderstood { tables: all.names() })
 }
 
-/// The statements that every transaction holds, in the spelling that servers give them; `None` for
-/// all others, which [`classify`] reads.
+/// The statements that bound transactions, which change neither rows nor columns; `None` for all
+/// others, which [`classify`] reads. The spelling that servers give the usual ones costs nothing.
 pub fn quick(sql: &[u8]) -> Option<Statement> {
     match sql {
         b"BEGIN" => Some(Statement::Begin),
@@ -64,8 +64,30 @@ pub fn quick(sql: &[u8]) -> Option<Statement> {
             name(b"SAVEPOINT `")
                 .map(Statement::Savepoint)
                 .or_else(|| name(b"ROLLBACK TO `").map(Statement::RollbackTo))
+                .or_else(|| bounding(sql))
         }
     }
+}
+
+/// First words of the statements that bound transactions.
+const BOUNDING: [&[u8]; 7] =
+    [b"XA", b"SAVEPOINT", b"ROLLBACK", b"RELEASE", b"BEGIN", b"COMMIT", b"START"];
+
+/// The longest of them in tokens, and some to spare.
+const BOUNDING_TOKENS: usize = 16;
+
+/// XA statements, and savepoints whose names hold or lack quotes.
+fn bounding(sql: &[u8]) -> Option<Statement> {
+    let word = sql.split(|byte| !byte.is_ascii_alphabetic()).next().unwrap_or_default();
+    if !BOUNDING.iter().any(|known| known.eq_ignore_ascii_case(word)) {
+        return None;
+    }
+    let text = String::from_utf8_lossy(sql);
+    // Strings stand in XA identifiers alone, which servers write in hexadecimal: quotes mean names.
+    let mode = SqlMode { ansi_quotes: true, ..SqlMode::default() };
+    let tokens: Vec<Token<'_>> = Lexer::new(&text, mode, false).take(BOUNDING_TOKENS).collect();
+    let context = Context { mode, mariadb: false, schema: "" };
+    transaction::parse(&mut Cursor::new(&tokens, context))
 }
 
 /// Skips MariaDB's `SET STATEMENT variable = value, … FOR`.
