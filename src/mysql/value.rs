@@ -4,7 +4,7 @@
 //! No allocation a cell, no clock, no lock; the only branch is the column's kind.
 
 use std::io::Write;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::Ipv4Addr;
 
 use super::charset::{self, Bad};
 use super::cursor::{uint, uint_be};
@@ -325,14 +325,7 @@ fn push_bytes(
         }
         Kind::Uuid => push_uuid(bytes, out)?,
         Kind::Inet6 => {
-            let octets: [u8; 16] = padded(bytes)?;
-            let _ = match octets {
-                // Six zero groups and no more: the server writes the rest as an IPv4 address.
-                [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, a, b, c, d] if a != 0 || b != 0 => {
-                    write!(out, "\"::{}\"", Ipv4Addr::new(a, b, c, d))
-                }
-                _ => write!(out, "\"{}\"", Ipv6Addr::from(octets)),
-            };
+            push_inet6(padded(bytes)?, out);
         }
         Kind::Inet4 => {
             let octets: [u8; 4] = padded(bytes)?;
@@ -372,6 +365,37 @@ fn push_uuid(bytes: &[u8], out: &mut Vec<u8>) -> Result<(), CellError> {
     }
     out.push(b'"');
     Ok(())
+}
+
+/// The text that MariaDB prints: unlike RFC 5952 it folds a single zero group, too, and writes an
+/// IPv4 address behind exactly six zero groups, or five and ffff.
+fn push_inet6(octets: [u8; 16], out: &mut Vec<u8>) {
+    let (pairs, _) = octets.as_chunks::<2>();
+    let groups = || pairs.iter().map(|pair| u16::from_be_bytes(*pair)).enumerate();
+    let (mut gap, mut gap_len, mut run_len) = (usize::MAX, 0usize, 0usize);
+    for (index, group) in groups() {
+        run_len = if group == 0 { run_len + 1 } else { 0 };
+        if run_len > gap_len {
+            (gap, gap_len) = (index + 1 - run_len, run_len);
+        }
+    }
+    let [_, _, _, _, _, _, _, _, _, _, high, low, a, b, c, d] = octets;
+    let carries_v4 = gap == 0 && (gap_len == 6 || (gap_len == 5 && (high, low) == (0xff, 0xff)));
+    out.push(b'"');
+    for (index, group) in groups() {
+        let folded = index.checked_sub(gap).is_some_and(|inside| inside < gap_len);
+        // Writing to a vector does not fail.
+        let _ = match (folded, index) {
+            (true, 0) => write!(out, "::"),
+            (true, _) if index == gap => write!(out, ":"),
+            (true, _) => Ok(()),
+            (false, 6) if carries_v4 => write!(out, "{}", Ipv4Addr::new(a, b, c, d)),
+            (false, 7) if carries_v4 => Ok(()),
+            (false, 7) => write!(out, "{group:x}"),
+            (false, _) => write!(out, "{group:x}:"),
+        };
+    }
+    out.push(b'"');
 }
 
 /// The most a compressed column may unfold to: the length of the largest column type.
