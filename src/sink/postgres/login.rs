@@ -115,22 +115,12 @@ impl Login {
                 _ => error,
             }
         };
-        #[cfg(feature = "tls")]
         if self.encryption != Encryption::Disable {
             return self.config.connect(self.tls()?).map_err(failed);
-        }
-        if cfg!(not(feature = "tls"))
-            && !matches!(self.encryption, Encryption::Disable | Encryption::Prefer)
-        {
-            return Err(Error::usage("sslmode asks for TLS, which this build does not have")
-                .advise(
-                    "build with the feature tls, or use sslmode=disable on a trusted network",
-                ));
         }
         self.config.connect(NoTls).map_err(failed)
     }
 
-    #[cfg(feature = "tls")]
     fn tls(&self) -> Result<tokio_postgres_rustls::MakeRustlsConnect> {
         match &self.encryption {
             Encryption::Verify { issuers: Some(issuers), host } => {

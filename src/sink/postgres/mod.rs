@@ -5,7 +5,6 @@ mod dialect;
 mod failure;
 mod login;
 mod session;
-#[cfg(feature = "tls")]
 mod tls;
 
 use std::sync::Arc;

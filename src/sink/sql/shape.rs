@@ -46,7 +46,8 @@ pub(in crate::sink) struct Column {
     pub(in crate::sink) name: String,
     /// The type of its cells.
     pub(in crate::sink) ty: Type,
-    /// Its type in the target, as the database says it.
+    /// Its type in the target, as the database says it, for those that are told what to read.
+    #[cfg_attr(not(feature = "postgres"), expect(dead_code))]
     pub(in crate::sink) declared: String,
     /// Whether it belongs to the key.
     pub(in crate::sink) key: bool,
