@@ -2,10 +2,10 @@
 //! that are made to fit. Uses `error`, `ums`, `sink`. HOT in `write`, which splits each row once and
 //! hands it to the worker of its key.
 //!
-//! Several workers, each with a session of its own, share the rows by key, so that one key's order
-//! is kept. A flush commits the workers one after the other, the one that stores the position last:
-//! the position is in the transaction that completes the batch, so it never leads. A crash between
-//! two commits leaves rows behind the position that will come again, which changes nothing.
+//! One worker commits rows and position in one transaction. Several, each with a session of its own,
+//! share the rows by key, so that one key's order is kept; the position follows in a transaction of
+//! its own when all of them have committed, so it never leads. A crash between leaves rows ahead of
+//! the position that will come again, which changes nothing.
 
 mod fit;
 pub(in crate::sink) mod kind;
@@ -36,7 +36,11 @@ pub(in crate::sink) const OPTIONS: [Opt; 5] = [
     Opt { name: "rows", meaning: "Commit after so many rows.", default: "50000" },
     Opt { name: "bytes", meaning: "Commit after so many bytes of messages.", default: "33554432" },
     Opt { name: "seconds", meaning: "Commit when the oldest row is that old.", default: "1" },
-    Opt { name: "workers", meaning: "Connections that share the rows by key.", default: "2" },
+    Opt {
+        name: "workers",
+        meaning: "Connections that share the rows by key; with more than one the position follows the rows in a transaction of its own.",
+        default: "1",
+    },
     Opt { name: "retry", meaning: "Seconds to try again what may pass.", default: "300" },
 ];
 
@@ -47,7 +51,7 @@ pub(in crate::sink) const FLUSH: Flush =
 const ROWS: u64 = 50_000;
 const BYTES: u64 = 32 << 20;
 const SECONDS: u64 = 1;
-const WORKERS: u64 = 2;
+const WORKERS: u64 = 1;
 const RETRY: u64 = 300;
 
 /// A group goes to its worker with so many rows or bytes, so that the servers work while we read.
@@ -150,12 +154,17 @@ impl Sink for SqlSink {
             self.hand_over(table)?;
         }
         let moved = self.stored != markers;
-        let Some((first, others)) = self.workers.split_first_mut() else { return Ok(true) };
-        for worker in others.iter_mut().filter(|worker| worker.busy) {
-            worker.commit(Vec::new())?;
+        let alone = self.workers.len() == 1;
+        let mut answers = Vec::new();
+        for worker in self.workers.iter_mut().filter(|worker| worker.busy || (alone && moved)) {
+            let markers = if alone && moved { markers.to_vec() } else { Vec::new() };
+            answers.push(worker.start_commit(markers)?);
         }
-        if moved || first.busy {
-            first.commit(if moved { markers.to_vec() } else { Vec::new() })?;
+        // All are waited for, also when one has failed.
+        let done: Vec<Result<()>> = answers.into_iter().map(worker::Answer::wait).collect();
+        done.into_iter().collect::<Result<()>>()?;
+        if let Some(first) = self.workers.first_mut().filter(|_| moved && !alone) {
+            first.commit(markers.to_vec())?;
         }
         if moved {
             self.stored = markers.to_vec();

@@ -87,11 +87,16 @@ impl Worker {
         self.commands.send(Command::Apply(group)).map_err(|_| gone())
     }
 
-    /// Makes everything applied durable, with the markers.
+    /// Makes everything applied durable, with the markers; waits until it is.
     pub(super) fn commit(&mut self, markers: Vec<Marker>) -> Result<()> {
-        let answer = self.ask(|reply| Command::Commit(markers, reply))?;
+        self.start_commit(markers)?.wait()
+    }
+
+    /// The same without waiting: several workers may wait for each other's locks, so that none may
+    /// be told to commit only when another one has.
+    pub(super) fn start_commit(&mut self, markers: Vec<Marker>) -> Result<Answer> {
         self.busy = false;
-        answer
+        self.ask(|reply| Command::Commit(markers, reply))
     }
 
     /// Makes the target fit a schema, outside of any transaction with rows.
@@ -104,14 +109,24 @@ impl Worker {
             let _ = sender.try_send(fitted);
             Ok(())
         });
-        self.ask(|reply| Command::Run(task, reply))??;
+        self.ask(|reply| Command::Run(task, reply))?.wait()?;
         shapes.try_recv().map_err(|_| gone())
     }
 
-    fn ask<T>(&self, command: impl FnOnce(Sender<T>) -> Command) -> Result<T> {
+    fn ask(&self, command: impl FnOnce(Sender<Result<()>>) -> Command) -> Result<Answer> {
         let (sender, answer) = bounded(1);
         self.commands.send(command(sender)).map_err(|_| gone())?;
-        answer.recv().map_err(|_| gone())
+        Ok(Answer(answer))
+    }
+}
+
+/// What a worker will say.
+pub(super) struct Answer(Receiver<Result<()>>);
+
+impl Answer {
+    /// Waits for it.
+    pub(super) fn wait(self) -> Result<()> {
+        self.0.recv().map_err(|_| gone())?
     }
 }
 
