@@ -14,7 +14,9 @@ use crate::sink::{Delete, Mode, Options};
 #[command(override_usage = "ums-sink [OPTIONS] DEST\n       \
     ums-sink --position DEST")]
 pub struct Args {
-    /// Where the rows land: sqlite:PATH, parquet:DIR, a file, or - for standard output
+    /// Where the rows land: a database, parquet:DIR, a file, or - for standard output
+    ///
+    /// Databases: sqlite:PATH, mysql://USER@HOST/DB (MySQL, MariaDB), postgres://USER@HOST/DB.
     ///
     /// Files (.gz and .zst by name) and standard output get the messages unchanged. Options stand
     /// in the query: sqlite:shop.db?busy=30. See dws-endpoints(7).
