@@ -3,6 +3,7 @@
 //! To add a sink: one file here with `pub const SPEC: Spec`, one `pub mod` line and one row in
 //! `ALL`. Help, manual pages, unknown-scheme errors and `--check` follow from the table.
 
+pub mod reject;
 pub mod stream;
 pub mod target;
 
@@ -15,6 +16,7 @@ use crate::error::{Error, Result};
 use crate::ums::{Marker, Message};
 use crate::url::{Opt, Url};
 
+pub use reject::Rejects;
 pub use target::{Delete, Mode, Options, Target};
 
 /// Every sink of this build.

@@ -1,5 +1,6 @@
 //! What a sink is asked to do: address, mode, table names, keys. Uses `error`, `ums`, `url`. Not hot.
 
+use super::reject::Rejects;
 use crate::error::{Error, Result};
 use crate::ums::{Namespace, Pattern, Schema};
 use crate::url::Url;
@@ -26,6 +27,8 @@ pub struct Options {
     pub map: Vec<TableRule>,
     /// Key columns by namespace; the first match wins.
     pub keys: Vec<KeyRule>,
+    /// Where rows go that can never be stored.
+    pub rejects: Rejects,
 }
 
 /// `--mode`.

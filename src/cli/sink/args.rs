@@ -7,7 +7,7 @@ use clap::builder::NonEmptyStringValueParser;
 
 use crate::cli::{progress, value};
 use crate::sink::target::{KeyRule, TableRule};
-use crate::sink::{Delete, Mode, Options};
+use crate::sink::{Delete, Mode, Options, Rejects};
 
 /// What the command line says.
 #[derive(Debug, Clone, clap::Parser)]
@@ -81,6 +81,14 @@ pub struct Args {
     #[arg(long, help_heading = TABLES, hide_short_help = true)]
     pub no_create: bool,
 
+    /// Write rows that can never be stored to FILE, with the reason, and go on
+    ///
+    /// FILE gets UMS messages; it is on the disk before the position moves past them, and the run
+    /// ends with exit status 1. Mend the cause and land FILE like any other stream. Without this
+    /// option the first such row stops the run.
+    #[arg(long, value_name = "FILE", help_heading = TABLES)]
+    pub reject: Option<PathBuf>,
+
     /// Test the destination, say what was found, and exit
     #[arg(long, help_heading = LOOK, conflicts_with_all = ["position", "dry_run"])]
     pub check: bool,
@@ -134,6 +142,7 @@ impl Args {
             no_create: self.no_create,
             map: self.map.clone(),
             keys: self.keys.clone(),
+            rejects: Rejects::default(),
         }
     }
 }
