@@ -136,7 +136,10 @@ impl Run<'_> {
     /// Nothing waits: everything decoded goes out, and a live source proves that it lives.
     fn idle(&mut self, live: bool) -> Result<()> {
         self.publisher.flush()?;
-        if live && self.publisher.marker_age() >= self.publisher.marker_every() {
+        if live
+            && self.assembler.is_placed()
+            && self.publisher.marker_age() >= self.publisher.marker_every()
+        {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
             let micros = u64::try_from(now.as_micros()).unwrap_or(u64::MAX);
             self.publisher.mark(&self.assembler.position(), Some(micros))?;
@@ -179,8 +182,10 @@ impl Run<'_> {
                         "the log ends inside a transaction that began at {start}; it is left out"
                     ));
                 }
-                self.publisher.mark(&self.assembler.position(), None)?;
-                self.keep()?;
+                if self.assembler.is_placed() {
+                    self.publisher.mark(&self.assembler.position(), None)?;
+                    self.keep()?;
+                }
                 self.tell()
             }
             Err(error) => {

@@ -141,6 +141,14 @@ pub struct Assembler {
     format: Arc<Format>,
     group: Option<Group>,
     prepared: HashMap<Xid, Prepared>,
+    /// On MariaDB: the transactions seen before the oldest of those that are prepared, or were
+    /// while another one was.
+    before_prepared: GtidSet,
+    /// Whether it is known where the stream stands: not yet, while a server looks for a place by
+    /// GTID.
+    placed: bool,
+    /// Rows up to this file number and offset are not wanted (again).
+    written: Option<(u64, u64)>,
     /// The transactions seen.
     pub gtids: GtidSet,
     micros: u64,
@@ -158,6 +166,9 @@ impl Assembler {
             format: Arc::new(format),
             group: None,
             prepared: HashMap::new(),
+            before_prepared: GtidSet::Empty,
+            placed: true,
+            written: None,
             gtids,
             micros: 0,
             policy,
@@ -170,14 +181,37 @@ impl Assembler {
         self.offset = offset;
     }
 
+    /// Says that the server finds the start by GTID: there is no position until the first
+    /// transaction has come, or the server has passed over those that are known.
+    pub fn starts_by_gtid(&mut self) {
+        self.placed = false;
+    }
+
+    /// Whether [`Assembler::position`] may be kept.
+    pub fn is_placed(&self) -> bool {
+        self.placed
+    }
+
+    /// Says that rows up to this file number and offset were written by an earlier run, or are not
+    /// wanted: an XA COMMIT up to there needs no PREPARE behind the start. Without it the oldest
+    /// prepared transaction would not be enough to resume from: others that were prepared before it
+    /// may have been committed behind it.
+    pub fn written_up_to(&mut self, place: (u64, u64)) {
+        self.written = Some(place);
+    }
+
     /// Where the stream stands, outside of every transaction.
     pub fn position(&self) -> Position {
         let here = self.group.as_ref().map_or(self.offset, |group| group.start);
         let oldest =
             self.prepared.values().min_by_key(|prepared| (prepared.log.number, prepared.start));
-        let (resume, gtids) = match oldest {
-            Some(prepared) => ((prepared.log.clone(), prepared.start), &prepared.gtids),
-            None => ((self.log.clone(), here), &self.gtids),
+        let resume = match oldest {
+            Some(prepared) => (prepared.log.clone(), prepared.start),
+            None => (self.log.clone(), here),
+        };
+        let gtids = match &self.gtids {
+            GtidSet::MariaDb(_) if oldest.is_some() => &self.before_prepared,
+            gtids => gtids,
         };
         Position {
             log: self.log.clone(),
@@ -264,9 +298,7 @@ impl Assembler {
                 }
                 Step::XaRollback(xid) => {
                     let group = self.group.take().unwrap_or_default();
-                    self.count(group.gtid, &group.micros, &event);
-                    self.prepared.remove(&xid);
-                    self.tally.rolled_back += 1;
+                    self.xa_rollback(&xid, group, &event);
                     handler.ended(self)?
                 }
             };
@@ -398,6 +430,12 @@ impl Assembler {
             .advise("set binlog_row_event_fragment_threshold to its largest value on the server")),
             kind::START_V3 => Err(Error::data("the log is in a format before MySQL 5.0")
                 .advise("only binlog format version 4 is read")),
+            kind::HEARTBEAT if event.len == 0 && self.group.is_none() => {
+                // The server has passed over transactions that are known, up to here.
+                self.offset = self.offset.max(event.offset);
+                self.placed = true;
+                Ok(Step::Outside)
+            }
             kind::STOP
             | kind::ROTATE
             | kind::HEARTBEAT
@@ -484,6 +522,7 @@ impl Assembler {
 
     /// Adds a transaction to what was seen.
     fn count(&mut self, gtid: Option<Gtid>, micros: &Option<u64>, last: &Event) {
+        self.placed = true;
         match gtid {
             Some(Gtid::MySql(sid, tag, number)) => self.gtids.add_mysql(sid, &tag, number),
             Some(Gtid::MariaDb(domain, server, sequence)) => {

@@ -477,7 +477,10 @@ impl Handler for Publisher {
 
     fn ended(&mut self, assembler: &Assembler) -> Result<Wish> {
         // No marker passes a change whose command has not been run.
-        if self.changes.is_empty() && self.marked.elapsed() >= self.marker_every {
+        if self.changes.is_empty()
+            && assembler.is_placed()
+            && self.marked.elapsed() >= self.marker_every
+        {
             let position = assembler.position();
             self.mark(&position, None)?;
         }
