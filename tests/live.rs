@@ -7,6 +7,7 @@ mod bad_input;
 mod big;
 #[path = "live/character_sets.rs"]
 mod character_sets;
+#[cfg(feature = "sqlite")]
 #[path = "live/failover.rs"]
 mod failover;
 #[path = "live/kill.rs"]
@@ -19,6 +20,7 @@ mod settings;
 mod table;
 #[path = "live/tail.rs"]
 mod tail;
+#[cfg(feature = "tls")]
 #[path = "live/tls.rs"]
 mod tls;
 #[path = "live/transactions.rs"]
