@@ -7,6 +7,7 @@ use super::args::{Args, Source};
 use super::options;
 use super::place::{Start, Stop};
 use crate::cli::message;
+use crate::endpoint::binlog::OnChange;
 use crate::endpoint::binlog::files::{FileLogs, log_name};
 use crate::endpoint::binlog::publish::{Bounds, Publisher, Setup};
 use crate::endpoint::binlog::schema::{Definitions, Refresh};
@@ -49,7 +50,12 @@ pub struct Opened {
 
 impl Opened {
     /// What writes its rows to `out`; called once.
-    pub fn publisher(&mut self, args: &Args, out: Box<dyn Output>) -> Result<Publisher> {
+    pub fn publisher(
+        &mut self,
+        args: &Args,
+        out: Box<dyn Output>,
+        on_change: Option<OnChange>,
+    ) -> Result<Publisher> {
         let store = store(args);
         let versions = match &store {
             Some(path) => Versions::load(path)?,
@@ -63,6 +69,7 @@ impl Opened {
             marker_every: args.marker_every,
             store,
             server: self.server.clone(),
+            on_change,
         };
         Ok(Publisher::new(setup, out))
     }
