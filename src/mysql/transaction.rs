@@ -192,14 +192,6 @@ impl Assembler {
         self.placed
     }
 
-    /// Says that rows up to this file number and offset were written by an earlier run, or are not
-    /// wanted: an XA COMMIT up to there needs no PREPARE behind the start. Without it the oldest
-    /// prepared transaction would not be enough to resume from: others that were prepared before it
-    /// may have been committed behind it.
-    pub fn written_up_to(&mut self, place: (u64, u64)) {
-        self.written = Some(place);
-    }
-
     /// Where the stream stands, outside of every transaction.
     pub fn position(&self) -> Position {
         let here = self.group.as_ref().map_or(self.offset, |group| group.start);
@@ -235,11 +227,6 @@ impl Assembler {
     /// Whether a transaction is open, and where it started: what a torn log leaves out.
     pub fn open_since(&self) -> Option<u64> {
         self.group.as_ref().map(|group| group.start)
-    }
-
-    /// Prepared XA transactions whose outcome has not been seen.
-    pub fn prepared(&self) -> usize {
-        self.prepared.len()
     }
 
     /// Takes over a chunk and tells the handler about every transaction that ends in it.

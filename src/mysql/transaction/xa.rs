@@ -27,6 +27,19 @@ pub(super) struct Prepared {
 }
 
 impl Assembler {
+    /// Says that rows up to this file number and offset were written by an earlier run, or are not
+    /// wanted: an XA COMMIT up to there needs no PREPARE behind the start. Without it the oldest
+    /// prepared transaction would not be enough to resume from: others that were prepared before it
+    /// may have been committed behind it.
+    pub fn written_up_to(&mut self, place: (u64, u64)) {
+        self.written = Some(place);
+    }
+
+    /// Prepared XA transactions whose outcome has not been seen.
+    pub fn prepared(&self) -> usize {
+        self.prepared.len()
+    }
+
     pub(super) fn prepare(
         &mut self,
         xid: Xid,
