@@ -181,17 +181,6 @@ impl Assembler {
         self.offset = offset;
     }
 
-    /// Says that the server finds the start by GTID: there is no position until the first
-    /// transaction has come, or the server has passed over those that are known.
-    pub fn starts_by_gtid(&mut self) {
-        self.placed = false;
-    }
-
-    /// Whether [`Assembler::position`] may be kept.
-    pub fn is_placed(&self) -> bool {
-        self.placed
-    }
-
     /// Where the stream stands, outside of every transaction.
     pub fn position(&self) -> Position {
         let here = self.group.as_ref().map_or(self.offset, |group| group.start);

@@ -27,6 +27,17 @@ pub(super) struct Prepared {
 }
 
 impl Assembler {
+    /// Says that the server finds the start by GTID: there is no position until the first
+    /// transaction has come, or the server has passed over those that are known.
+    pub fn starts_by_gtid(&mut self) {
+        self.placed = false;
+    }
+
+    /// Whether [`Assembler::position`] may be kept.
+    pub fn is_placed(&self) -> bool {
+        self.placed
+    }
+
     /// Says that rows up to this file number and offset were written by an earlier run, or are not
     /// wanted: an XA COMMIT up to there needs no PREPARE behind the start. Without it the oldest
     /// prepared transaction would not be enough to resume from: others that were prepared before it
