@@ -5,8 +5,10 @@ use crate::sink::sql::session::{Dialect, list, tombstone_name};
 use crate::sink::sql::shape::{Column, Shape};
 use crate::sink::target::{Delete, Mode};
 
-/// The most characters of a text key: 3,072 bytes at four each (InnoDB's limit of an index).
-const LONGEST_KEY: u64 = 768;
+/// The most bytes of a key (InnoDB's limit of an index).
+const KEY_BYTES: u64 = 3072;
+/// The most characters of a text key, at four bytes each.
+const LONGEST_KEY: u64 = KEY_BYTES / 4;
 /// Longer texts are stored beside the row, as TEXT: a row holds 65,535 bytes.
 const LONGEST_VARCHAR: u64 = 1024;
 /// When the declared texts of a row would take more bytes, all of them are TEXT.
@@ -45,7 +47,7 @@ impl MySqlDialect {
         }
         let new = |name: &str| match self.mariadb {
             true => format!("VALUES({})", self.quote(name)),
-            false => format!("`new`.{}", self.quote(name)),
+            false => format!("`_ums_new`.{}", self.quote(name)),
         };
         let old = |name: &str| format!("{table}.{}", self.quote(name));
         let wins = format!("{} >= {}", new("_ums_id_"), old("_ums_id_"));
@@ -68,7 +70,7 @@ impl MySqlDialect {
         }
         let (id, incoming) = (old("_ums_id_"), new("_ums_id_"));
         set.push(format!("{id} = GREATEST({id}, {incoming})"));
-        let alias = if self.mariadb { "" } else { " AS `new`" };
+        let alias = if self.mariadb { "" } else { " AS `_ums_new`" };
         (head, format!("{alias} ON DUPLICATE KEY UPDATE {}", set.join(", ")))
     }
 
@@ -80,9 +82,9 @@ impl MySqlDialect {
         let id = "`_ums_id_`";
         let end = match self.mariadb {
             true => format!("{id} = GREATEST({table}.{id}, VALUES({id}))"),
-            false => format!("{id} = GREATEST({table}.{id}, `new`.{id})"),
+            false => format!("{id} = GREATEST({table}.{id}, `_ums_new`.{id})"),
         };
-        let alias = if self.mariadb { "" } else { " AS `new`" };
+        let alias = if self.mariadb { "" } else { " AS `_ums_new`" };
         (
             format!("INSERT INTO {table} ({columns}) VALUES "),
             format!("{alias} ON DUPLICATE KEY UPDATE {end}"),
@@ -107,6 +109,45 @@ impl MySqlDialect {
             keys.join(", ")
         )
     }
+}
+
+/// Where the key's columns together are longer than an index may be, the long texts of the key share
+/// what room there is.
+fn shorter_keys(columns: &[(String, String)], keys: &[&str]) -> Vec<(String, String)> {
+    let is_key = |name: &str| keys.contains(&name);
+    let parsed = |declared: &str| -> Option<(&'static str, u64, u64)> {
+        let (word, rest) = declared.split_once('(')?;
+        let length = rest.split_once(')')?.0.parse::<u64>().ok()?;
+        match word {
+            "varchar" => Some(("varchar", length, 4)),
+            "char" => Some(("char", length, 4)),
+            "varbinary" => Some(("varbinary", length, 1)),
+            "binary" => Some(("binary", length, 1)),
+            _ => None,
+        }
+    };
+    // No other type takes more than a DECIMAL of 65 digits.
+    let bytes = |declared: &str| parsed(declared).map_or(30, |(_, length, unit)| length * unit);
+    let long = |declared: &str| {
+        matches!(parsed(declared), Some(("varchar" | "varbinary", _, _))) && bytes(declared) > 256
+    };
+    let all = || columns.iter().filter(|(name, _)| is_key(name));
+    if all().map(|(_, declared)| bytes(declared)).sum::<u64>() <= KEY_BYTES {
+        return columns.to_vec();
+    }
+    let fixed: u64 = all().filter(|(_, d)| !long(d)).map(|(_, d)| bytes(d)).sum();
+    let count = all().filter(|(_, d)| long(d)).count().max(1) as u64;
+    let share = KEY_BYTES.saturating_sub(fixed) / count;
+    columns
+        .iter()
+        .map(|(name, declared)| match parsed(declared) {
+            Some((word, length, unit)) if is_key(name) && long(declared) => {
+                let length = length.min(share / unit);
+                (name.clone(), format!("{word}({length}) NOT NULL"))
+            }
+            _ => (name.clone(), declared.clone()),
+        })
+        .collect()
 }
 
 impl Dialect for MySqlDialect {
@@ -154,7 +195,7 @@ impl Dialect for MySqlDialect {
             Kind::Vector => text(u64::MAX),
             Kind::Binary(length) if *length <= 255 => format!("binary({length})"),
             Kind::Binary(length) | Kind::Varbinary(length) | Kind::Blob(length) if key => {
-                format!("varbinary({})", (*length).clamp(1, LONGEST_KEY * 4))
+                format!("varbinary({})", (*length).clamp(1, KEY_BYTES))
             }
             Kind::Binary(length) | Kind::Varbinary(length) if *length <= LONGEST_VARCHAR => {
                 format!("varbinary({length})")
@@ -188,6 +229,7 @@ impl Dialect for MySqlDialect {
         };
         let bytes: u64 = columns.iter().filter_map(|(_, declared)| length(declared)).sum();
         let too_large = bytes.saturating_mul(4) > LARGEST_ROW;
+        let columns = shorter_keys(columns, keys);
         let mut parts: Vec<String> = columns
             .iter()
             .map(|(name, declared)| match length(declared) {

@@ -69,14 +69,28 @@ fn push_bytes(sql: &mut String, bytes: &[u8]) {
     sql.push('\'');
 }
 
-/// A number as it is written; anything else would be SQL.
+/// A number as it is written: sign, digits, fraction, exponent. Anything else would be SQL: `5-3`
+/// and `1e` are no numbers to the server.
 fn push_number(sql: &mut String, text: &str) -> Result<()> {
-    let unsigned = text.strip_prefix('-').unwrap_or(text);
-    let begins = unsigned.bytes().next().is_some_and(|byte| byte.is_ascii_digit());
-    let goes_on = unsigned
-        .bytes()
-        .all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'e' | b'E' | b'+' | b'-'));
-    if !begins || !goes_on || unsigned.contains("--") {
+    let digits = |text: &mut &[u8]| {
+        let count = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        *text = text.get(count..).unwrap_or_default();
+        count > 0
+    };
+    let mut rest = text.strip_prefix('-').unwrap_or(text).as_bytes();
+    let mut good = digits(&mut rest);
+    if let Some((b'.', behind)) = rest.split_first() {
+        rest = behind;
+        good &= digits(&mut rest);
+    }
+    if let Some((b'e' | b'E', behind)) = rest.split_first() {
+        rest = match behind.split_first() {
+            Some((b'+' | b'-', behind)) => behind,
+            _ => behind,
+        };
+        good &= digits(&mut rest);
+    }
+    if !good || !rest.is_empty() {
         return Err(unfit("a number"));
     }
     sql.push_str(text);
@@ -113,7 +127,7 @@ mod tests {
 
     #[test]
     fn a_number_is_never_sql() {
-        for text in ["", "-", "1;", "1 OR 1", "e", "--1", "1--1", "0x1", ".5", "NaN"] {
+        for text in ["", "-", "1;", "1 OR 1", "e", "--1", "1--1", "0x1", ".5", "NaN", "5-3", "1e", "1.2.3", "1e5+3", "1."] {
             assert!(literal(Cell::Plain(text), Type::Long).is_err(), "{text}");
         }
     }

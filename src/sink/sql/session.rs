@@ -78,7 +78,16 @@ pub(in crate::sink) fn list<'a>(
     names.into_iter().map(|name| dialect.quote(name)).collect::<Vec<_>>().join(", ")
 }
 
-/// The side table of `--delete hard`.
+/// The side table of `--delete hard`. Every database allows 63 bytes; a longer name is cut, and what
+/// was cut is told apart by a hash (FNV-1a), which has to stay the same for ever.
 pub(in crate::sink) fn tombstone_name(table: &str) -> String {
-    format!("_ums_tombstone_{table}")
+    const LONGEST: usize = 63 - "_ums_tombstone_".len();
+    if table.len() <= LONGEST {
+        return format!("_ums_tombstone_{table}");
+    }
+    let hash = table.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    let cut = table.get(..table.floor_char_boundary(LONGEST - 17)).unwrap_or_default();
+    format!("_ums_tombstone_{cut}_{hash:016x}")
 }

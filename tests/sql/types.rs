@@ -1,0 +1,206 @@
+//! Every column type of real sources through the log into every target: what the target's own
+//! client shows is what the source's client shows.
+
+use std::collections::HashMap;
+use std::fmt::Write;
+
+use crate::server::{Kind, Server, skipped};
+use crate::support::run;
+use crate::tail::{live, unhex};
+use crate::target::{Target, Which};
+use crate::type_cases::{Case, Compare, cases};
+
+/// What a target is known not to keep, by the source's declaration and the SQL of the value.
+fn cannot_keep(which: Which, case: &Case, shown: &str) -> bool {
+    if case.compare != Compare::Text || shown == "NULL" {
+        return false;
+    }
+    let text = String::from_utf8(unhex(shown)).unwrap();
+    match which {
+        Which::Postgres => {
+            let dated = matches!(case.ums, "date" | "datetime");
+            (dated && !is_date(&text)) || (case.ums == "string" && text.contains('\0'))
+        }
+        _ => false,
+    }
+}
+
+/// Whether there is such a day.
+fn is_date(text: &str) -> bool {
+    let mut parts = text.get(..10).unwrap_or("").split('-').map(|part| part.parse::<u32>().unwrap_or(0));
+    let (year, month, day) = (parts.next().unwrap_or(0), parts.next().unwrap_or(0), parts.next().unwrap_or(0));
+    let leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    let days = match month {
+        2 => 28 + u32::from(leap),
+        4 | 6 | 9 | 11 => 30,
+        1..=12 => 31,
+        _ => 0,
+    };
+    year > 0 && (1..=days).contains(&day)
+}
+
+/// Hexadecimal digits of the cell as text or bytes, or a number; the same expression on both sides.
+fn shown(case: &Case, which: Which) -> String {
+    if which == Which::Postgres {
+        let text = |what: &str| format!("upper(encode(convert_to({what}, 'UTF8'), 'hex'))");
+        return match case.compare {
+            Compare::Bytes => "upper(encode(c, 'hex'))".into(),
+            Compare::Float => "c::double precision::text".into(),
+            Compare::Double => "c::text".into(),
+            _ => text("c::text"),
+        };
+    }
+    match case.compare {
+        Compare::Text => "HEX(CAST(c AS CHAR CHARACTER SET utf8mb4))".into(),
+        Compare::Bytes => "HEX(c)".into(),
+        Compare::Unsigned => "HEX(CAST(CAST(c AS UNSIGNED) AS CHAR CHARACTER SET utf8mb4))".into(),
+        Compare::Float => "CAST(c AS DOUBLE)".into(),
+        Compare::Double => "c".into(),
+        Compare::Vector => "HEX(VECTOR_TO_STRING(c))".into(),
+    }
+}
+
+/// The two shown cells in one spelling.
+fn comparable(case: &Case, which: Which, cell: &str) -> String {
+    if cell == "NULL" {
+        return cell.into();
+    }
+    let text = || String::from_utf8_lossy(&unhex(cell)).into_owned();
+    match case.compare {
+        Compare::Float => format!("{:x}", (cell.parse::<f64>().unwrap() as f32).to_bits()),
+        Compare::Double => format!("{:x}", cell.parse::<f64>().unwrap().to_bits()),
+        Compare::Bytes => cell.into(),
+        _ if which != Which::Postgres => text(),
+        _ => {
+            let (text, declared) = (text(), case.declared.to_uppercase());
+            if declared.starts_with("TIMESTAMP") {
+                text.trim_end_matches("+00").into()
+            } else {
+                text
+            }
+        }
+    }
+}
+
+fn source(kind: Kind, test: &str) -> Option<(Server, Vec<Case>, Vec<u8>, HashMap<(String, String), String>)> {
+    let server = Server::shared(kind, test)?;
+    let cases = cases(kind);
+    let mode = match kind {
+        Kind::MySql => "ALLOW_INVALID_DATES,TIME_TRUNCATE_FRACTIONAL",
+        Kind::MariaDb => "ALLOW_INVALID_DATES",
+    };
+    let head = format!("SET sql_mode = '{mode}', time_zone = '+00:00'; USE {test};\n");
+    server.database(test);
+    let start = server.position();
+    let mut script = head.clone();
+    for case in &cases {
+        let (name, declared) = (&case.name, &case.declared);
+        writeln!(script, "CREATE TABLE {name} (id INT PRIMARY KEY, c {declared});").unwrap();
+        for (number, value) in case.values.iter().enumerate() {
+            // First something else: an update writes it over.
+            writeln!(script, "INSERT INTO {name} VALUES ({number}, NULL);").unwrap();
+            writeln!(script, "UPDATE {name} SET c = {value} WHERE id = {number};").unwrap();
+        }
+    }
+    server.sql(&script);
+    let messages = live(&server, &start, &["--tables", &format!("{test}.*")]).good().stdout;
+    let expected = show(&cases, |sql| server.sql(&format!("{head}{sql}")).replace('\t', "|"), Which::MySql);
+    Some((server, cases, messages, expected))
+}
+
+fn show(
+    cases: &[Case],
+    ask: impl Fn(&str) -> String,
+    which: Which,
+) -> HashMap<(String, String), String> {
+    let mut script = String::new();
+    for case in cases {
+        let (name, shown) = (&case.name, shown(case, which));
+        let null = if which == Which::Postgres { "coalesce" } else { "IFNULL" };
+        writeln!(script, "SELECT '{name}', id, {null}({shown}, 'NULL') FROM {name};").unwrap();
+    }
+    let rows = ask(&script);
+    let cells = |line: &str| {
+        let mut cells = line.split('|').map(str::to_owned);
+        let mut next = || cells.next().unwrap();
+        ((next(), next()), next())
+    };
+    rows.lines().map(cells).collect()
+}
+
+fn every_type(kind: Kind, test: &str) {
+    let Some((_server, cases, messages, expected)) = source(kind, test) else { return };
+    let messages = String::from_utf8(messages).unwrap();
+    for which in [Which::MySql, Which::MariaDb, Which::Postgres] {
+        let Some(target) = Target::shared(which, &format!("{test}_into_{which:?}").to_lowercase()) else {
+            skipped(test, "a target is missing");
+            continue;
+        };
+        // Rows that the target cannot keep are left out, so that the others can be looked at.
+        let mut lines = String::new();
+        let mut left = 0;
+        for line in messages.lines() {
+            let kept = keep(line, &cases, &expected, which, &mut left);
+            lines.push_str(&kept);
+            lines.push('\n');
+        }
+        let output = run(&[&target.url(""), "--quiet"], &lines);
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{which:?}: {error}");
+        let found = show(&cases, |sql| target.ask(sql), which);
+        let mut wrong = Vec::new();
+        for case in &cases {
+            for (number, value) in case.values.iter().enumerate() {
+                let key = (case.name.clone(), number.to_string());
+                if cannot_keep(which, case, &expected[&key]) {
+                    continue;
+                }
+                let there = comparable(case, Which::MySql, &expected[&key]);
+                let here = found.get(&key).map(|cell| comparable(case, which, cell));
+                if here.as_ref() != Some(&there) {
+                    wrong.push(format!("{} {value}: {there:?} became {here:?}", case.declared));
+                }
+            }
+        }
+        let some = wrong[..wrong.len().min(60)].join("\n");
+        assert!(wrong.is_empty(), "{which:?}: {} wrong of {}:\n{some}", wrong.len(), expected.len());
+        println!("{test} into {which:?}: {} values, {left} rows left out", expected.len());
+    }
+}
+
+/// A message without the rows that the target cannot keep.
+fn keep(
+    line: &str,
+    cases: &[Case],
+    expected: &HashMap<(String, String), String>,
+    which: Which,
+    left: &mut usize,
+) -> String {
+    let Ok(mut message) = serde_json::from_str::<serde_json::Value>(line) else { return line.into() };
+    let namespace = message["schema"]["namespace"].as_str().unwrap_or_default().to_owned();
+    let Some(case) = cases.iter().find(|case| namespace.split('.').nth(3) == Some(&case.name)) else {
+        return line.into();
+    };
+    let bad = |row: &serde_json::Value| {
+        let id = row["tuple"][4].to_string();
+        !row["tuple"][5].is_null() && cannot_keep(which, case, &expected[&(case.name.clone(), id)])
+    };
+    let Some(rows) = message["payload"].as_array_mut() else { return line.into() };
+    let all = rows.len();
+    if !rows.iter().any(bad) {
+        return line.into();
+    }
+    rows.retain(|row| !bad(row));
+    *left += all - rows.len();
+    message.to_string()
+}
+
+#[test]
+fn every_type_from_mysql() {
+    every_type(Kind::MySql, "every_type_from_mysql");
+}
+
+#[test]
+fn every_type_from_mariadb() {
+    every_type(Kind::MariaDb, "every_type_from_mariadb");
+}
