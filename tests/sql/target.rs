@@ -160,7 +160,7 @@ impl Target {
 
     /// What the server's own client answers: cells by `|`, NULL as `NULL`.
     pub fn ask(&self, sql: &str) -> String {
-        self.try_ask(sql).unwrap_or_else(|error| panic!("{:?}: {error}\n{sql}", self.which))
+        self.try_ask(sql).unwrap_or_else(|error| panic!("{:?}: {error}\n{}", self.which, sql.get(..300).unwrap_or(sql)))
     }
 
     pub fn try_ask(&self, sql: &str) -> Result<String, String> {

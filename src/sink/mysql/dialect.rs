@@ -31,6 +31,10 @@ impl MySqlDialect {
         }
     }
 
+    fn labels(self, labels: &[String]) -> String {
+        labels.iter().map(|label| self.literal(label)).collect::<Vec<_>>().join(",")
+    }
+
     /// `INSERT … VALUES ` and what follows the rows.
     pub(super) fn upsert(&self, shape: &Shape) -> (String, String) {
         let table = self.quote(&shape.table);
@@ -193,6 +197,13 @@ impl Dialect for MySqlDialect {
             Kind::Inet(version) if self.mariadb && *version == 6 => "inet6".to_owned(),
             Kind::Inet(_) => "varchar(45)".to_owned(),
             Kind::Vector => text(u64::MAX),
+            // Servers that are not strict keep '' for what is no label (its number is 0); a strict
+            // session can write it only where it is a label.
+            Kind::Enum(labels) if !labels.iter().any(String::is_empty) => {
+                format!("enum({},'')", self.labels(labels))
+            }
+            Kind::Enum(labels) => format!("enum({})", self.labels(labels)),
+            Kind::Set(labels) => format!("set({})", self.labels(labels)),
             Kind::Binary(length) if *length <= 255 => format!("binary({length})"),
             Kind::Binary(length) | Kind::Varbinary(length) | Kind::Blob(length) if key => {
                 format!("varbinary({})", (*length).clamp(1, KEY_BYTES))

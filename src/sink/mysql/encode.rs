@@ -6,6 +6,9 @@ use crate::error::{Error, Result};
 use crate::ums::base64::decode_base64;
 use crate::ums::{Cell, Type};
 
+/// As a number, MySQL takes it for a decimal and MariaDB for a plain 0.
+const MINUS_ZERO: &str = "'-0'";
+
 /// Appends the literal of a cell; the error says what was expected, and never what was there.
 pub(super) fn push_value(sql: &mut String, cell: &Cell, ty: Type) -> Result<()> {
     if let (Cell::Plain(text), Type::String | Type::Date | Type::Datetime) = (cell, ty) {
@@ -18,10 +21,19 @@ pub(super) fn push_value(sql: &mut String, cell: &Cell, ty: Type) -> Result<()> 
     };
     match ty {
         Type::String | Type::Date | Type::Datetime => push_text(sql, &text),
-        Type::Int | Type::Long | Type::Decimal | Type::Double => push_number(sql, &text)?,
+        Type::Int | Type::Long | Type::Decimal => push_number(sql, &text)?,
+        Type::Double => {
+            let start = sql.len();
+            push_number(sql, &text)?;
+            if text.starts_with('-') && text.parse::<f64>() == Ok(0.0) {
+                sql.truncate(start);
+                sql.push_str(MINUS_ZERO);
+            }
+        }
         Type::Float => match text.parse::<f32>() {
             // The server reads a literal as a double and refuses what is above the largest float,
             // which the shortest text of that very float is.
+            Ok(0.0) if text.starts_with('-') => sql.push_str(MINUS_ZERO),
             Ok(number) if number.is_finite() => {
                 let _ = write!(sql, "{:e}", f64::from(number));
             }
@@ -116,6 +128,7 @@ mod tests {
         assert_eq!(literal(Cell::Escaped(br"a\\b\n"), Type::String).unwrap(), "'a\\\\b\n'");
         assert_eq!(literal(Cell::Plain("-1.50"), Type::Decimal).unwrap(), "-1.50");
         assert_eq!(literal(Cell::Bare(b"1e-7"), Type::Double).unwrap(), "1e-7");
+        assert_eq!(literal(Cell::Bare(b"-0.0"), Type::Double).unwrap(), "'-0'");
         assert_eq!(
             literal(Cell::Bare(b"3.4028235e38"), Type::Float).unwrap(),
             "3.4028234663852886e38"
