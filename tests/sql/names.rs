@@ -15,11 +15,8 @@ const MODES: [&str; 2] = ["soft", "hard"];
 
 /// A life of two rows under a hostile table and hostile columns.
 fn live(target: &Target, table: &str, key: &str, column: &str, delete: &str) {
-    let source = Source::new(
-        table,
-        &[key],
-        &[(key, "long", "bigint"), (column, "string", "varchar(20)")],
-    );
+    let source =
+        Source::new(table, &[key], &[(key, "long", "bigint"), (column, "string", "varchar(20)")]);
     let input = source.message(&[(10, "I", r#""1","a""#), (11, "I", r#""2","b""#)])
         + &source.message(&[(12, "D", r#""1","a""#), (13, "U", r#""2","c""#)])
         + &source.message(&[(14, "I", r#""3","d""#)])
@@ -29,7 +26,8 @@ fn live(target: &Target, table: &str, key: &str, column: &str, delete: &str) {
     for _ in 0..2 {
         land(&[&target.url("workers=1"), "--delete", delete], &input);
         let (k, c, t) = (target.quote(key), target.quote(column), target.quote(table));
-        let rows = target.ask(&format!("SELECT {k}, {c} FROM {t} WHERE _is_active_ = 1 ORDER BY 1"));
+        let rows =
+            target.ask(&format!("SELECT {k}, {c} FROM {t} WHERE _is_active_ = 1 ORDER BY 1"));
         assert_eq!(rows, "2|c\n4|e", "{table} {key} {column} {delete}");
     }
 }
@@ -47,7 +45,8 @@ fn any_name_is_only_a_name(target: &Target) {
         ("{table}", ":name", "@v"),
     ] {
         // MySQL's utf8mb3 names cannot hold an emoji, and such a source has none.
-        let table = if target.which == Which::Postgres { table.into() } else { table.replace('🛒', "") };
+        let table =
+            if target.which == Which::Postgres { table.into() } else { table.replace('🛒', "") };
         for delete in MODES {
             target.empty();
             live(target, &table, key, column, delete);
@@ -94,20 +93,42 @@ fn keys_of_many_types(target: &Target) {
         ("string", "enum('x','it''s','Y','y2')", ["\"x\"", "\"it's\"", "\"Y\"", "\"y2\""]),
         ("binary", "varbinary(30)", ["\"\"", "\"AA==\"", "\"AAA=\"", "\"IA==\""]),
         ("binary", "binary(2)", ["\"AAA=\"", "\"ICA=\"", "\"//8=\"", "\"AAE=\""]),
-        ("decimal", "decimal(20,4)", ["\"0.0000\"", "\"-1.5000\"", "\"9999999999999999.9999\"", "\"1.0001\""]),
-        ("decimal", "bigint unsigned", ["\"0\"", "\"18446744073709551615\"", "\"9223372036854775808\"", "\"1\""]),
+        (
+            "decimal",
+            "decimal(20,4)",
+            ["\"0.0000\"", "\"-1.5000\"", "\"9999999999999999.9999\"", "\"1.0001\""],
+        ),
+        (
+            "decimal",
+            "bigint unsigned",
+            ["\"0\"", "\"18446744073709551615\"", "\"9223372036854775808\"", "\"1\""],
+        ),
         ("date", "date", ["\"1000-01-01\"", "\"9999-12-31\"", "\"2026-02-28\"", "\"1970-01-01\""]),
         (
             "datetime",
             "datetime(6)",
-            ["\"2026-11-21 01:02:03.000001\"", "\"2026-11-21 01:02:03.000002\"", "\"1000-01-01 00:00:00.000000\"", "\"9999-12-31 23:59:59.999999\""],
+            [
+                "\"2026-11-21 01:02:03.000001\"",
+                "\"2026-11-21 01:02:03.000002\"",
+                "\"1000-01-01 00:00:00.000000\"",
+                "\"9999-12-31 23:59:59.999999\"",
+            ],
         ),
         (
             "datetime",
             "timestamp(3)",
-            ["\"2026-11-21 01:02:03.001\"", "\"2026-11-21 01:02:03.002\"", "\"1970-01-01 00:00:01.000\"", "\"2038-01-19 03:14:07.999\""],
+            [
+                "\"2026-11-21 01:02:03.001\"",
+                "\"2026-11-21 01:02:03.002\"",
+                "\"1970-01-01 00:00:01.000\"",
+                "\"2038-01-19 03:14:07.999\"",
+            ],
         ),
-        ("string", "time(1)", ["\"-838:59:59.0\"", "\"838:59:59.0\"", "\"00:00:00.1\"", "\"-00:00:00.1\""]),
+        (
+            "string",
+            "time(1)",
+            ["\"-838:59:59.0\"", "\"838:59:59.0\"", "\"00:00:00.1\"", "\"-00:00:00.1\""],
+        ),
         ("float", "float", ["0.1", "-2.5", "16777216.0", "3.4028235e38"]),
         ("double", "double", ["0.1", "-2.5", "5e-324", "1.7976931348623157e308"]),
         ("long", "bit(20)", ["\"0\"", "\"1\"", "\"39\"", "\"1048575\""]),
@@ -115,9 +136,18 @@ fn keys_of_many_types(target: &Target) {
         (
             "string",
             "uuid",
-            ["\"00000000-0000-0000-0000-000000000000\"", "\"ffffffff-ffff-ffff-ffff-ffffffffffff\"", "\"123e4567-e89b-12d3-a456-426655440000\"", "\"123e4567-e89b-12d3-a456-426655440001\""],
+            [
+                "\"00000000-0000-0000-0000-000000000000\"",
+                "\"ffffffff-ffff-ffff-ffff-ffffffffffff\"",
+                "\"123e4567-e89b-12d3-a456-426655440000\"",
+                "\"123e4567-e89b-12d3-a456-426655440001\"",
+            ],
         ),
-        ("string", "inet6", ["\"::\"", "\"::1\"", "\"2001:db8::ff00:42:8329\"", "\"::ffff:1.2.3.4\""]),
+        (
+            "string",
+            "inet6",
+            ["\"::\"", "\"::1\"", "\"2001:db8::ff00:42:8329\"", "\"::ffff:1.2.3.4\""],
+        ),
     ];
     for delete in MODES {
         target.empty();

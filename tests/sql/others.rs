@@ -12,8 +12,8 @@ on_every_target!(
 );
 
 fn a_table_without_our_columns(target: &Target) {
-    let message = orders()
-        .message(&[(10, "I", r#""1","a","1.00",1"#), (11, "I", r#""3","c","3.00",3"#)]);
+    let message =
+        orders().message(&[(10, "I", r#""1","a","1.00",1"#), (11, "I", r#""3","c","3.00",3"#)]);
     target.ask("CREATE TABLE orders (id BIGINT, name VARCHAR(20)); INSERT INTO orders VALUES (1, 'old'), (2, 'kept')");
     let text = fail(5, &[&target.url("")], &message);
     assert!(text.contains("unique index"), "{text}");
@@ -26,7 +26,10 @@ fn a_table_without_our_columns(target: &Target) {
     let wide = orders().with("name", "string", "varchar(200)");
     let long = format!(r#""1","{}","1.00",1"#, "secret".repeat(20));
     let text = fail(3, &[&target.url("")], &wide.message(&[(12, "U", &long)]));
-    assert!(text.contains("column name") && text.contains("u12") && !text.contains("secret"), "{text}");
+    assert!(
+        text.contains("column name") && text.contains("u12") && !text.contains("secret"),
+        "{text}"
+    );
 }
 
 fn computed_and_further_columns(target: &Target) {
@@ -37,7 +40,9 @@ fn computed_and_further_columns(target: &Target) {
            strict_one INT NOT NULL DEFAULT 7)",
     );
     let orders = orders().with("doubled", "int", "int");
-    let row = |id: i64, op: &'static str, n: i64| orders.message(&[(id, op, &format!(r#""1","a","1.00",{n},-1"#))]);
+    let row = |id: i64, op: &'static str, n: i64| {
+        orders.message(&[(id, op, &format!(r#""1","a","1.00",{n},-1"#))])
+    };
     for delete in ["soft", "hard"] {
         land(&[&target.url(""), "--delete", delete], &(row(10, "I", 1) + &row(11, "D", 1)));
         assert_eq!(target.ask(FINAL), "");
@@ -54,8 +59,12 @@ fn a_second_unique_index_refuses_and_never_swallows(target: &Target) {
     target.ask("CREATE TABLE orders (id BIGINT PRIMARY KEY, name VARCHAR(60) UNIQUE, amount DECIMAL(12,2), n INT)");
     let orders = orders();
     land(&[&target.url("")], &orders.message(&[(10, "I", r#""1","secret","1.00",1"#)]));
-    let text = fail(3, &[&target.url("")], &orders.message(&[(11, "I", r#""2","secret","2.00",2"#)]));
-    assert!(text.contains("unique index") && text.contains("u11") && !text.contains("secret"), "{text}");
+    let text =
+        fail(3, &[&target.url("")], &orders.message(&[(11, "I", r#""2","secret","2.00",2"#)]));
+    assert!(
+        text.contains("unique index") && text.contains("u11") && !text.contains("secret"),
+        "{text}"
+    );
     assert_eq!(target.ask(FINAL), "1|secret|1.00|1");
     // Within one statement, too.
     let both = [(20, "I", r#""5","same","1.00",1"#), (21, "I", r#""6","same","1.00",1"#)];
@@ -71,7 +80,8 @@ fn an_identity_as_key(target: &Target) {
         "CREATE TABLE orders (id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name VARCHAR(60), amount DECIMAL(12,2), n INT)",
     );
     for delete in ["soft", "hard"] {
-        let input = orders().message(&[(10, "I", r#""0","zero","1.00",1"#), (11, "I", r#""-7","minus","1.00",1"#)])
+        let input = orders()
+            .message(&[(10, "I", r#""0","zero","1.00",1"#), (11, "I", r#""-7","minus","1.00",1"#)])
             + &orders().message(&[(12, "U", r#""0","null","1.00",1"#)]);
         land(&[&target.url(""), "--delete", delete], &input);
         assert_eq!(target.ask(FINAL), "-7|minus|1.00|1\n0|null|1.00|1");
@@ -83,6 +93,7 @@ fn text_into_bytes_and_back(target: &Target) {
     target.ask(&format!("CREATE TABLE odd (id INT PRIMARY KEY, v {bytes})"));
     let odd = Source::new("odd", &["id"], &[("id", "int", "int"), ("v", "string", "varchar(20)")]);
     land(&[&target.url("")], &odd.message(&[(10, "I", r#"1,"\\x41\\é'""#)]));
-    let found = target.ask_either("SELECT HEX(v) FROM odd", "SELECT upper(encode(v, 'hex')) FROM odd");
+    let found =
+        target.ask_either("SELECT HEX(v) FROM odd", "SELECT upper(encode(v, 'hex')) FROM odd");
     assert_eq!(found, "5C7834315CC3A927");
 }

@@ -39,34 +39,109 @@ fn a_column_is_added_and_dropped_in_mid_stream(target: &Target) {
 fn types_are_widened(target: &Target) {
     let cases: &[(&str, &str, &str, &str, &str, &str, &str, &str)] = &[
         // Type, origin, value; the next type, origin, value; both as the target shows them.
-        ("int", "int", "7", "long", "bigint", "\"9223372036854775807\"", "7", "9223372036854775807"),
+        (
+            "int",
+            "int",
+            "7",
+            "long",
+            "bigint",
+            "\"9223372036854775807\"",
+            "7",
+            "9223372036854775807",
+        ),
         ("int", "tinyint", "-5", "int", "smallint unsigned", "65535", "-5", "65535"),
         ("int", "smallint", "-5", "int", "mediumint", "-8388608", "-5", "-8388608"),
-        ("long", "bigint", "\"-1\"", "decimal", "bigint unsigned", "\"18446744073709551615\"", "-1", "18446744073709551615"),
-        ("string", "varchar(3)", "\"äbc\"", "string", "varchar(9)", "\"123456789\"", "äbc", "123456789"),
-        ("string", "varchar(3)", "\"abc\"", "string", "text", "\"a long text\"", "abc", "a long text"),
+        (
+            "long",
+            "bigint",
+            "\"-1\"",
+            "decimal",
+            "bigint unsigned",
+            "\"18446744073709551615\"",
+            "-1",
+            "18446744073709551615",
+        ),
+        (
+            "string",
+            "varchar(3)",
+            "\"äbc\"",
+            "string",
+            "varchar(9)",
+            "\"123456789\"",
+            "äbc",
+            "123456789",
+        ),
+        (
+            "string",
+            "varchar(3)",
+            "\"abc\"",
+            "string",
+            "text",
+            "\"a long text\"",
+            "abc",
+            "a long text",
+        ),
         ("string", "char(3)", "\"abc\"", "string", "varchar(300)", "\"abc  d\"", "abc", "abc  d"),
-        ("decimal", "decimal(5,2)", "\"-1.50\"", "decimal", "decimal(9,4)", "\"12345.6789\"", "-1.5000", "12345.6789"),
+        (
+            "decimal",
+            "decimal(5,2)",
+            "\"-1.50\"",
+            "decimal",
+            "decimal(9,4)",
+            "\"12345.6789\"",
+            "-1.5000",
+            "12345.6789",
+        ),
         ("int", "int", "42", "string", "varchar(20)", "\"forty-two\"", "42", "forty-two"),
         ("decimal", "decimal(5,2)", "\"1.50\"", "string", "varchar(20)", "\"x\"", "1.50", "x"),
         ("float", "float", "1.5", "double", "double", "1e100", "1.5", "1e100"),
-        ("date", "date", "\"2026-11-21\"", "datetime", "datetime(0)", "\"2026-11-21 01:02:03\"", "2026-11-21 00:00:00", "2026-11-21 01:02:03"),
-        ("datetime", "datetime(0)", "\"2026-11-21 01:02:03\"", "datetime", "datetime(3)", "\"2026-11-21 01:02:03.125\"", "2026-11-21 01:02:03.000", "2026-11-21 01:02:03.125"),
+        (
+            "date",
+            "date",
+            "\"2026-11-21\"",
+            "datetime",
+            "datetime(0)",
+            "\"2026-11-21 01:02:03\"",
+            "2026-11-21 00:00:00",
+            "2026-11-21 01:02:03",
+        ),
+        (
+            "datetime",
+            "datetime(0)",
+            "\"2026-11-21 01:02:03\"",
+            "datetime",
+            "datetime(3)",
+            "\"2026-11-21 01:02:03.125\"",
+            "2026-11-21 01:02:03.000",
+            "2026-11-21 01:02:03.125",
+        ),
         ("string", "varchar(9)", "\"a\"", "string", "longtext", "\"b\"", "a", "b"),
         // Narrower again: nothing changes.
         ("long", "bigint", "\"9000000000\"", "int", "int", "5", "9000000000", "5"),
-        ("string", "text", "\"a long text\"", "string", "varchar(3)", "\"abc\"", "a long text", "abc"),
+        (
+            "string",
+            "text",
+            "\"a long text\"",
+            "string",
+            "varchar(3)",
+            "\"abc\"",
+            "a long text",
+            "abc",
+        ),
     ];
     let (mut before, mut after) = (String::new(), String::new());
     for (at, (ty, origin, value, next, next_origin, next_value, ..)) in cases.iter().enumerate() {
-        let old = Source::new(&format!("t{at}"), &["id"], &[("id", "int", "int"), ("v", ty, origin)]);
+        let old =
+            Source::new(&format!("t{at}"), &["id"], &[("id", "int", "int"), ("v", ty, origin)]);
         before += &old.message(&[(10, "I", &format!("1,{value}"))]);
         let mut new = old.with("v", next, next_origin);
         // An incompatible change is a new version.
         new.namespace = new.namespace.replace(".0.0.0", ".1.0.0");
         after += &new.message(&[(20, "I", &format!("2,{next_value}"))]);
     }
-    for parts in [vec![before.clone() + &after], vec![before.clone(), after.clone(), before.clone()]] {
+    for parts in
+        [vec![before.clone() + &after], vec![before.clone(), after.clone(), before.clone()]]
+    {
         target.empty();
         for part in parts {
             land(&[&target.url("")], &part);
@@ -75,7 +150,9 @@ fn types_are_widened(target: &Target) {
             let found = target.ask(&format!("SELECT v FROM t{at} ORDER BY id"));
             // PostgreSQL shows no zeros at the end of a fraction of a second.
             let found = match target.which {
-                Which::Postgres => found.replace("01:02:03\n", "01:02:03.000\n").replace("1e+100", "1e100"),
+                Which::Postgres => {
+                    found.replace("01:02:03\n", "01:02:03.000\n").replace("1e+100", "1e100")
+                }
                 _ => found,
             };
             assert_eq!(found, format!("{first}\n{second}"), "{origin} to {next}");
@@ -84,18 +161,24 @@ fn types_are_widened(target: &Target) {
 }
 
 fn a_key_is_widened(target: &Target) {
-    let old = Source::new("k", &["a", "b"], &[("a", "int", "int"), ("b", "string", "varchar(5)"), ("v", "int", "int")]);
+    let old = Source::new(
+        "k",
+        &["a", "b"],
+        &[("a", "int", "int"), ("b", "string", "varchar(5)"), ("v", "int", "int")],
+    );
     let new = old.with("a", "long", "bigint").with("b", "string", "varchar(200)");
     let long = "x".repeat(150);
     for delete in ["soft", "hard"] {
         target.empty();
-        let input = old.message(&[(10, "I", r#"1,"a",1"#), (11, "I", r#"2,"b",2"#), (12, "D", r#"2,"b",2"#)])
-            + &new.message(&[
-                (20, "U", r#""1","a",3"#),
-                (21, "I", &format!(r#""9000000000","{long}",4"#)),
-                (22, "I", r#""9000000001","c",5"#),
-            ])
-            + &new.message(&[(23, "D", r#""9000000001","c",5"#)]);
+        let input = old.message(&[
+            (10, "I", r#"1,"a",1"#),
+            (11, "I", r#"2,"b",2"#),
+            (12, "D", r#"2,"b",2"#),
+        ]) + &new.message(&[
+            (20, "U", r#""1","a",3"#),
+            (21, "I", &format!(r#""9000000000","{long}",4"#)),
+            (22, "I", r#""9000000001","c",5"#),
+        ]) + &new.message(&[(23, "D", r#""9000000001","c",5"#)]);
         for _ in 0..2 {
             land(&[&target.url(""), "--delete", delete], &input);
             let rows = target.ask("SELECT a, b, v FROM k WHERE _is_active_ = 1 ORDER BY a");
@@ -136,7 +219,15 @@ fn wide_rows(target: &Target) {
 
 fn an_enum_grows(target: &Target) {
     let shirt = |labels: &str| {
-        Source::new("e", &["id"], &[("id", "int", "int"), ("v", "string", labels), ("w", "string", &labels.replace("enum", "set"))])
+        Source::new(
+            "e",
+            &["id"],
+            &[
+                ("id", "int", "int"),
+                ("v", "string", labels),
+                ("w", "string", &labels.replace("enum", "set")),
+            ],
+        )
     };
     let input = shirt("enum('s','it''s')").message(&[(10, "I", r#"1,"it's","s,it's""#), (11, "I", r#"2,"","""#)])
         + &shirt("enum('s','it''s','l\\')").message(&[(12, "I", r#"3,"l\\","s,l\\""#)])
@@ -162,7 +253,11 @@ fn nothing_is_created_when_told_so(target: &Target) {
     land(&[&target.url(""), "--no-create"], &orders.message(&[(11, "U", r#""1","b","1.00",1"#)]));
     assert_eq!(target.ask(FINAL), "1|b|1.00|1");
     let wide = orders.with("x", "int", "int");
-    let text = fail(5, &[&target.url(""), "--no-create"], &wide.message(&[(12, "U", r#""1","b","1.00",1,2"#)]));
+    let text = fail(
+        5,
+        &[&target.url(""), "--no-create"],
+        &wide.message(&[(12, "U", r#""1","b","1.00",1,2"#)]),
+    );
     assert!(text.contains("lacks columns x"), "{text}");
 }
 
@@ -187,7 +282,8 @@ fn two_tables_of_one_name(target: &Target) {
 fn append_widens_too(target: &Target) {
     let orders = orders();
     let wide = orders.with("n", "long", "bigint").with("x", "int", "int");
-    let input = orders.message(&[(10, "I", r#""1","a","1.00",1"#), (11, "B", r#""1","a","1.00",1"#)])
+    let input = orders
+        .message(&[(10, "I", r#""1","a","1.00",1"#), (11, "B", r#""1","a","1.00",1"#)])
         + &wide.message(&[(11, "U", r#""1","a","1.00","9000000000",5"#)])
         + &orders.message(&[(12, "D", r#""1","a","1.00",1"#)]);
     for _ in 0..2 {

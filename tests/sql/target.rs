@@ -114,7 +114,9 @@ impl Target {
         let pid = pid.lines().next().unwrap().trim();
         assert!(Command::new("kill").args(["-9", pid]).status().unwrap().success());
         let there = || Path::new(&format!("/proc/{pid}/cmdline")).exists();
-        while there() && !std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default().is_empty() {
+        while there()
+            && !std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default().is_empty()
+        {
             std::thread::sleep(std::time::Duration::from_millis(5));
         }
     }
@@ -136,7 +138,8 @@ impl Target {
         match &self.back {
             Back::My(server) => server.database(&self.database),
             Back::Postgres { .. } => {
-                self.psql("postgres", &format!("DROP DATABASE IF EXISTS {}", self.database)).unwrap();
+                self.psql("postgres", &format!("DROP DATABASE IF EXISTS {}", self.database))
+                    .unwrap();
                 self.psql("postgres", &format!("CREATE DATABASE {}", self.database)).unwrap();
             }
         }
@@ -160,7 +163,9 @@ impl Target {
 
     /// What the server's own client answers: cells by `|`, NULL as `NULL`.
     pub fn ask(&self, sql: &str) -> String {
-        self.try_ask(sql).unwrap_or_else(|error| panic!("{:?}: {error}\n{}", self.which, sql.get(..300).unwrap_or(sql)))
+        self.try_ask(sql).unwrap_or_else(|error| {
+            panic!("{:?}: {error}\n{}", self.which, sql.get(..300).unwrap_or(sql))
+        })
     }
 
     pub fn try_ask(&self, sql: &str) -> Result<String, String> {
@@ -301,7 +306,9 @@ impl Source {
         let tuples: Vec<String> = rows
             .iter()
             .map(|(id, op, cells)| {
-                format!(r#"{{"tuple":["{id}","2026-11-21 01:02:03.000000","{op}","u{id}",{cells}]}}"#)
+                format!(
+                    r#"{{"tuple":["{id}","2026-11-21 01:02:03.000000","{op}","u{id}",{cells}]}}"#
+                )
             })
             .collect();
         format!(

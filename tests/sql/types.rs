@@ -11,7 +11,11 @@ use crate::target::{Target, Which};
 use crate::type_cases::{Case, Compare, cases};
 
 /// What a target is known not to keep, by the source's declaration and the SQL of the value.
-fn cannot_keep(which: Which, case: &Case, value: &String, shown: &str) -> bool {
+fn cannot_keep(which: Which, case: &Case, value: &str, shown: &str) -> bool {
+    // MariaDB stores no minus zero, however it is written.
+    if which == Which::MariaDb && value == "-0e0" {
+        return true;
+    }
     if case.compare != Compare::Text || shown == "NULL" {
         return false;
     }
@@ -23,10 +27,8 @@ fn cannot_keep(which: Which, case: &Case, value: &String, shown: &str) -> bool {
         }
         // A decimal inside JSON is a decimal in the server's own JSON only; its text is read as a double.
         Which::MySql => {
-            let decimal = |value: &&String| {
-                value.contains("AS DECIMAL") || value.contains("UNIX_TIMESTAMP")
-            };
-            case.declared == "JSON" && Some(value).filter(decimal).is_some()
+            let decimal = value.contains("AS DECIMAL") || value.contains("UNIX_TIMESTAMP");
+            case.declared == "JSON" && decimal
         }
         // It takes JSON of 32 levels at most.
         Which::MariaDb => case.declared == "JSON" && text.matches(['[', '{']).count() > 31,
@@ -35,8 +37,10 @@ fn cannot_keep(which: Which, case: &Case, value: &String, shown: &str) -> bool {
 
 /// Whether there is such a day.
 fn is_date(text: &str) -> bool {
-    let mut parts = text.get(..10).unwrap_or("").split('-').map(|part| part.parse::<u32>().unwrap_or(0));
-    let (year, month, day) = (parts.next().unwrap_or(0), parts.next().unwrap_or(0), parts.next().unwrap_or(0));
+    let mut parts =
+        text.get(..10).unwrap_or("").split('-').map(|part| part.parse::<u32>().unwrap_or(0));
+    let (year, month, day) =
+        (parts.next().unwrap_or(0), parts.next().unwrap_or(0), parts.next().unwrap_or(0));
     let leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
     let days = match month {
         2 => 28 + u32::from(leap),
@@ -82,23 +86,38 @@ fn comparable(case: &Case, cell: &str) -> String {
         Compare::Vector => {
             // The source has the numbers' bytes; a target keeps the array as text.
             let bytes = unhex(cell);
-            let numbers: Vec<f32> = match std::str::from_utf8(&bytes).ok().and_then(|text| text.strip_prefix('[')) {
-                Some(text) => text.trim_end_matches(']').split(',').map(|n| n.trim().parse().unwrap()).collect(),
-                None => bytes.chunks(4).map(|four| f32::from_le_bytes(four.try_into().unwrap())).collect(),
-            };
+            let numbers: Vec<f32> =
+                match std::str::from_utf8(&bytes).ok().and_then(|text| text.strip_prefix('[')) {
+                    Some(text) => text
+                        .trim_end_matches(']')
+                        .split(',')
+                        .map(|n| n.trim().parse().unwrap())
+                        .collect(),
+                    None => bytes
+                        .chunks(4)
+                        .map(|four| f32::from_le_bytes(four.try_into().unwrap()))
+                        .collect(),
+                };
             format!("{:?}", numbers.iter().map(|number| number.to_bits()).collect::<Vec<_>>())
         }
         // PostgreSQL shows no zeros at the end of a fraction, and a zone.
         _ if case.declared.contains("TIME") => {
             let text = text();
             let text = text.trim_end_matches("+00");
-            if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').into() } else { text.into() }
+            if text.contains('.') {
+                text.trim_end_matches('0').trim_end_matches('.').into()
+            } else {
+                text.into()
+            }
         }
         _ => text(),
     }
 }
 
-fn source(kind: Kind, test: &str) -> Option<(Server, Vec<Case>, Vec<u8>, HashMap<(String, String), String>)> {
+fn source(
+    kind: Kind,
+    test: &str,
+) -> Option<(Server, Vec<Case>, Vec<u8>, HashMap<(String, String), String>)> {
     let server = Server::shared(kind, test)?;
     let cases = cases(kind);
     let mode = match kind {
@@ -120,7 +139,8 @@ fn source(kind: Kind, test: &str) -> Option<(Server, Vec<Case>, Vec<u8>, HashMap
     }
     server.sql(&script);
     let messages = live(&server, &start, &["--tables", &format!("{test}.*")]).good().stdout;
-    let expected = show(&cases, |sql| server.sql(&format!("{head}{sql}")).replace('\t', "|"), Which::MySql);
+    let expected =
+        show(&cases, |sql| server.sql(&format!("{head}{sql}")).replace('\t', "|"), Which::MySql);
     Some((server, cases, messages, expected))
 }
 
@@ -149,7 +169,8 @@ fn every_type(kind: Kind, test: &str) {
     let Some((_server, cases, messages, expected)) = source(kind, test) else { return };
     let messages = String::from_utf8(messages).unwrap();
     for which in [Which::MySql, Which::MariaDb, Which::Postgres] {
-        let Some(target) = Target::shared(which, &format!("{test}_into_{which:?}").to_lowercase()) else {
+        let Some(target) = Target::shared(which, &format!("{test}_into_{which:?}").to_lowercase())
+        else {
             skipped(test, "a target is missing");
             continue;
         };
@@ -180,7 +201,12 @@ fn every_type(kind: Kind, test: &str) {
             }
         }
         let some = wrong[..wrong.len().min(60)].join("\n");
-        assert!(wrong.is_empty(), "{which:?}: {} wrong of {}:\n{some}", wrong.len(), expected.len());
+        assert!(
+            wrong.is_empty(),
+            "{which:?}: {} wrong of {}:\n{some}",
+            wrong.len(),
+            expected.len()
+        );
         println!("{test} into {which:?}: {} values, {left} rows left out", expected.len());
     }
 }
@@ -193,16 +219,21 @@ fn keep(
     which: Which,
     left: &mut usize,
 ) -> String {
-    let Ok(mut message) = serde_json::from_str::<serde_json::Value>(line) else { return line.into() };
+    let Ok(mut message) = serde_json::from_str::<serde_json::Value>(line) else {
+        return line.into();
+    };
     let namespace = message["schema"]["namespace"].as_str().unwrap_or_default().to_owned();
-    let Some(case) = cases.iter().find(|case| namespace.split('.').nth(3) == Some(&case.name)) else {
+    let Some(case) = cases.iter().find(|case| namespace.split('.').nth(3) == Some(&case.name))
+    else {
         return line.into();
     };
     let bad = |row: &serde_json::Value| {
         let id = row["tuple"][4].to_string();
         let value = &case.values[id.parse::<usize>().unwrap()];
         let shown = &expected[&(case.name.clone(), id)];
-        !row["tuple"][5].is_null() && which != Which::MySql && cannot_keep(which, case, value, shown)
+        !row["tuple"][5].is_null()
+            && which != Which::MySql
+            && cannot_keep(which, case, value, shown)
     };
     let Some(rows) = message["payload"].as_array_mut() else { return line.into() };
     let all = rows.len();

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::ums::base64::decode_base64;
 use crate::ums::{Cell, Type};
 
-/// As a number, MySQL takes it for a decimal and MariaDB for a plain 0.
+/// As a number, MySQL takes it for a decimal. MariaDB stores 0 however it is written.
 const MINUS_ZERO: &str = "'-0'";
 
 /// Appends the literal of a cell; the error says what was expected, and never what was there.
@@ -140,7 +140,10 @@ mod tests {
 
     #[test]
     fn a_number_is_never_sql() {
-        for text in ["", "-", "1;", "1 OR 1", "e", "--1", "1--1", "0x1", ".5", "NaN", "5-3", "1e", "1.2.3", "1e5+3", "1."] {
+        for text in [
+            "", "-", "1;", "1 OR 1", "e", "--1", "1--1", "0x1", ".5", "NaN", "5-3", "1e", "1.2.3",
+            "1e5+3", "1.",
+        ] {
             assert!(literal(Cell::Plain(text), Type::Long).is_err(), "{text}");
         }
     }

@@ -48,7 +48,14 @@ pub(super) fn from(what: impl Display, error: mysql::Error) -> Error {
         return Error::unreachable(format!("{what}: {}", describe(&error))).caused_by(error);
     };
     if let Some((_, text)) = ROW.iter().find(|(code, _)| *code == answer.code) {
-        let column = column(&answer.message).map(|name| format!("column {name}: "));
+        let column = column(&answer.message);
+        // Only our own statement writes a NULL there, when it meets a row of another key.
+        let met =
+            matches!(column.as_deref(), Some("_ums_id_" | "_ums_uid_")) && answer.code == 1048;
+        if met {
+            return from_code(1062);
+        }
+        let column = column.map(|name| format!("column {name}: "));
         return Error::data(format!(
             "{}{text} (error {})",
             column.unwrap_or_default(),
@@ -66,6 +73,11 @@ pub(super) fn from(what: impl Display, error: mysql::Error) -> Error {
     };
     let built = Error::new(kind, format!("{what}: {answer}")).caused_by(error);
     if advice.is_empty() { built } else { built.advise(advice) }
+}
+
+fn from_code(code: u16) -> Error {
+    let text = ROW.iter().find(|(known, _)| *known == code).map_or("", |(_, text)| text);
+    Error::data(format!("{text} (error {code})"))
 }
 
 /// The column that a message names: `… for column 'c' at row 1`, `` … `d`.`t`.`c` at row 1 ``,

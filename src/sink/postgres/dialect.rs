@@ -31,7 +31,7 @@ impl PostgresDialect {
             Mode::Upsert => format!("s.c{}::smallint", count + 3),
         });
         let head = format!(
-            "INSERT INTO {table} AS t ({columns}) SELECT {} FROM {source}",
+            "INSERT INTO {table} AS t ({columns}) OVERRIDING SYSTEM VALUE SELECT {} FROM {source}",
             values.join(", ")
         );
         if shape.mode == Mode::Append {
@@ -113,7 +113,11 @@ fn source(columns: &[Column], more: usize) -> String {
 
 /// A column of `source` as the target's type.
 fn cast((at, column): (usize, &Column)) -> String {
-    format!("s.c{at}::{}", column.declared)
+    match (column.declared.as_str(), column.ty) {
+        // A cast would read escapes in the text.
+        ("bytea", ty) if ty != Type::Binary => format!("convert_to(s.c{at}, 'UTF8')"),
+        (declared, _) => format!("s.c{at}::{declared}"),
+    }
 }
 
 impl Dialect for PostgresDialect {
@@ -205,7 +209,7 @@ impl Dialect for PostgresDialect {
         // assignment refuses them.
         format!(
             "SELECT a.attname, format_type(a.atttypid, -1), CASE a.attgenerated WHEN '' THEN '0' ELSE \
-             '1' END FROM pg_attribute a WHERE a.attrelid = to_regclass({}) AND a.attnum > 0 AND NOT \
+             '1' END, CASE WHEN a.attnotnull THEN '0' ELSE '1' END FROM pg_attribute a WHERE a.attrelid = to_regclass({}) AND a.attnum > 0 AND NOT \
              a.attisdropped ORDER BY a.attnum",
             self.literal(&self.quote(table))
         )

@@ -304,6 +304,7 @@ impl State {
                     waiting.push(middle..range.end);
                     waiting.push(range.start..middle);
                 } else {
+                    let error = session.blame(group, range.start, error);
                     let error = named(group, range.start, error);
                     refuse(group, range.start, error)?;
                     refused.push(range.start);
