@@ -52,7 +52,11 @@ fn values_that_do_not_fit(target: &Target) {
             &["id"],
             &[("id", "int", "int"), ("fine", "string", "varchar(9)"), ("bad", ty, origin)],
         );
-        let rows = [(10, "I", "1,\"x\",null".to_owned()), (11, "I", format!("2,\"y\",{value}")), (12, "I", "3,\"z\",null".into())];
+        let rows = [
+            (10, "I", "1,\"x\",null".to_owned()),
+            (11, "I", format!("2,\"y\",{value}")),
+            (12, "I", "3,\"z\",null".into()),
+        ];
         let rows: Vec<_> = rows.iter().map(|(id, op, cells)| (*id, *op, cells.as_str())).collect();
         let text = fail(3, &[&target.url("workers=1")], &source.message(&rows));
         let plain = value.trim_matches('"');
@@ -75,7 +79,8 @@ fn numbers_that_would_be_sql(target: &Target) {
 
 fn a_null_where_none_is_allowed(target: &Target) {
     target.ask("CREATE TABLE orders (id BIGINT PRIMARY KEY, name VARCHAR(20) NOT NULL, amount DECIMAL(12,2), n INT)");
-    let text = fail(3, &[&target.url("")], &orders().message(&[(10, "I", r#""1",null,"secret",1"#)]));
+    let text =
+        fail(3, &[&target.url("")], &orders().message(&[(10, "I", r#""1",null,"secret",1"#)]));
     assert!(text.contains("u10") && text.contains("column ") && !text.contains("secret"), "{text}");
     let text = fail(3, &[&target.url("")], &orders().message(&[(10, "I", r#""1",null,"1.00",1"#)]));
     assert!(text.contains("column name") && text.contains("u10"), "{text}");
@@ -84,9 +89,15 @@ fn a_null_where_none_is_allowed(target: &Target) {
 }
 
 fn the_position_stays_before_the_bad_row(target: &Target) {
-    let row = |id: i64, n: &str| orders().message(&[(id, "I", &format!(r#""{id}","a","1.00",{n}"#))]);
+    let row =
+        |id: i64, n: &str| orders().message(&[(id, "I", &format!(r#""{id}","a","1.00",{n}"#))]);
     let good = row(10, "1") + &marker(11);
-    let bad = row(20, "1") + &marker(21) + &row(30, "9999999999") + &marker(31) + &row(40, "1") + &marker(41);
+    let bad = row(20, "1")
+        + &marker(21)
+        + &row(30, "9999999999")
+        + &marker(31)
+        + &row(40, "1")
+        + &marker(41);
     for query in ["workers=1", "workers=4&rows=1", "workers=4"] {
         target.empty();
         let folder = tempfile::tempdir().unwrap();
@@ -185,17 +196,39 @@ fn a_wrong_password_mysql() {
 fn a_row_above_the_largest_packet() {
     for which in [Which::MySql, Which::MariaDb] {
         let options = ["--max-allowed-packet=1M"];
-        let Some(target) = Target::private(which, "a_row_above_the_largest_packet", &options) else { continue };
-        let big = Source::new("big", &["id"], &[("id", "int", "int"), ("s", "string", "longtext"), ("b", "binary", "longblob")]);
+        let Some(target) = Target::private(which, "a_row_above_the_largest_packet", &options)
+        else {
+            continue;
+        };
+        let big = Source::new(
+            "big",
+            &["id"],
+            &[("id", "int", "int"), ("s", "string", "longtext"), ("b", "binary", "longblob")],
+        );
         // Many that fit together in more than one packet.
-        let rows: Vec<(i64, &str, String)> =
-            (0..40).map(|n| (10 + n, "I", format!(r#"{n},"{}","{}""#, "'".repeat(50_000), "AAAA".repeat(10_000)))).collect();
+        let rows: Vec<(i64, &str, String)> = (0..40)
+            .map(|n| {
+                (
+                    10 + n,
+                    "I",
+                    format!(r#"{n},"{}","{}""#, "'".repeat(50_000), "AAAA".repeat(10_000)),
+                )
+            })
+            .collect();
         let rows: Vec<_> = rows.iter().map(|(id, op, cells)| (*id, *op, cells.as_str())).collect();
         land(&[&target.url("workers=1")], &(big.message(&rows) + &marker(100)));
-        assert_eq!(target.ask("SELECT count(*), sum(length(s)), sum(length(b)) FROM big"), "40|2000000|1200000");
+        assert_eq!(
+            target.ask("SELECT count(*), sum(length(s)), sum(length(b)) FROM big"),
+            "40|2000000|1200000"
+        );
         let bad = big.message(&[(200, "I", &format!(r#"99,"{}",null"#, "secret".repeat(200_000)))]);
         let text = fail(3, &[&target.url("")], &(bad + &marker(300)));
-        assert!(text.contains("u200") && text.contains("max_allowed_packet") && !text.contains("secret"), "{text}");
+        assert!(
+            text.contains("u200")
+                && text.contains("max_allowed_packet")
+                && !text.contains("secret"),
+            "{text}"
+        );
         assert_eq!(position(&land(&[&target.url(""), "--position"], "")), Some(100));
     }
 }

@@ -108,22 +108,30 @@ impl Target {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
-    /// Ends a private server as a power cut would.
+    /// Ends a private server as a power cut would, with its child processes.
     pub fn kill(&self) {
         let pid = std::fs::read_to_string(self.folder().join("pid")).unwrap();
-        let pid = pid.lines().next().unwrap().trim();
-        assert!(Command::new("kill").args(["-9", pid]).status().unwrap().success());
-        let there = || Path::new(&format!("/proc/{pid}/cmdline")).exists();
-        while there()
-            && !std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default().is_empty()
-        {
+        let pid = pid.lines().next().unwrap().trim().to_owned();
+        let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+        let children = children.unwrap_or_default();
+        // A child may have ended by itself meanwhile.
+        let _ = Command::new("kill")
+            .args(["-9", &pid])
+            .args(children.split_whitespace())
+            .stderr(Stdio::null())
+            .status();
+        let there = |pid: &str| {
+            let state = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            !state.is_empty() && !state.contains(") Z ")
+        };
+        while std::iter::once(pid.as_str()).chain(children.split_whitespace()).any(there) {
             std::thread::sleep(std::time::Duration::from_millis(5));
         }
-    }
-
-    /// A clean stop.
-    pub fn stop(&self) {
-        assert!(servers().arg("stop").arg(self.folder()).status().unwrap().success());
+        // Servers take a dead process that nobody has waited for yet for a living one.
+        let socket = format!(".s.PGSQL.{}.lock", self.port());
+        for lock in ["s.sock.lock", "data/postmaster.pid", &socket] {
+            let _ = std::fs::remove_file(self.folder().join(lock));
+        }
     }
 
     pub fn port(&self) -> u16 {

@@ -58,7 +58,8 @@ fn two_at_once_with_hard_deletes(target: &Target) {
 
 fn two_append_at_once(target: &Target) {
     let workload = run_two(target, "workers=2&rows=300", &["--mode", "append"]);
-    let changes = workload.messages.concat().matches("\"tuple\":").count() - workload.messages.len();
+    let changes =
+        workload.messages.concat().matches("\"tuple\":").count() - workload.messages.len();
     let count = target.ask("SELECT count(*), count(DISTINCT _ums_uid_) FROM orders");
     assert_eq!(count, format!("{changes}|{changes}"));
 }

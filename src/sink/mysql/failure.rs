@@ -83,12 +83,17 @@ fn from_code(code: u16) -> Error {
 /// The column that a message names: `… for column 'c' at row 1`, `` … `d`.`t`.`c` at row 1 ``,
 /// `Column 'c' cannot be null`. The value stands before it, so the last one is looked for.
 fn column(message: &str) -> Option<String> {
+    // MariaDB calls the check of a column TABLE.COLUMN.
+    if let Some(rest) = message.strip_prefix("CONSTRAINT `") {
+        let (name, _) = rest.rsplit_once("` failed for ")?;
+        return name.split_once('.').map(|(_, column)| column.to_owned());
+    }
     let (rest, end) = match message.rfind("for column ") {
         Some(at) => (message.get(at + 11..)?, " at row"),
         None => (message.strip_prefix("Column ").or_else(|| message.strip_prefix("Field "))?, "' "),
     };
     let named = rest.split(end).next()?;
-    let last = named.rsplit('.').next()?;
+    let last = named.trim_end_matches('.').rsplit('.').next()?;
     let name = last.trim_matches(['\'', '`']);
     (!name.is_empty()).then(|| name.to_owned())
 }
@@ -104,6 +109,8 @@ mod tests {
             ("Data too long for column `d`.`t`.`a` at row 7", None),
             ("Incorrect value: 'x for column 'b'' for column `d`.`t`.`a` at row 7", Some("a")),
             ("Column 'a' cannot be null", Some("a")),
+            ("Invalid JSON text: \"secret\" at position 1 in value for column 't.a'.", Some("a")),
+            ("CONSTRAINT `t.a` failed for `d`.`t`", Some("a")),
             ("Duplicate entry 'secret' for key 'u'", None),
         ] {
             if let Some(name) = name {

@@ -42,6 +42,12 @@ pub(super) fn from(what: impl Display, error: postgres::Error) -> Error {
             Some(source) => format!("{what}: {error}: {source}"),
             None => format!("{what}: {error}"),
         };
+        // The client library's own words for a password that it was not given.
+        if text.contains("password missing") {
+            return Error::refused(text)
+                .caused_by(error)
+                .advise("give it in DWS_PASSWORD or --password-file");
+        }
         return Error::unreachable(text).caused_by(error);
     };
     let state = answer.code().code();

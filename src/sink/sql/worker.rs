@@ -99,6 +99,11 @@ impl Worker {
         answer
     }
 
+    /// Creates the sink's own tables where they are missing.
+    pub(super) fn prepare(&mut self) -> Result<()> {
+        self.ask(|reply| Command::Run(Box::new(fit::prepare), reply))?
+    }
+
     /// Makes the target fit a schema, outside of any transaction with rows.
     pub(super) fn fit(&mut self, header: &Arc<Header>, options: &Options) -> Result<(Shape, bool)> {
         let (sender, shapes) = bounded(1);
