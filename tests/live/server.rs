@@ -107,11 +107,6 @@ impl Server {
         assert!(servers().arg("stop").arg(folder.path()).status().unwrap().success());
     }
 
-    /// The folder of a private server.
-    pub fn folder(&self) -> &Path {
-        self.private.as_ref().expect("a private server").path()
-    }
-
     /// The folder of the server's log files.
     pub fn data(&self) -> PathBuf {
         self.socket.parent().unwrap().join("data")

@@ -45,10 +45,9 @@ fn values_that_do_not_fit(target: &Target) {
             ("date", "date", "\"2026-11-21 secret\""),
         ]),
     }
-    for (ty, origin, value) in cases {
-        target.empty();
+    for (at, (ty, origin, value)) in cases.into_iter().enumerate() {
         let source = Source::new(
-            "t",
+            &format!("t{at}"),
             &["id"],
             &[("id", "int", "int"), ("fine", "string", "varchar(9)"), ("bad", ty, origin)],
         );
@@ -70,7 +69,6 @@ fn values_that_do_not_fit(target: &Target) {
 
 fn numbers_that_would_be_sql(target: &Target) {
     for value in ["5-3", "1e", "1.2.3", "1 OR 1=1", "0x10", "1)--", "1_000x", ""] {
-        target.empty();
         let row = format!("\"1\",\"a\",\"1.00\",\"{value}\"");
         let text = fail(3, &[&target.url("")], &orders().message(&[(10, "I", &row)]));
         assert!(text.contains("column n"), "{value}: {text}");

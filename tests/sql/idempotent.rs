@@ -35,6 +35,10 @@ fn once_twice_shuffled_and_with_old_rows_between(target: &Target) {
         for delete in MODES {
             // Few rows a commit and many, one connection and some.
             for query in ["workers=1", "workers=4&rows=90"] {
+                // Hard deletes have one connection always.
+                if delete == "hard" && (query == "workers=1") == (at % 2 == 0) {
+                    continue;
+                }
                 target.empty();
                 land(&[&target.url(query), "--delete", delete, "--quiet"], &input);
                 assert_eq!(target.ask(FINAL), workload.rows, "order {at}, {delete}, {query}");

@@ -37,9 +37,9 @@ fn a_column_is_added_and_dropped_in_mid_stream(target: &Target) {
 }
 
 fn types_are_widened(target: &Target) {
-    let cases: &[(&str, &str, &str, &str, &str, &str, &str, &str)] = &[
+    let cases: &[[&str; 8]] = &[
         // Type, origin, value; the next type, origin, value; both as the target shows them.
-        (
+        [
             "int",
             "int",
             "7",
@@ -48,10 +48,10 @@ fn types_are_widened(target: &Target) {
             "\"9223372036854775807\"",
             "7",
             "9223372036854775807",
-        ),
-        ("int", "tinyint", "-5", "int", "smallint unsigned", "65535", "-5", "65535"),
-        ("int", "smallint", "-5", "int", "mediumint", "-8388608", "-5", "-8388608"),
-        (
+        ],
+        ["int", "tinyint", "-5", "int", "smallint unsigned", "65535", "-5", "65535"],
+        ["int", "smallint", "-5", "int", "mediumint", "-8388608", "-5", "-8388608"],
+        [
             "long",
             "bigint",
             "\"-1\"",
@@ -60,8 +60,8 @@ fn types_are_widened(target: &Target) {
             "\"18446744073709551615\"",
             "-1",
             "18446744073709551615",
-        ),
-        (
+        ],
+        [
             "string",
             "varchar(3)",
             "\"äbc\"",
@@ -70,8 +70,8 @@ fn types_are_widened(target: &Target) {
             "\"123456789\"",
             "äbc",
             "123456789",
-        ),
-        (
+        ],
+        [
             "string",
             "varchar(3)",
             "\"abc\"",
@@ -80,9 +80,9 @@ fn types_are_widened(target: &Target) {
             "\"a long text\"",
             "abc",
             "a long text",
-        ),
-        ("string", "char(3)", "\"abc\"", "string", "varchar(300)", "\"abc  d\"", "abc", "abc  d"),
-        (
+        ],
+        ["string", "char(3)", "\"abc\"", "string", "varchar(300)", "\"abc  d\"", "abc", "abc  d"],
+        [
             "decimal",
             "decimal(5,2)",
             "\"-1.50\"",
@@ -91,11 +91,11 @@ fn types_are_widened(target: &Target) {
             "\"12345.6789\"",
             "-1.5000",
             "12345.6789",
-        ),
-        ("int", "int", "42", "string", "varchar(20)", "\"forty-two\"", "42", "forty-two"),
-        ("decimal", "decimal(5,2)", "\"1.50\"", "string", "varchar(20)", "\"x\"", "1.50", "x"),
-        ("float", "float", "1.5", "double", "double", "1e100", "1.5", "1e100"),
-        (
+        ],
+        ["int", "int", "42", "string", "varchar(20)", "\"forty-two\"", "42", "forty-two"],
+        ["decimal", "decimal(5,2)", "\"1.50\"", "string", "varchar(20)", "\"x\"", "1.50", "x"],
+        ["float", "float", "1.5", "double", "double", "1e100", "1.5", "1e100"],
+        [
             "date",
             "date",
             "\"2026-11-21\"",
@@ -104,8 +104,8 @@ fn types_are_widened(target: &Target) {
             "\"2026-11-21 01:02:03\"",
             "2026-11-21 00:00:00",
             "2026-11-21 01:02:03",
-        ),
-        (
+        ],
+        [
             "datetime",
             "datetime(0)",
             "\"2026-11-21 01:02:03\"",
@@ -114,11 +114,11 @@ fn types_are_widened(target: &Target) {
             "\"2026-11-21 01:02:03.125\"",
             "2026-11-21 01:02:03.000",
             "2026-11-21 01:02:03.125",
-        ),
-        ("string", "varchar(9)", "\"a\"", "string", "longtext", "\"b\"", "a", "b"),
+        ],
+        ["string", "varchar(9)", "\"a\"", "string", "longtext", "\"b\"", "a", "b"],
         // Narrower again: nothing changes.
-        ("long", "bigint", "\"9000000000\"", "int", "int", "5", "9000000000", "5"),
-        (
+        ["long", "bigint", "\"9000000000\"", "int", "int", "5", "9000000000", "5"],
+        [
             "string",
             "text",
             "\"a long text\"",
@@ -127,10 +127,10 @@ fn types_are_widened(target: &Target) {
             "\"abc\"",
             "a long text",
             "abc",
-        ),
+        ],
     ];
     let (mut before, mut after) = (String::new(), String::new());
-    for (at, (ty, origin, value, next, next_origin, next_value, ..)) in cases.iter().enumerate() {
+    for (at, [ty, origin, value, next, next_origin, next_value, ..]) in cases.iter().enumerate() {
         let old =
             Source::new(&format!("t{at}"), &["id"], &[("id", "int", "int"), ("v", ty, origin)]);
         before += &old.message(&[(10, "I", &format!("1,{value}"))]);
@@ -146,7 +146,7 @@ fn types_are_widened(target: &Target) {
         for part in parts {
             land(&[&target.url("")], &part);
         }
-        for (at, (_, origin, _, _, next, _, first, second)) in cases.iter().enumerate() {
+        for (at, [_, origin, _, _, next, _, first, second]) in cases.iter().enumerate() {
             let found = target.ask(&format!("SELECT v FROM t{at} ORDER BY id"));
             // PostgreSQL shows no zeros at the end of a fraction of a second.
             let found = match target.which {

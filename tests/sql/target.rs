@@ -1,7 +1,7 @@
 //! The three targets behind one handle: an empty database, its address, and what its own client
 //! says; and messages of tables whose columns have origins.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use crate::server::{Kind, Server, free_port, skipped};
@@ -87,10 +87,12 @@ impl Target {
     }
 
     /// The folder of a private server.
-    pub fn folder(&self) -> &Path {
+    pub fn folder(&self) -> PathBuf {
         match &self.back {
-            Back::My(server) => server.folder(),
-            Back::Postgres { folder, .. } => folder.as_ref().expect("a private server").path(),
+            Back::My(server) => server.data().parent().unwrap().to_owned(),
+            Back::Postgres { folder, .. } => {
+                folder.as_ref().expect("a private server").path().to_owned()
+            }
         }
     }
 

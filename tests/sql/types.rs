@@ -10,6 +10,9 @@ use crate::tail::{live, unhex};
 use crate::target::{Target, Which};
 use crate::type_cases::{Case, Compare, cases};
 
+/// Cells as a client shows them, by table and row.
+type Shown = HashMap<(String, String), String>;
+
 /// What a target is known not to keep, by the source's declaration and the SQL of the value.
 fn cannot_keep(which: Which, case: &Case, value: &str, shown: &str) -> bool {
     // MariaDB stores no minus zero, however it is written.
@@ -116,10 +119,7 @@ fn comparable(case: &Case, cell: &str) -> String {
     }
 }
 
-fn source(
-    kind: Kind,
-    test: &str,
-) -> Option<(Server, Vec<Case>, Vec<u8>, HashMap<(String, String), String>)> {
+fn source(kind: Kind, test: &str) -> Option<(Server, Vec<Case>, Vec<u8>, Shown)> {
     let server = Server::shared(kind, test)?;
     let cases = cases(kind);
     let mode = match kind {
@@ -146,11 +146,7 @@ fn source(
     Some((server, cases, messages, expected))
 }
 
-fn show(
-    cases: &[Case],
-    ask: impl Fn(&str) -> String,
-    which: Which,
-) -> HashMap<(String, String), String> {
+fn show(cases: &[Case], ask: impl Fn(&str) -> String, which: Which) -> Shown {
     let mut script = String::new();
     for case in cases {
         let (name, shown) = (&case.name, shown(case, which));
@@ -214,13 +210,7 @@ fn every_type(kind: Kind, test: &str) {
 }
 
 /// A message without the rows that the target cannot keep.
-fn keep(
-    line: &str,
-    cases: &[Case],
-    expected: &HashMap<(String, String), String>,
-    which: Which,
-    left: &mut usize,
-) -> String {
+fn keep(line: &str, cases: &[Case], expected: &Shown, which: Which, left: &mut usize) -> String {
     let Ok(mut message) = serde_json::from_str::<serde_json::Value>(line) else {
         return line.into();
     };

@@ -100,6 +100,6 @@ pub(in crate::sink) fn tombstone_name(table: &str) -> String {
     let hash = table.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
     });
-    let cut = table.get(..table.floor_char_boundary(LONGEST - 17)).unwrap_or_default();
+    let cut = (0..=LONGEST - 17).rev().find_map(|end| table.get(..end)).unwrap_or_default();
     format!("_ums_tombstone_{cut}_{hash:016x}")
 }

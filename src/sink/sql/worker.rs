@@ -297,7 +297,8 @@ impl State {
         session.execute("BEGIN")?;
         self.open = true;
         for group in &mut self.groups {
-            let mut waiting = vec![0..group.len()];
+            let whole = 0..group.len();
+            let mut waiting = vec![whole];
             let mut refused = Vec::new();
             while let Some(range) = waiting.pop() {
                 let Err(error) = guarded(session, group, range.clone()) else { continue };
