@@ -71,6 +71,11 @@ pub(in crate::sink) fn fit(
         };
         let sql = session.dialect().create(&name, &columns, &keys);
         session.execute(&sql)?;
+        // Another process may have been first, with fewer columns.
+        let found = read(session, &name)?;
+        if found.len() < columns.len() {
+            change(session, &wanted, options, &found, made)?;
+        }
     } else {
         change(session, &wanted, options, &found, made)?;
     }
@@ -111,7 +116,7 @@ pub(in crate::sink) fn plan(
         .into_iter()
         .map(|(name, declared)| {
             let declared = declared.trim_end_matches(" NOT NULL").to_owned();
-            Found { name, declared, generated: false }
+            Found { name, declared, generated: false, nullable: true }
         })
         .collect();
     let shape = shape(header, &wanted, options, found, options.delete == Delete::Hard)?;
@@ -143,7 +148,7 @@ fn read(session: &mut dyn Session, table: &str) -> Result<Vec<Found>> {
     let found = rows.into_iter().map(|row| {
         let mut cells = row.into_iter().map(Option::unwrap_or_default);
         let mut next = || cells.next().unwrap_or_default();
-        Found { name: next(), declared: next(), generated: next() == "1" }
+        Found { name: next(), declared: next(), generated: next() == "1", nullable: next() == "1" }
     });
     Ok(found.collect())
 }
@@ -271,10 +276,13 @@ fn change(
         return Err(Error::refused(format!("table {name} lacks columns {}", columns.join(", ")))
             .advise("add them, or leave out --no-create"));
     }
-    for (column, declared) in missing {
+    let mut there = found.to_vec();
+    for (name_of_column, declared) in missing {
         let dialect = session.dialect();
-        let (table, column) = (dialect.quote(name), dialect.quote(&column));
+        let declared = dialect.added(&declared, &there);
+        let (table, column) = (dialect.quote(name), dialect.quote(&name_of_column));
         session.execute(&format!("ALTER TABLE {table} ADD COLUMN {column} {declared}"))?;
+        there.push(Found { name: name_of_column, declared, generated: false, nullable: true });
     }
     let keys = if options.mode == Mode::Append {
         vec!["_ums_uid_", "_ums_op_"]
@@ -300,12 +308,18 @@ fn change(
             |error: Error| error.at(format_args!("{}: column {}", wanted.namespace, field.name));
         let joined = old.join(&Kind::of(field)).map_err(place)?;
         if joined != *old {
-            let dialect = session.dialect();
             let key = wanted.keys.contains(&field.name.as_str());
+            let dialect = session.dialect();
             let declared = dialect.declare(&joined, key);
-            let sql = dialect.alter_type(name, &field.name, &declared);
             if declared != dialect.declare(old, key) {
-                session.execute(&sql).map_err(place)?;
+                // The side table first: the kind, which is stored last, says that both are done.
+                let side = tombstone_name(name);
+                for table in [side.as_str(), name.as_str()] {
+                    if table == name || (key && !read(session, &side)?.is_empty()) {
+                        let sql = session.dialect().alter_type(table, &field.name, &declared);
+                        session.execute(&sql).map_err(place)?;
+                    }
+                }
             }
             store_kind(session, name, &field.name, &joined)?;
         }
@@ -348,13 +362,21 @@ fn shape(
         let column = column.ok_or_else(|| {
             Error::refused(format!("{}: column {} went away", wanted.namespace, field.name))
         })?;
+        let key = wanted.keys.contains(&field.name.as_str());
+        if column.generated && key {
+            return Err(Error::refused(format!(
+                "{}: the target computes the key column {} itself",
+                wanted.namespace, field.name
+            ))
+            .advise("name other columns with --keys, or use another table (--map)"));
+        }
         if !column.generated {
             columns.push(Column {
                 cell: *cell,
                 name: column.name.clone(),
                 ty: field.ty,
                 declared: column.declared.clone(),
-                key: wanted.keys.contains(&field.name.as_str()),
+                key,
             });
         }
     }
@@ -363,7 +385,10 @@ fn shape(
         let mut data = wanted.fields.iter();
         data.any(|(_, field)| field.name.eq_ignore_ascii_case(name)) || own.contains(&name)
     };
-    let absent = found.into_iter().filter(|found| !found.generated && !present(&found.name));
+    // What takes no NULL is no column of the source's that a partial image left out.
+    let absent = found
+        .into_iter()
+        .filter(|found| !found.generated && found.nullable && !present(&found.name));
     Ok(Shape {
         header: Arc::clone(header),
         table: wanted.table.name.clone(),

@@ -82,8 +82,7 @@ pub(in crate::sink) struct SqlSink {
 pub(in crate::sink) fn open(target: &Target, connect: Connect) -> Result<Box<dyn Sink>> {
     let url = &target.url;
     let options = target.options.clone();
-    let mut first = connect()?;
-    fit::prepare(first.as_mut())?;
+    let first = connect()?;
     // A deleted key and a row of it that comes late may meet in two transactions, and neither would
     // see the other; one worker has one.
     let workers = match options.delete {
@@ -93,6 +92,9 @@ pub(in crate::sink) fn open(target: &Target, connect: Connect) -> Result<Box<dyn
     let patience = Duration::from_secs(url.number("retry", RETRY)?);
     let setup = Setup { connect, patience, options: options.clone() };
     let mut all = vec![Worker::start(setup.clone(), first)?];
+    for worker in &mut all {
+        worker.prepare()?;
+    }
     for _ in 1..workers {
         let session = (setup.connect)()?;
         all.push(Worker::start(setup.clone(), session)?);
