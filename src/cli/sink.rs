@@ -96,11 +96,11 @@ fn land(args: &Args, spec: &Spec, mut target: Target) -> Result<Outcome> {
     progress.finish();
     let rejected = say_rejected(args, &rejects);
     let summary = result?;
-    if summary.terminations > 0 && !args.dry_run {
+    if summary.left > 0 && !args.dry_run {
         message::warn(format_args!(
-            "{} notices that a version of a table ended (TRUNCATE, DROP, a change of columns) were \
-             not applied: rows that such a statement removed are still in {}",
-            summary.terminations, target.url
+            "{} notices that a table lost its rows (TRUNCATE, DROP, a new name) were not applied: \
+             such rows are still in {}",
+            summary.left, target.url
         ));
     }
     Ok(stop.outcome(rejected))

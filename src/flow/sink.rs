@@ -16,7 +16,7 @@ use crate::endpoint::Input;
 use crate::error::{Error, Result};
 use crate::line::{LineReader, Lines};
 use crate::sink::{Flush, Rejects, Sink};
-use crate::ums::{Decoder, Marker, Protocol};
+use crate::ums::{Cause, Decoder, Marker, Message, Protocol, Termination};
 
 /// Batches that may wait between the two threads.
 const WAITING: usize = 4;
@@ -49,8 +49,10 @@ pub struct Plan<'a> {
 pub struct Summary {
     /// Rows taken over by the sink.
     pub rows: u64,
-    /// Notices that a version of a table ended (TRUNCATE, DROP, an incompatible change).
-    pub terminations: u64,
+    /// Notices of rows that left the source (TRUNCATE, DROP, a new name), applied.
+    pub applied: u64,
+    /// The same, not applied: the rows are still in the destination.
+    pub left: u64,
     /// Whether the stop flag ended the run.
     pub stopped: bool,
 }
@@ -158,10 +160,11 @@ impl Run<'_> {
                 }
                 _ => None,
             };
-            self.summary.terminations +=
-                u64::from(message.protocol == Protocol::IncrementTermination);
             let written = self.sink.write(&message, line);
             let written = written.map_err(|error| Failure::Sink(place(error)))?;
+            if message.protocol == Protocol::IncrementTermination {
+                self.ended(&message).map_err(|error| Failure::Sink(place(error)))?;
+            }
             self.counters.add_message(written.rows);
             self.summary.rows += written.rows;
             self.pending.rows += written.rows;
@@ -180,6 +183,17 @@ impl Run<'_> {
             if due {
                 self.make_durable().map_err(Failure::Sink)?;
             }
+        }
+        Ok(())
+    }
+
+    /// A version ended: its rows may have left the source.
+    fn ended(&mut self, message: &Message) -> Result<()> {
+        let notice = Termination::read(message)?;
+        match notice {
+            Some(notice) if notice.cause == Some(Cause::Alter) => {}
+            Some(notice) if self.sink.end_rows(&notice)? => self.summary.applied += 1,
+            _ => self.summary.left += 1,
         }
         Ok(())
     }
@@ -248,7 +262,7 @@ mod tests {
     use super::*;
     use crate::error::Kind;
     use crate::sink::Written;
-    use crate::ums::{Dialect, Message};
+    use crate::ums::Dialect;
     use std::path::{Path, PathBuf};
 
     fn marker(id: i64) -> Marker {

@@ -2,7 +2,7 @@
 
 use super::reject::Rejects;
 use crate::error::{Error, Result};
-use crate::ums::{Namespace, Pattern, Schema};
+use crate::ums::{Namespace, Pattern, Schema, Termination};
 use crate::url::Url;
 
 /// An address with the options that every sink understands.
@@ -21,6 +21,8 @@ pub struct Options {
     pub mode: Mode,
     /// What a delete leaves behind.
     pub delete: Delete,
+    /// What a TRUNCATE or DROP of the source does.
+    pub on_truncate: OnTruncate,
     /// Never create or widen a table.
     pub no_create: bool,
     /// Table names by namespace; the first match wins.
@@ -49,6 +51,16 @@ pub enum Delete {
     Soft,
     /// The row goes; its key and id stay in a side table.
     Hard,
+}
+
+/// `--on-truncate`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnTruncate {
+    /// The target loses the rows that the source lost.
+    #[default]
+    Apply,
+    /// They stay, and the run says so at its end.
+    Ignore,
 }
 
 /// `--map PATTERN=TABLE`.
@@ -132,6 +144,20 @@ impl Options {
                 TableName { name, mapped: true }
             }
         }
+    }
+
+    /// Whether the sink applies a notice: TRUNCATE or DROP of a whole table, one row a key.
+    ///
+    /// To apply it means, in stream order and in the transaction of the rows around it: all rows of
+    /// the table with an id below the notice's are deleted (soft: `_is_active_` = 0 with the
+    /// notice's id and time; hard: gone), and the notice's id is kept as the **fence** of the source
+    /// table: rows below it that come later are dropped, whether their keys were seen or not. A
+    /// target table that several source tables share cannot be told apart, and is left alone.
+    pub fn applies(&self, notice: &Termination) -> bool {
+        self.on_truncate == OnTruncate::Apply
+            && self.mode == Mode::Upsert
+            && notice.whole
+            && notice.removes_rows()
     }
 
     /// The positions of the key columns among the fields, in key order; empty when the table has

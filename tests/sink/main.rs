@@ -9,3 +9,4 @@ mod manners;
 mod rejects;
 mod support;
 mod tables;
+mod truncate;

@@ -7,7 +7,7 @@ use clap::builder::NonEmptyStringValueParser;
 
 use crate::cli::{progress, value};
 use crate::sink::target::{KeyRule, TableRule};
-use crate::sink::{Delete, Mode, Options, Rejects};
+use crate::sink::{Delete, Mode, OnTruncate, Options, Rejects};
 
 /// What the command line says.
 #[derive(Debug, Clone, clap::Parser)]
@@ -60,6 +60,15 @@ pub struct Args {
     #[arg(long, value_name = "HOW", value_enum, default_value_t, help_heading = TABLES)]
     #[arg(hide_possible_values = true)]
     pub delete: DeleteArg,
+
+    /// What TRUNCATE and DROP in the source do: the rows go (apply), or stay (ignore)
+    ///
+    /// apply deletes, as --delete says, the rows of that table that are older, in the order of the
+    /// stream, and keeps away older ones that come late. Tables that several source tables share are
+    /// left alone, as with ignore, and the run says so. Renaming a table never deletes rows.
+    #[arg(long, value_name = "HOW", value_enum, default_value_t, help_heading = TABLES)]
+    #[arg(hide_possible_values = true, hide_short_help = true)]
+    pub on_truncate: OnTruncateArg,
 
     /// Name target tables: '*.*.crm=crm_{table}'; may be repeated
     ///
@@ -127,6 +136,16 @@ pub enum DeleteArg {
     Hard,
 }
 
+/// `--on-truncate`.
+#[derive(Debug, Clone, Copy, Default, clap::ValueEnum)]
+pub enum OnTruncateArg {
+    /// The rows go.
+    #[default]
+    Apply,
+    /// The rows stay.
+    Ignore,
+}
+
 impl Args {
     /// What sinks need to know.
     pub fn options(&self) -> Options {
@@ -138,6 +157,10 @@ impl Args {
             delete: match self.delete {
                 DeleteArg::Soft => Delete::Soft,
                 DeleteArg::Hard => Delete::Hard,
+            },
+            on_truncate: match self.on_truncate {
+                OnTruncateArg::Apply => OnTruncate::Apply,
+                OnTruncateArg::Ignore => OnTruncate::Ignore,
             },
             no_create: self.no_create,
             map: self.map.clone(),

@@ -29,6 +29,13 @@ applied. A delete keeps the row with _is_active_ = 0 and the id of the delete, s
 that comes late cannot bring it back; a later insert can. With --delete hard the row goes, and key and \
 id stay in a side table, _ums_tombstone_TABLE.
 
+TRUNCATE and DROP of a source table come as notices in the stream. With --on-truncate apply, the \
+default, the older rows of that table are deleted as --delete says, in the same transaction and order as \
+the rows around them, and the id of the statement is kept in _ums_fence: rows below it that come late \
+stay away, also those whose keys the target never saw. A pull after a TRUNCATE therefore needs ids above \
+it, that is --id batch. A target table that several source tables share is left alone, and a \
+RENAME of the source table deletes nothing; the run then ends with a warning.
+
 Tables are created when they are missing and widened when messages bring new columns, under the source \
 table's own name or the one that --map gives. Two source tables of one name (in two schemas, or of two \
 sources) never mix: the second one is refused until --map tells them apart. A table without a primary \
@@ -138,9 +145,10 @@ const DIAGNOSTICS: &[(&str, &str)] = &[
         "A file is appended to, and this one is something else. It has not been touched.",
     ),
     (
-        "… notices that a version of a table ended … were not applied",
-        "TRUNCATE and DROP are not applied to the destination. Delete the rows there, if they \
-         should go.",
+        "… notices that a table lost its rows … were not applied",
+        "With --on-truncate ignore, in destinations that keep every change, for tables that several \
+         source tables share, and for a table that was renamed. Delete the rows there, if they should \
+         go.",
     ),
 ];
 

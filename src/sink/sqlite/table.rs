@@ -126,13 +126,6 @@ impl<'a> Wanted<'a> {
             .collect();
         statement::create_tombstone(&self.table.name, &keys)
     }
-
-    /// The first four parts as written: what a target table belongs to. Version and shards change
-    /// without making it another table.
-    pub(super) fn source(&self) -> String {
-        let written = self.namespace.to_string();
-        written.splitn(5, '.').take(4).collect::<Vec<_>>().join(".")
-    }
 }
 
 fn system_columns(mode: Mode) -> [(&'static str, &'static str); 4] {
