@@ -90,19 +90,25 @@ impl TableRule {
     /// Reads `PATTERN=TABLE`; TABLE may hold `{schema}`, `{table}` and `{source}`.
     pub fn parse(text: &str) -> Result<Self> {
         let (pattern, table) = halves("--map", "TABLE", text)?;
+        Self::new(Pattern::parse(pattern)?, table)
+            .map_err(|error| error.at(format_args!("--map {text}")))
+    }
+
+    /// Names the table of all namespaces that match.
+    pub fn new(pattern: Pattern, table: &str) -> Result<Self> {
         let mut rest = table;
         while let Some(open) = rest.find('{') {
             let place = rest.get(open..).unwrap_or_default();
             let Some(known) = PLACES.iter().find(|(name, _)| place.starts_with(name)) else {
                 let names: Vec<_> = PLACES.iter().map(|(name, _)| *name).collect();
                 return Err(Error::usage(format!(
-                    "--map {text}: unknown placeholder; known are {}",
+                    "unknown placeholder; known are {}",
                     names.join(", ")
                 )));
             };
             rest = place.get(known.0.len()..).unwrap_or_default();
         }
-        Ok(Self { pattern: Pattern::parse(pattern)?, table: table.to_owned() })
+        Ok(Self { pattern, table: table.to_owned() })
     }
 }
 
@@ -114,7 +120,12 @@ impl KeyRule {
         if columns.iter().any(String::is_empty) {
             return Err(Error::usage(format!("--keys {text}: a column's name is empty")));
         }
-        Ok(Self { pattern: Pattern::parse(pattern)?, columns })
+        Ok(Self::new(Pattern::parse(pattern)?, columns))
+    }
+
+    /// Names the key of all namespaces that match.
+    pub fn new(pattern: Pattern, columns: Vec<String>) -> Self {
+        Self { pattern, columns }
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod crash;
 mod files;
+mod flows;
 mod idempotent;
 mod manners;
 mod rejects;

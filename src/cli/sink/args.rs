@@ -12,6 +12,7 @@ use crate::sink::{Delete, Mode, OnTruncate, Options, Rejects};
 /// What the command line says.
 #[derive(Debug, Clone, clap::Parser)]
 #[command(override_usage = "ums-sink [OPTIONS] DEST\n       \
+    ums-sink [OPTIONS] --flows FILE\n       \
     ums-sink --position DEST")]
 pub struct Args {
     /// Where the rows land: sqlite:PATH, parquet:DIR, a file, or - for standard output
@@ -19,7 +20,23 @@ pub struct Args {
     /// Files (.gz and .zst by name) and standard output get the messages unchanged. Options stand
     /// in the query: sqlite:shop.db?busy=30. See dws-endpoints(7).
     #[arg(value_name = "DEST", value_parser = NonEmptyStringValueParser::new())]
-    pub destination: String,
+    #[arg(required_unless_present = "flows")]
+    pub destination: Option<String>,
+
+    /// Run the flows of FILE, each with its own destination, tables and keys
+    ///
+    /// dws-flows(5) describes the file. SIGHUP has it read again without losing a row.
+    #[arg(long, value_name = "FILE", help_heading = FLOWS, conflicts_with_all = [
+        "destination", "mode", "delete", "on_truncate", "map", "keys", "no_create", "position",
+        "dry_run"])]
+    pub flows: Option<PathBuf>,
+
+    /// Let a flow that fails stay behind alone, and run the others to the end
+    ///
+    /// Its position and the common one stay where they were, so that a new start delivers again what
+    /// it missed; to the other flows that changes nothing. The exit status is that of its error.
+    #[arg(long, help_heading = FLOWS, requires = "flows", hide_short_help = true)]
+    pub keep_going: bool,
 
     /// Read messages from this endpoint [standard input]
     #[arg(long, value_name = "ENDPOINT", help_heading = INPUT)]
@@ -114,6 +131,7 @@ pub struct Args {
 const INPUT: &str = "Input";
 const PLACE: &str = "Position";
 const TABLES: &str = "Tables";
+const FLOWS: &str = "Flows";
 const LOOK: &str = "Looking";
 
 /// `--mode`.
