@@ -35,7 +35,7 @@ pub struct Args {
     ///
     /// Its position and the common one stay where they were, so that a new start delivers again what
     /// it missed; to the other flows that changes nothing. The exit status is that of its error.
-    #[arg(long, help_heading = FLOWS, requires = "flows", hide_short_help = true)]
+    #[arg(long, help_heading = FLOWS, conflicts_with = "destination", hide_short_help = true)]
     pub keep_going: bool,
 
     /// Read messages from this endpoint [standard input]

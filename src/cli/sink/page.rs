@@ -12,7 +12,7 @@ pub(super) const PAGE: Page = Page {
     files: FILES,
     examples: EXAMPLES,
     diagnostics: DIAGNOSTICS,
-    see_also: &["dbus-tail(1)", "ums(7)", "dws-endpoints(7)", "sqlite3(1)"],
+    see_also: &["dbus-tail(1)", "ums(7)", "dws-endpoints(7)", "dws-flows(5)", "sqlite3(1)"],
     caveats: CAVEATS,
     bugs: "",
 };
@@ -100,6 +100,18 @@ const EXAMPLES: &[Example] = &[
         runnable: false,
     },
     Example {
+        what: "One stream into many places, each with its own tables; kill -HUP has the file read again.",
+        command: "dbus-tail --checkpoint pos.json mysql://repl@db1/ |\n\
+                  \x20   ums-sink --checkpoint pos.json --flows flows.toml",
+        runnable: false,
+    },
+    Example {
+        what: "Put rows that cannot be stored aside, and land them once the cause is mended.",
+        command: "dbus-tail shop.000001 | ums-sink --reject bad.ums sqlite:shop.db &&\n\
+                  \x20   ums-sink sqlite:shop.db < bad.ums",
+        runnable: true,
+    },
+    Example {
         what: "Keep every change of two schemas apart.",
         command: "ums-sink --mode append --map '*={schema}_{table}' sqlite:history.db < changes.ums",
         runnable: false,
@@ -116,6 +128,21 @@ const DIAGNOSTICS: &[(&str, &str)] = &[
         "…: … rows could not be stored; they are in FILE with the reasons",
         "The end of a run with --reject. Each message of FILE has the reason behind its rows, under \
          the key reject. Mend the cause, then land FILE as it is: ums-sink DEST < FILE.",
+    ),
+    (
+        "no flow takes …: its rows are passed over",
+        "No match of --flows fits this source table. Add a flow, or leave the table out at the source. \
+         The position moves past the rows.",
+    ),
+    (
+        "flow …: …; going on without …",
+        "The flow failed, and --keep-going lets the others go on. Mend the cause and start again: what it \
+         missed is delivered again.",
+    ),
+    (
+        "FILE:LINE: …; going on with the flows as they were",
+        "The file of --flows was read again after SIGHUP and is not good, or a destination in it cannot \
+         be opened. Nothing has changed; mend the file and send SIGHUP again.",
     ),
     (
         "…: line is longer than … bytes",
