@@ -1,6 +1,7 @@
 //! Help, manual pages and completions, all from the one table of tools. Uses `cli`. Not hot.
 
 mod endpoints;
+mod flows;
 mod format;
 mod manual;
 mod tool;
@@ -70,6 +71,7 @@ pub fn completions(tool: &Tool, shell: Shell) -> Vec<u8> {
 pub fn pages() -> Vec<(String, String)> {
     let mut pages: Vec<_> =
         TOOLS.iter().map(|tool| (format!("{}.1", tool.name), tool::page(tool))).collect();
+    pages.push(("dws-flows.5".into(), flows::page()));
     pages.push(("ums.7".into(), format::page()));
     pages.push(("dws-endpoints.7".into(), endpoints::page()));
     pages

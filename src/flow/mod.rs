@@ -1,6 +1,8 @@
 //! Movement: from a source of lines to a sink. Uses everything but `cli`.
 
 pub mod checkpoint;
+pub mod flows;
+mod lane;
 pub mod queue;
 pub mod sink;
 pub mod stats;

@@ -7,11 +7,12 @@ use clap::builder::NonEmptyStringValueParser;
 
 use crate::cli::{message, progress, value};
 use crate::sink::target::{KeyRule, Login, Notice, TableRule};
-use crate::sink::{Delete, Mode, Options, Rejects};
+use crate::sink::{Delete, Mode, OnTruncate, Options, Rejects};
 
 /// What the command line says.
 #[derive(Debug, Clone, clap::Parser)]
 #[command(override_usage = "ums-sink [OPTIONS] DEST\n       \
+    ums-sink [OPTIONS] --flows FILE\n       \
     ums-sink --position DEST")]
 pub struct Args {
     /// Where the rows land: a database, parquet:DIR, a file, or - for standard output
@@ -21,7 +22,23 @@ pub struct Args {
     /// Files (.gz and .zst by name) and standard output get the messages unchanged. Options stand
     /// in the query: sqlite:shop.db?busy=30. See dws-endpoints(7).
     #[arg(value_name = "DEST", value_parser = NonEmptyStringValueParser::new())]
-    pub destination: String,
+    #[arg(required_unless_present = "flows")]
+    pub destination: Option<String>,
+
+    /// Run the flows of FILE, each with its own destination, tables and keys
+    ///
+    /// dws-flows(5) describes the file. SIGHUP has it read again without losing a row.
+    #[arg(long, value_name = "FILE", help_heading = FLOWS, conflicts_with_all = [
+        "destination", "mode", "delete", "on_truncate", "map", "keys", "no_create", "position",
+        "dry_run"])]
+    pub flows: Option<PathBuf>,
+
+    /// Let a flow that fails stay behind alone, and run the others to the end
+    ///
+    /// Its position and the common one stay where they were, so that a new start delivers again what
+    /// it missed; to the other flows that changes nothing. The exit status is that of its error.
+    #[arg(long, help_heading = FLOWS, conflicts_with = "destination", hide_short_help = true)]
+    pub keep_going: bool,
 
     /// Read messages from this endpoint [standard input]
     #[arg(long, value_name = "ENDPOINT", help_heading = INPUT)]
@@ -62,6 +79,15 @@ pub struct Args {
     #[arg(long, value_name = "HOW", value_enum, default_value_t, help_heading = TABLES)]
     #[arg(hide_possible_values = true)]
     pub delete: DeleteArg,
+
+    /// What TRUNCATE and DROP in the source do: the rows go (apply), or stay (ignore)
+    ///
+    /// apply deletes, as --delete says, the rows of that table that are older, in the order of the
+    /// stream, and keeps away older ones that come late. Tables that several source tables share are
+    /// left alone, as with ignore, and the run says so. Renaming a table never deletes rows.
+    #[arg(long, value_name = "HOW", value_enum, default_value_t, help_heading = TABLES)]
+    #[arg(hide_possible_values = true, hide_short_help = true)]
+    pub on_truncate: OnTruncateArg,
 
     /// Name target tables: '*.*.crm=crm_{table}'; may be repeated
     ///
@@ -121,6 +147,7 @@ const INPUT: &str = "Input";
 const PLACE: &str = "Position";
 const TABLES: &str = "Tables";
 const CONNECTION: &str = "Connection";
+const FLOWS: &str = "Flows";
 const LOOK: &str = "Looking";
 
 /// `--mode`.
@@ -143,6 +170,16 @@ pub enum DeleteArg {
     Hard,
 }
 
+/// `--on-truncate`.
+#[derive(Debug, Clone, Copy, Default, clap::ValueEnum)]
+pub enum OnTruncateArg {
+    /// The rows go.
+    #[default]
+    Apply,
+    /// The rows stay.
+    Ignore,
+}
+
 impl Args {
     /// What sinks need to know.
     pub fn options(&self) -> Options {
@@ -154,6 +191,10 @@ impl Args {
             delete: match self.delete {
                 DeleteArg::Soft => Delete::Soft,
                 DeleteArg::Hard => Delete::Hard,
+            },
+            on_truncate: match self.on_truncate {
+                OnTruncateArg::Apply => OnTruncate::Apply,
+                OnTruncateArg::Ignore => OnTruncate::Ignore,
             },
             no_create: self.no_create,
             map: self.map.clone(),

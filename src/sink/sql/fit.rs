@@ -12,11 +12,11 @@ use super::kind::Kind;
 use super::session::{Dialect, Found, Session, tombstone_name};
 use super::shape::{Column, Shape};
 use crate::error::{Error, Result};
-use crate::sink::target::{Delete, Mode, Options};
+use crate::sink::target::{Delete, Mode, OnTruncate, Options};
 use crate::sink::wanted::{APPEND_COLUMNS, UPSERT_COLUMNS, Wanted};
 use crate::ums::decode::Header;
 
-const TABLE: &str = "_ums_table";
+pub(super) const TABLE: &str = "_ums_table";
 const COLUMN: &str = "_ums_column";
 
 /// Creates the sink's own tables where they are missing.
@@ -33,6 +33,7 @@ pub(in crate::sink) fn prepare(session: &mut dyn Session) -> Result<()> {
             columns(&super::position::COLUMNS),
             super::position::COLUMNS[..2].to_vec(),
         ),
+        (super::fence::TABLE, columns(&["source", "id"]), vec!["source"]),
     ];
     for (name, columns, keys) in tables {
         if read(session, name)?.is_empty() {
@@ -94,7 +95,11 @@ pub(in crate::sink) fn fit(
     }
     let now = read(session, &name)?;
     let changed = now != found;
-    Ok((shape(header, &wanted, options, now, tombstones)?, changed))
+    let mut shape = shape(header, &wanted, options, now, tombstones)?;
+    if options.on_truncate == OnTruncate::Apply && options.mode == Mode::Upsert {
+        shape.fence = super::fence::of(session, wanted.namespace)?;
+    }
+    Ok((shape, changed))
 }
 
 /// What a first message of this schema does to an empty database: statements to read.
@@ -401,5 +406,6 @@ fn shape(
         mode: options.mode,
         delete: options.delete,
         tombstones,
+        fence: None,
     })
 }

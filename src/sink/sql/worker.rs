@@ -16,15 +16,15 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
-use super::fit;
 use super::position;
 use super::session::Session;
 use super::shape::{Group, Shape};
+use super::{fence, fit};
 use crate::error::{Error, Kind, Result};
 use crate::sink::reject::{Rejects, ids_name};
 use crate::sink::target::Options;
-use crate::ums::Marker;
 use crate::ums::decode::Header;
+use crate::ums::{Marker, Termination};
 
 /// Groups that may wait for a worker.
 const WAITING: usize = 2;
@@ -122,6 +122,19 @@ impl Worker {
         });
         self.ask(|reply| Command::Run(task, reply))?.wait()?;
         shapes.try_recv().map_err(|_| gone())
+    }
+
+    /// Applies the notice that a table lost its rows; whether it could be.
+    pub(super) fn end_rows(&mut self, notice: &Termination, options: &Options) -> Result<bool> {
+        let (sender, applied) = bounded(1);
+        let (notice, options) = (notice.clone(), options.clone());
+        let task: Task = Box::new(move |session| {
+            let done = fence::raise(session, &notice, &options)?;
+            let _ = sender.try_send(done);
+            Ok(())
+        });
+        self.ask(|reply| Command::Run(task, reply))?.wait()?;
+        applied.try_recv().map_err(|_| gone())
     }
 
     fn ask(&self, command: impl FnOnce(Sender<Result<()>>) -> Command) -> Result<Answer> {

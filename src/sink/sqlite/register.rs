@@ -5,7 +5,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::failure;
 use crate::error::{Error, Result};
 use crate::sink::target::Mode;
-use crate::sink::wanted::Wanted;
+use crate::sink::wanted::{Wanted, source};
+use crate::ums::Namespace;
 
 /// Creates the register of target tables when it is missing. It says which source table a target
 /// belongs to, so that two tables of one name never mix unnoticed, not even in two runs.
@@ -13,6 +14,9 @@ pub(super) const CREATE: &str = "CREATE TABLE IF NOT EXISTS \"_ums_table\" (
   name TEXT NOT NULL COLLATE NOCASE PRIMARY KEY, source TEXT NOT NULL, mode TEXT NOT NULL,
   made INTEGER NOT NULL
 )";
+
+/// Marks a table that several source tables fill, by `--map`.
+const SHARED: &str = "";
 
 /// Claims the name; tells whether the table is of our own making.
 pub(super) fn claim(
@@ -33,13 +37,13 @@ pub(super) fn claim(
         })
         .optional()
         .map_err(failed)?;
-    let own = wanted.source();
+    let own = source(wanted.namespace);
     match found {
         Some((source, _, _)) if !wanted.table.mapped && !missing && source != own => {
             Err(Error::refused(format!(
                 "{}: table {name} belongs to {}",
                 wanted.namespace,
-                if source.is_empty() { "several sources by --map" } else { &source }
+                if source == SHARED { "several sources by --map" } else { &source }
             ))
             .advise(format!(
                 "give each its own with --map, such as --map '{own}={{schema}}_{{table}}'"
@@ -50,17 +54,42 @@ pub(super) fn claim(
             wanted.namespace
         ))
         .advise(format!("use another database or another name (--map) for --mode {mode}"))),
-        Some((_, _, made)) if !missing => Ok(made),
+        Some((source, _, made)) if !missing => {
+            if source != own && source != SHARED {
+                connection
+                    .execute(
+                        "UPDATE \"_ums_table\" SET source = ?2 WHERE name = ?1",
+                        [name, SHARED],
+                    )
+                    .map_err(failed)?;
+            }
+            Ok(made)
+        }
         // Also a table that somebody dropped meanwhile: it is made anew.
         _ => {
-            let source = if wanted.table.mapped { "" } else { own.as_str() };
             connection
                 .execute(
                     "INSERT OR REPLACE INTO \"_ums_table\" (name, source, mode, made) VALUES (?1, ?2, ?3, ?4)",
-                    params![name, source, mode, missing],
+                    params![name, own, mode, missing],
                 )
                 .map_err(failed)?;
             Ok(missing)
         }
     }
+}
+
+/// Whether the target table is filled, one row a key, from this source table alone; `None` when
+/// there is no such table yet.
+pub(super) fn belongs(
+    connection: &Connection,
+    table: &str,
+    namespace: &Namespace,
+) -> Result<Option<bool>> {
+    connection
+        .query_row("SELECT source, mode FROM \"_ums_table\" WHERE name = ?1", [table], |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
+        })
+        .optional()
+        .map(|found| found.map(|(own, mode)| own == source(namespace) && mode == "upsert"))
+        .map_err(|error| failure::from("_ums_table", error))
 }
