@@ -18,6 +18,8 @@ import time
 
 import pymysql
 
+from bench_measure import once, processor, say, version
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -30,24 +32,7 @@ def arguments():
     return parser.parse_args()
 
 
-def say(text):
-    print("bench:", text, file=sys.stderr, flush=True)
-
-
 # ---- throughput ------------------------------------------------------------------------------
-
-
-def once(command):
-    """Wall seconds, CPU seconds and peak memory (MiB) of one run, output thrown away."""
-    started = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    complaint = process.stderr.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    wall = time.perf_counter() - started
-    if process.returncode != 0:
-        raise SystemExit(f"bench: {command[0]} ended with {process.returncode}: {complaint.decode()[-500:]}")
-    return wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
 def timed(command, runs):
@@ -139,7 +124,7 @@ def latency(tail, server, probes, pause, writers):
     sent, returned = {}, {}
     for number in range(probes):
         cursor.execute("BEGIN")
-        cursor.execute("INSERT INTO bench.probe VALUES (%s, 'probe')", number)
+        cursor.execute("INSERT INTO bench.probe VALUES (%s, 'probe')", (number,))
         sent[number] = time.perf_counter()
         cursor.execute("COMMIT")
         returned[number] = time.perf_counter()
@@ -164,17 +149,6 @@ def percentile(values, share):
 
 
 # ---- the report ----------------------------------------------------------------------------------
-
-
-def processor():
-    for line in open("/proc/cpuinfo"):
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return platform.processor() or "unknown"
-
-
-def version(command):
-    return subprocess.run([command, "--version"], capture_output=True, text=True).stdout.split("\n")[0].strip()
 
 
 def main():
@@ -214,7 +188,7 @@ def main():
           "1,000 to 2,000 in a transaction.\n")
     print("## File to standard output (/dev/null), one core\n")
     print(f"All on one core (`taskset -c {core}`), the file in the page cache, median of {given.runs} runs after one to warm up"
-          f"{', by hyperfine' if shutil.which('hyperfine') else ''}. Memory is the peak resident set.\n")
+          f"{', by hyperfine' if shutil.which('hyperfine') else ''}. Memory is the peak resident set, shared libraries included.\n")
     print("| command | seconds | least to most | CPU s | million changes/s | MB/s read | peak MiB |")
     print("|---|---|---|---|---|---|---|")
     for name, median, least, most, cpu, rate, speed, memory in rows:

@@ -173,9 +173,19 @@ fn failed(name: &str, error: std::io::Error) -> Error {
     Error::unreachable(format!("--reject {name}: cannot write: {error}")).caused_by(error)
 }
 
-/// A row for messages to people: its place in the message, from 1, and its `_ums_id_` and
-/// `_ums_uid_` where they can be read. Never another cell.
+/// A row for messages to people: its place in the message, from 1, and its ids where they can be
+/// read. Never another cell.
 pub fn row_name(schema: &Schema, number: u64, cells: &[Cell]) -> String {
+    format!("row {number}{}", ids(schema, cells))
+}
+
+/// The same for a row whose place in its message is not known any more.
+pub fn ids_name(schema: &Schema, cells: &[Cell]) -> String {
+    format!("row{}", ids(schema, cells))
+}
+
+/// ` (_ums_id_ 7, _ums_uid_ …)`.
+fn ids(schema: &Schema, cells: &[Cell]) -> String {
     let system = schema.system();
     let shown = |at: Option<usize>| {
         let text = cells.get(at?)?.text().ok()??;
@@ -184,10 +194,10 @@ pub fn row_name(schema: &Schema, number: u64, cells: &[Cell]) -> String {
     };
     let id = shown(system.id).filter(|id| id.parse::<i64>().is_ok());
     match (id, shown(system.uid)) {
-        (Some(id), Some(uid)) => format!("row {number} (_ums_id_ {id}, _ums_uid_ {uid})"),
-        (Some(id), None) => format!("row {number} (_ums_id_ {id})"),
-        (None, Some(uid)) => format!("row {number} (_ums_uid_ {uid})"),
-        (None, None) => format!("row {number}"),
+        (Some(id), Some(uid)) => format!(" (_ums_id_ {id}, _ums_uid_ {uid})"),
+        (Some(id), None) => format!(" (_ums_id_ {id})"),
+        (None, Some(uid)) => format!(" (_ums_uid_ {uid})"),
+        (None, None) => String::new(),
     }
 }
 

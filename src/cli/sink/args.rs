@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use clap::builder::NonEmptyStringValueParser;
 
-use crate::cli::{progress, value};
-use crate::sink::target::{KeyRule, TableRule};
+use crate::cli::{message, progress, value};
+use crate::sink::target::{KeyRule, Login, Notice, TableRule};
 use crate::sink::{Delete, Mode, OnTruncate, Options, Rejects};
 
 /// What the command line says.
@@ -15,7 +15,9 @@ use crate::sink::{Delete, Mode, OnTruncate, Options, Rejects};
     ums-sink [OPTIONS] --flows FILE\n       \
     ums-sink --position DEST")]
 pub struct Args {
-    /// Where the rows land: sqlite:PATH, parquet:DIR, a file, or - for standard output
+    /// Where the rows land: a database, parquet:DIR, a file, or - for standard output
+    ///
+    /// Databases: sqlite:PATH, mysql://USER@HOST/DB (MySQL, MariaDB), postgres://USER@HOST/DB.
     ///
     /// Files (.gz and .zst by name) and standard output get the messages unchanged. Options stand
     /// in the query: sqlite:shop.db?busy=30. See dws-endpoints(7).
@@ -107,6 +109,19 @@ pub struct Args {
     #[arg(long, help_heading = TABLES, hide_short_help = true)]
     pub no_create: bool,
 
+    /// Read the password of a database from FILE (its first line)
+    ///
+    /// Without it: the address, DWS_PASSWORD, MYSQL_PWD or PGPASSWORD, then the option file.
+    #[arg(long, value_name = "FILE", help_heading = CONNECTION)]
+    #[arg(env = "DWS_PASSWORD_FILE", hide_env_values = true)]
+    pub password_file: Option<PathBuf>,
+
+    /// Read this option file in place of ~/.my.cnf, for mysql:// destinations
+    ///
+    /// The groups [client], [dws] and [ums-sink] are read. What the address says counts more.
+    #[arg(long, value_name = "FILE", help_heading = CONNECTION, hide_short_help = true)]
+    #[arg(env = "DWS_DEFAULTS_FILE", hide_env_values = true)]
+    pub defaults_file: Option<PathBuf>,
     /// Write rows that can never be stored to FILE, with the reason, and go on
     ///
     /// FILE gets UMS messages; it is on the disk before the position moves past them, and the run
@@ -132,6 +147,7 @@ const INPUT: &str = "Input";
 const PLACE: &str = "Position";
 const TABLES: &str = "Tables";
 const FLOWS: &str = "Flows";
+const CONNECTION: &str = "Connection";
 const LOOK: &str = "Looking";
 
 /// `--mode`.
@@ -183,6 +199,12 @@ impl Args {
             no_create: self.no_create,
             map: self.map.clone(),
             keys: self.keys.clone(),
+            login: Login {
+                password_file: self.password_file.clone(),
+                defaults_file: self.defaults_file.clone(),
+                lookup: |name| std::env::var(name).ok(),
+            },
+            notice: Notice(|text| message::warn(text)),
             rejects: Rejects::default(),
         }
     }

@@ -106,6 +106,7 @@ impl Definition {
             map: map.into_iter().collect(),
             keys: keys.map(|keys| KeyRule::new(any, keys.clone())).into_iter().collect(),
             rejects: rejects.of_flow(&self.name),
+            ..Options::default()
         };
         Ok((spec, Target { url, options }))
     }

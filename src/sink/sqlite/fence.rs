@@ -7,11 +7,12 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::failure;
-use super::register::{self, source};
+use super::register;
 use super::statement;
 use super::table::read;
 use crate::error::Result;
 use crate::sink::target::{Delete, Options};
+use crate::sink::wanted::source;
 use crate::ums::{Namespace, Termination};
 
 /// Creates the table of fences when it is missing.

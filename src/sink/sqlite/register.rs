@@ -3,9 +3,9 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::failure;
-use super::table::Wanted;
 use crate::error::{Error, Result};
 use crate::sink::target::Mode;
+use crate::sink::wanted::{Wanted, source};
 use crate::ums::Namespace;
 
 /// Creates the register of target tables when it is missing. It says which source table a target
@@ -76,13 +76,6 @@ pub(super) fn claim(
             Ok(missing)
         }
     }
-}
-
-/// The first four parts as written: the source table that a target belongs to. Version and shards
-/// change without making it another table.
-pub(super) fn source(namespace: &Namespace) -> String {
-    let written = namespace.to_string();
-    written.splitn(5, '.').take(4).collect::<Vec<_>>().join(".")
 }
 
 /// Whether the target table is filled, one row a key, from this source table alone; `None` when

@@ -14,6 +14,9 @@ use crate::mysql::versions::Ended;
 use crate::ums::{Cause, Termination};
 
 impl Publisher {
+    /// Tells of a change before anything behind it is written. Where this fails no marker behind it
+    /// is written either, so whoever resumes meets the change again: the saved history of versions
+    /// tells the same at every redelivery.
     pub(super) fn schema_change(
         &mut self,
         context: &Context,
@@ -21,11 +24,20 @@ impl Publisher {
         name: &TableName,
         version: u32,
         what: String,
-    ) {
+    ) -> Result<()> {
         let namespace = self.namespace(name, version).to_string();
-        self.notes.push(format!("{} at {}: {namespace}: {what}", context.log.name, event.offset));
         let file = context.log.name.clone();
-        self.changes.push(SchemaChange { namespace, what, file, offset: event.offset });
+        let change = SchemaChange { namespace, what, file, offset: event.offset };
+        if self.on_change.is_some() {
+            self.flush()?;
+        }
+        match &mut self.on_change {
+            Some(tell) => tell(&change),
+            None => {
+                self.notes.push(change.to_string());
+                Ok(())
+            }
+        }
     }
 
     /// Says in the stream that a version of a table has ended.
@@ -132,7 +144,7 @@ impl Publisher {
                 self.flush_table(index)?;
             }
             let past = ended.cause.past().to_owned();
-            self.schema_change(context, event, &ended.table, ended.version, past);
+            self.schema_change(context, event, &ended.table, ended.version, past)?;
             self.terminate(context, event, &ended.table, (ended.version, ended.cause))?;
         }
         // A name may mean another table now, with another version: look at the next TABLE_MAP anew.
