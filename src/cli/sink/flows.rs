@@ -16,17 +16,17 @@ use crate::flow::flows::config::{self, Definition};
 use crate::flow::flows::{self, Plan, Summary};
 use crate::flow::sink::Source;
 use crate::flow::stats::Counters;
-use crate::sink::{Flush, Rejects};
+use crate::sink::{Flush, Options};
 
 /// Runs, or checks, the flows of a file.
 pub(super) fn run(args: &Args, file: &Path) -> Result<Outcome> {
     let definitions = config::load(file)?;
     if args.check {
-        return check(&definitions);
+        return check(args, &definitions);
     }
     if args.checkpoint.is_some() {
         for definition in &definitions {
-            let (spec, target) = definition.target(&Rejects::default())?;
+            let (spec, target) = definition.target(&args.options())?;
             if spec.flush == Flush::Cheap {
                 return Err(Error::usage(format!(
                     "--checkpoint: flow {}: {} is never durable",
@@ -44,7 +44,7 @@ pub(super) fn run(args: &Args, file: &Path) -> Result<Outcome> {
     let counters = Arc::new(Counters::default());
     let to_stdout = definitions
         .iter()
-        .any(|flow| flow.target(&rejects).is_ok_and(|(spec, _)| spec.scheme == "-"));
+        .any(|flow| flow.target(&args.options()).is_ok_and(|(spec, _)| spec.scheme == "-"));
     let progress = Progress::start(args.progress, Arc::clone(&counters), to_stdout);
     let result = flows::run(Plan {
         source: Source {
@@ -57,7 +57,7 @@ pub(super) fn run(args: &Args, file: &Path) -> Result<Outcome> {
         file: file.to_owned(),
         reload,
         checkpoint: args.checkpoint.clone(),
-        rejects: rejects.clone(),
+        base: Options { rejects: rejects.clone(), ..args.options() },
         keep_going: args.keep_going,
         tell: &mut |text| message::warn(text),
     });
@@ -67,10 +67,10 @@ pub(super) fn run(args: &Args, file: &Path) -> Result<Outcome> {
     Ok(stop.outcome(rejected))
 }
 
-fn check(definitions: &[Definition]) -> Result<Outcome> {
+fn check(args: &Args, definitions: &[Definition]) -> Result<Outcome> {
     for definition in definitions {
         let named = |error: Error| error.at(format_args!("flow {}", definition.name));
-        let (spec, target) = definition.target(&Rejects::default())?;
+        let (spec, target) = definition.target(&args.options())?;
         let found = (spec.probe)(&target).map_err(named)?;
         message::data(format!("flow {}: {found}\n", definition.name).as_bytes())?;
     }

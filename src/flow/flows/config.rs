@@ -7,7 +7,7 @@ use toml::de::{DeTable, DeValue};
 
 use crate::error::{Error, Result};
 use crate::sink::target::{KeyRule, TableRule};
-use crate::sink::{Delete, Mode, OnTruncate, Options, Rejects, Spec, Target, find};
+use crate::sink::{Delete, Mode, OnTruncate, Options, Spec, Target, find};
 use crate::ums::Pattern;
 use crate::url::Url;
 
@@ -90,8 +90,9 @@ pub struct Definition {
 }
 
 impl Definition {
-    /// The sink and what it is asked to do.
-    pub fn target(&self, rejects: &Rejects) -> Result<(&'static Spec, Target)> {
+    /// The sink and what it is asked to do; `base` has what all flows share: the file of rejected
+    /// rows, how to log in, who hears of retries.
+    pub fn target(&self, base: &Options) -> Result<(&'static Spec, Target)> {
         let any = Pattern::parse("*")?;
         let url = Url::parse(&self.to)?;
         let spec = find(&url)?;
@@ -105,8 +106,8 @@ impl Definition {
             no_create: !self.create,
             map: map.into_iter().collect(),
             keys: keys.map(|keys| KeyRule::new(any, keys.clone())).into_iter().collect(),
-            rejects: rejects.of_flow(&self.name),
-            ..Options::default()
+            rejects: base.rejects.of_flow(&self.name),
+            ..base.clone()
         };
         Ok((spec, Target { url, options }))
     }
@@ -239,7 +240,7 @@ fn definition(table: &DeTable, start: usize) -> Placed<Definition> {
     };
     let named = |error: Error| error.at(format_args!("flow {}", flow.name));
     flow.patterns().map_err(|error| (start, named(error)))?;
-    flow.target(&Rejects::default()).map_err(|error| (to_at, named(error)))?;
+    flow.target(&Options::default()).map_err(|error| (to_at, named(error)))?;
     Ok(flow)
 }
 

@@ -9,7 +9,7 @@ use crate::error::{Error, Kind, Result};
 use crate::flow::checkpoint::Checkpoint;
 use crate::flow::lane::Lane;
 use crate::flow::sink::never_durable;
-use crate::sink::{Rejects, Sink, Spec, Target};
+use crate::sink::{Options, Sink, Spec, Target};
 use crate::ums::{Decoder, Message, Namespace, Pattern};
 
 /// A flow.
@@ -38,10 +38,10 @@ impl Flow {
     /// A flow that is not open yet; `checkpoint` is the file of the common position.
     pub(super) fn new(
         definition: Definition,
-        rejects: &Rejects,
+        base: &Options,
         checkpoint: Option<&Path>,
     ) -> Result<Self> {
-        let (spec, target) = definition.target(rejects)?;
+        let (spec, target) = definition.target(base)?;
         let own = |file: &Path| {
             let mut name = file.as_os_str().to_owned();
             name.push(".");
@@ -50,7 +50,7 @@ impl Flow {
         };
         Ok(Self {
             patterns: definition.patterns()?,
-            lane: Lane::new(spec.flush, rejects.clone()),
+            lane: Lane::new(spec.flush, base.rejects.clone()),
             columns: (!definition.columns.is_empty()).then(|| Columns::new(&definition.columns)),
             decoder: Decoder::default(),
             checkpoint: checkpoint.map(own).transpose()?,

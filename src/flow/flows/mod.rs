@@ -27,7 +27,7 @@ use super::checkpoint::Checkpoint;
 use super::lane::TICK;
 use super::sink::{Destination, Source, pump};
 use crate::error::{Error, Kind, Result};
-use crate::sink::Rejects;
+use crate::sink::Options;
 use crate::ums::decode::Header;
 use crate::ums::{Marker, Message, Protocol};
 
@@ -49,8 +49,8 @@ pub struct Plan<'a> {
     pub reload: Arc<AtomicBool>,
     /// The file of the common position.
     pub checkpoint: Option<PathBuf>,
-    /// Where rows go that can never be stored.
-    pub rejects: Rejects,
+    /// What all flows share: the file of rejected rows, how to log in, who hears of retries.
+    pub base: Options,
     /// A flow that fails stays behind alone.
     pub keep_going: bool,
     /// Hears what people should know at once.
@@ -73,14 +73,14 @@ pub struct Summary {
 /// # Errors
 /// The first error of a flow, with its name; with `keep_going` after everything else is done.
 pub fn run(plan: Plan) -> Result<Summary> {
-    let Plan { source, definitions, file, reload, checkpoint, rejects, keep_going, tell } = plan;
+    let Plan { source, definitions, file, reload, checkpoint, base, keep_going, tell } = plan;
     let common = checkpoint.as_ref().map(Checkpoint::open).transpose()?;
     let mut flows = Flows {
         flows: Vec::new(),
         positions: Positions::default(),
         common,
         checkpoint,
-        rejects,
+        base,
         keep_going,
         routes: HashMap::new(),
         unmatched: BTreeMap::new(),
@@ -90,7 +90,7 @@ pub fn run(plan: Plan) -> Result<Summary> {
         tell,
     };
     for definition in definitions {
-        let flow = Flow::new(definition, &flows.rejects, flows.checkpoint.as_deref())?;
+        let flow = Flow::new(definition, &flows.base, flows.checkpoint.as_deref())?;
         flows.flows.push(flow);
     }
     for index in 0..flows.flows.len() {
@@ -119,7 +119,7 @@ struct Flows<'a> {
     positions: Positions,
     common: Option<Checkpoint>,
     checkpoint: Option<PathBuf>,
-    rejects: Rejects,
+    base: Options,
     keep_going: bool,
     /// The flows of each header met, by the header's address, which is held so that it is no other's.
     routes: HashMap<usize, (Arc<Header>, Arc<[usize]>)>,
@@ -341,7 +341,7 @@ impl Flows<'_> {
                 continue;
             }
             let checkpoint = self.checkpoint.as_deref();
-            let mut flow = Flow::new(definition.clone(), &self.rejects, checkpoint)?;
+            let mut flow = Flow::new(definition.clone(), &self.base, checkpoint)?;
             flow.open().map_err(|error| error.at(format_args!("flow {}", flow.name())))?;
             flow.durable = newest;
             flow.fresh = true;
