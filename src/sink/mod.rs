@@ -3,6 +3,7 @@
 //! To add a sink: one file here with `pub const SPEC: Spec`, one `pub mod` line and one row in
 //! `ALL`. Help, manual pages, unknown-scheme errors and `--check` follow from the table.
 
+mod claim;
 pub mod mysql;
 pub mod reject;
 mod sql;

@@ -70,11 +70,6 @@ impl<'a> Wanted<'a> {
         }
         Ok(Self { namespace, table, fields, keys })
     }
-
-    /// What the target table belongs to.
-    pub(super) fn source(&self) -> String {
-        source(self.namespace)
-    }
 }
 
 /// The first four parts as written: what a target table belongs to. Version and shards change

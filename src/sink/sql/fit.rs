@@ -12,8 +12,9 @@ use super::kind::Kind;
 use super::session::{Dialect, Found, Session, tombstone_name};
 use super::shape::{Column, Shape};
 use crate::error::{Error, Result};
+use crate::sink::claim::{SHARED, judge, mode_name};
 use crate::sink::target::{Delete, Mode, OnTruncate, Options};
-use crate::sink::wanted::{APPEND_COLUMNS, UPSERT_COLUMNS, Wanted};
+use crate::sink::wanted::{APPEND_COLUMNS, UPSERT_COLUMNS, Wanted, source};
 use crate::ums::decode::Header;
 
 pub(super) const TABLE: &str = "_ums_table";
@@ -171,10 +172,6 @@ fn declarations(dialect: &dyn Dialect, wanted: &Wanted, mode: Mode) -> Vec<(Stri
 /// Claims the name; tells whether the table is of our own making.
 fn claim(session: &mut dyn Session, wanted: &Wanted, mode: Mode, missing: bool) -> Result<bool> {
     let name = &wanted.table.name;
-    let mode = match mode {
-        Mode::Upsert => "upsert",
-        Mode::Append => "append",
-    };
     let dialect = session.dialect();
     let sql = format!(
         "SELECT {} FROM {} WHERE {} = {}",
@@ -184,38 +181,24 @@ fn claim(session: &mut dyn Session, wanted: &Wanted, mode: Mode, missing: bool) 
         dialect.literal(name)
     );
     let found = session.query(&sql)?.into_iter().next();
-    let own = wanted.source();
+    let (mut owner, mut made) = (source(wanted.namespace), missing);
     if let Some(row) = found.filter(|_| !missing) {
         let mut cells = row.into_iter().map(Option::unwrap_or_default);
         let mut next = || cells.next().unwrap_or_default();
-        let (source, made_for, made) = (next(), next(), next());
-        if !wanted.table.mapped && source != own {
-            return Err(Error::refused(format!(
-                "{}: table {name} belongs to {}",
-                wanted.namespace,
-                if source.is_empty() { "several sources by --map" } else { &source }
-            ))
-            .advise(format!(
-                "give each its own with --map, such as --map '{own}={{schema}}_{{table}}'"
-            )));
+        let (known, made_for) = (next(), next());
+        made = next() == "1";
+        if !judge(wanted, mode, &known, &made_for)? {
+            return Ok(made);
         }
-        if made_for != mode {
-            return Err(Error::refused(format!(
-                "{}: table {name} was filled with --mode {made_for}",
-                wanted.namespace
-            ))
-            .advise(format!("use another database or another name (--map) for --mode {mode}")));
-        }
-        return Ok(made == "1");
+        owner = SHARED.to_owned();
     }
     // Also a table that somebody dropped meanwhile: it is made anew.
-    let source = if wanted.table.mapped { "" } else { own.as_str() };
     let dialect = session.dialect();
     let values = [
         dialect.literal(name),
-        dialect.literal(source),
-        dialect.literal(mode),
-        u8::from(missing).to_string(),
+        dialect.literal(&owner),
+        dialect.literal(mode_name(mode)),
+        u8::from(made).to_string(),
     ];
     let sql = dialect.replace(TABLE, &["name", "source", "mode", "made"], 1, &values);
     session.execute(&sql)?;
@@ -225,7 +208,7 @@ fn claim(session: &mut dyn Session, wanted: &Wanted, mode: Mode, missing: bool) 
         let sql = format!("DELETE FROM {table} WHERE {column} = {}", dialect.literal(name));
         session.execute(&sql)?;
     }
-    Ok(missing)
+    Ok(made)
 }
 
 /// The kinds that columns of our making have.

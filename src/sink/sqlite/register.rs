@@ -3,7 +3,8 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::failure;
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::sink::claim::{SHARED, judge, mode_name};
 use crate::sink::target::Mode;
 use crate::sink::wanted::{Wanted, source};
 use crate::ums::Namespace;
@@ -15,9 +16,6 @@ pub(super) const CREATE: &str = "CREATE TABLE IF NOT EXISTS \"_ums_table\" (
   made INTEGER NOT NULL
 )";
 
-/// Marks a table that several source tables fill, by `--map`.
-const SHARED: &str = "";
-
 /// Claims the name; tells whether the table is of our own making.
 pub(super) fn claim(
     connection: &Connection,
@@ -27,55 +25,28 @@ pub(super) fn claim(
 ) -> Result<bool> {
     let name = &wanted.table.name;
     let failed = |error| failure::from("_ums_table", error);
-    let mode = match mode {
-        Mode::Upsert => "upsert",
-        Mode::Append => "append",
-    };
     let found: Option<(String, String, bool)> = connection
         .query_row("SELECT source, mode, made FROM \"_ums_table\" WHERE name = ?1", [name], |row| {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?))
         })
         .optional()
         .map_err(failed)?;
-    let own = source(wanted.namespace);
-    match found {
-        Some((source, _, _)) if !wanted.table.mapped && !missing && source != own => {
-            Err(Error::refused(format!(
-                "{}: table {name} belongs to {}",
-                wanted.namespace,
-                if source == SHARED { "several sources by --map" } else { &source }
-            ))
-            .advise(format!(
-                "give each its own with --map, such as --map '{own}={{schema}}_{{table}}'"
-            )))
+    let (mut owner, mut made) = (source(wanted.namespace), missing);
+    if let Some((known, made_for, ours)) = found.filter(|_| !missing) {
+        made = ours;
+        if !judge(wanted, mode, &known, &made_for)? {
+            return Ok(made);
         }
-        Some((_, made_for, _)) if !missing && made_for != mode => Err(Error::refused(format!(
-            "{}: table {name} was filled with --mode {made_for}",
-            wanted.namespace
-        ))
-        .advise(format!("use another database or another name (--map) for --mode {mode}"))),
-        Some((source, _, made)) if !missing => {
-            if source != own && source != SHARED {
-                connection
-                    .execute(
-                        "UPDATE \"_ums_table\" SET source = ?2 WHERE name = ?1",
-                        [name, SHARED],
-                    )
-                    .map_err(failed)?;
-            }
-            Ok(made)
-        }
-        // Also a table that somebody dropped meanwhile: it is made anew.
-        _ => {
-            connection
-                .execute(
-                    "INSERT OR REPLACE INTO \"_ums_table\" (name, source, mode, made) VALUES (?1, ?2, ?3, ?4)",
-                    params![name, own, mode, missing],
-                )
-                .map_err(failed)?;
-            Ok(missing)
-        }
+        owner = SHARED.to_owned();
     }
+    // Also a table that somebody dropped meanwhile: it is made anew.
+    connection
+        .execute(
+            "INSERT OR REPLACE INTO \"_ums_table\" (name, source, mode, made) VALUES (?1, ?2, ?3, ?4)",
+            params![name, owner, mode_name(mode), made],
+        )
+        .map_err(failed)?;
+    Ok(made)
 }
 
 /// Whether the target table is filled, one row a key, from this source table alone; `None` when
@@ -90,6 +61,8 @@ pub(super) fn belongs(
             Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
         })
         .optional()
-        .map(|found| found.map(|(own, mode)| own == source(namespace) && mode == "upsert"))
+        .map(|found| {
+            found.map(|(own, mode)| own == source(namespace) && mode == mode_name(Mode::Upsert))
+        })
         .map_err(|error| failure::from("_ums_table", error))
 }
