@@ -2,6 +2,8 @@
 
 pub mod checkpoint;
 pub mod queue;
+#[cfg(feature = "parquet")]
+pub mod replay;
 pub mod sink;
 pub mod stats;
 pub mod tail;

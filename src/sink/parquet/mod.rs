@@ -16,7 +16,7 @@
 //! not durable, and goes with the process.
 
 mod known;
-mod names;
+pub mod names;
 mod table;
 
 use std::collections::HashMap;
@@ -283,7 +283,11 @@ fn probe(target: &Target) -> Result<String> {
 }
 
 fn positions(target: &Target) -> Result<Vec<Marker>> {
-    let tree = Tree::new(root(target)?);
+    stored_positions(&Tree::new(root(target)?))
+}
+
+/// The positions that a log keeps: every row below them is in its files.
+pub fn stored_positions(tree: &Tree) -> Result<Vec<Marker>> {
     let mut markers = Vec::new();
     for name in tree.list(names::CHECKPOINTS)? {
         if !name.ends_with(".json") {

@@ -1,0 +1,324 @@
+//! Which files of a Parquet log a run reads: by their names first, then by what their ends say.
+//! Uses `error`, `ums`, `columnar`, `store`, `sink` (names). Not hot.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+
+use crate::columnar::read::LogFile;
+use crate::error::{Error, Result};
+use crate::sink::parquet::names;
+use crate::store::Tree;
+use crate::ums::{Namespace, Pattern, Schema};
+
+/// Files that stay open from their listing on: whoever merges or drops them does not disturb us.
+const KEPT_OPEN: usize = 256;
+
+/// Ids and times, both ends included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// `_ums_id_`.
+    pub ids: (i64, i64),
+    /// `_ums_ts_` in microseconds since 1970-01-01 UTC.
+    pub times: (i64, i64),
+}
+
+/// A place in a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// A row's `_ums_id_`.
+    Id(i64),
+    /// An instant in microseconds since 1970-01-01 UTC.
+    Time(i64),
+}
+
+impl Bounds {
+    /// Everything.
+    pub const ALL: Self = Self { ids: (i64::MIN, i64::MAX), times: (i64::MIN, i64::MAX) };
+
+    /// Nothing before this place.
+    pub fn since(mut self, place: Place) -> Self {
+        match place {
+            Place::Id(id) => self.ids.0 = self.ids.0.max(id),
+            Place::Time(at) => self.times.0 = self.times.0.max(at),
+        }
+        self
+    }
+
+    /// Nothing after this place.
+    pub fn through(mut self, place: Place) -> Self {
+        match place {
+            Place::Id(id) => self.ids.1 = self.ids.1.min(id),
+            Place::Time(at) => self.times.1 = self.times.1.min(at),
+        }
+        self
+    }
+
+    /// Nothing from this place on.
+    pub fn until(self, place: Place) -> Self {
+        self.through(match place {
+            Place::Id(id) => Place::Id(id.saturating_sub(1)),
+            Place::Time(at) => Place::Time(at.saturating_sub(1)),
+        })
+    }
+
+    /// Whether a row is inside.
+    #[inline]
+    pub fn holds(&self, id: i64, ts: i64) -> bool {
+        within(self.ids, (id, id)) && within(self.times, (ts, ts))
+    }
+
+    fn overlaps(&self, ids: (i64, i64), times: (i64, i64)) -> bool {
+        let overlap = |a: (i64, i64), b: (i64, i64)| a.0 <= b.1 && b.0 <= a.1;
+        overlap(self.ids, ids) && overlap(self.times, times)
+    }
+
+    /// Whether everything between is inside.
+    pub fn contains(&self, ids: (i64, i64), times: (i64, i64)) -> bool {
+        within(self.ids, ids) && within(self.times, times)
+    }
+}
+
+fn within(outer: (i64, i64), inner: (i64, i64)) -> bool {
+    outer.0 <= inner.0 && inner.1 <= outer.1
+}
+
+/// A file as its name describes it.
+#[derive(Debug, Clone)]
+pub struct Named {
+    /// Relative to the root.
+    pub path: String,
+    /// The least and the greatest `_ums_id_` inside.
+    pub ids: (i64, i64),
+    /// The least and the greatest `_ums_ts_` inside, in microseconds.
+    pub times: (i64, i64),
+}
+
+/// The files of one table in all its versions, or of one shard of it.
+#[derive(Debug, Clone)]
+pub struct Table {
+    /// Its versions, the oldest first.
+    pub versions: Vec<(Namespace, Vec<Named>)>,
+}
+
+/// What to look for.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// Namespaces; all when empty.
+    pub patterns: Vec<Pattern>,
+    /// Ids and times.
+    pub bounds: Bounds,
+    /// Only the newest version of each table.
+    pub newest_version: bool,
+}
+
+/// The tables and files that overlap, by names alone.
+pub fn list(tree: &Tree, wanted: &Wanted) -> Result<Vec<Table>> {
+    let mut tables: BTreeMap<Vec<String>, Vec<(Namespace, Vec<Named>)>> = BTreeMap::new();
+    for (namespace, folder) in names::namespaces(tree)? {
+        let patterns = &wanted.patterns;
+        if !patterns.is_empty() && !patterns.iter().any(|pattern| pattern.matches(&namespace)) {
+            continue;
+        }
+        let files = in_folder(tree, &folder, &wanted.bounds)?;
+        if files.is_empty() {
+            continue;
+        }
+        let [kind, source, schema, table, _, shards @ ..] = namespace.parts.clone();
+        let name = [kind, source, schema, table].into_iter().chain(shards).collect();
+        tables.entry(name).or_default().push((namespace, files));
+    }
+    let mut tables: Vec<Table> = tables.into_values().map(|versions| Table { versions }).collect();
+    for table in &mut tables {
+        // Numbers in the order of numbers, and anything else behind them.
+        table.versions.sort_by_key(|(namespace, _)| {
+            let version = namespace.parts[4].clone();
+            (version.parse::<u64>().unwrap_or(u64::MAX), version)
+        });
+        if wanted.newest_version {
+            let older = table.versions.len().saturating_sub(1);
+            table.versions.drain(..older);
+        }
+    }
+    Ok(tables)
+}
+
+fn in_folder(tree: &Tree, folder: &str, bounds: &Bounds) -> Result<Vec<Named>> {
+    let mut files = Vec::new();
+    for name in tree.list(folder)? {
+        let Some(times) = names::read_times(&name) else { continue };
+        if !bounds.overlaps((i64::MIN, i64::MAX), times) {
+            continue;
+        }
+        for part in tree.list(&format!("{folder}/{name}"))? {
+            let Some((ids, _)) = names::read_part(&part) else { continue };
+            if bounds.overlaps(ids, times) {
+                files.push(Named { path: format!("{folder}/{name}/{part}"), ids, times });
+            }
+        }
+    }
+    files.sort_by(|a, b| (a.ids, &a.path).cmp(&(b.ids, &b.path)));
+    Ok(files)
+}
+
+/// The files of one table, their ends read.
+pub struct Files {
+    tree: Tree,
+    files: Vec<Entry>,
+    /// The row groups that overlap, in the order of their least ids.
+    pub groups: Vec<GroupRef>,
+    /// The schemas that occur.
+    pub shapes: Vec<Schema>,
+}
+
+struct Entry {
+    path: String,
+    /// Held open; opened anew where there are too many files.
+    file: Option<File>,
+    shape: usize,
+}
+
+/// A row group in the order of reading. Its rows are numbered on from those of the groups before.
+#[derive(Debug, Clone, Copy)]
+pub struct GroupRef {
+    file: usize,
+    group: usize,
+    /// The number of its first row.
+    pub first: u64,
+    /// Rows.
+    pub rows: u64,
+    /// Bytes on disk.
+    pub bytes: u64,
+    /// The least and the greatest `_ums_id_`; at least that of its file's name.
+    pub ids: (i64, i64),
+    /// The least and the greatest `_ums_ts_`.
+    pub times: (i64, i64),
+    /// Its schema among the shapes.
+    pub shape: usize,
+}
+
+impl Files {
+    /// Reads the end of every file.
+    pub fn open(tree: &Tree, table: &Table, bounds: &Bounds) -> Result<Self> {
+        let mut files =
+            Self { tree: tree.clone(), files: Vec::new(), groups: Vec::new(), shapes: Vec::new() };
+        for (namespace, named) in &table.versions {
+            for named in named {
+                files.add(namespace, named, bounds)?;
+            }
+        }
+        files.groups.sort_by_key(|group| (group.ids, group.file, group.group));
+        let mut first = 0u64;
+        for group in &mut files.groups {
+            group.first = first;
+            first = first.saturating_add(group.rows);
+        }
+        Ok(files)
+    }
+
+    fn add(&mut self, namespace: &Namespace, named: &Named, bounds: &Bounds) -> Result<()> {
+        let handle = open(&self.tree, &named.path)?;
+        let at = |error: Error| error.at(self.tree.root().join(&named.path).display());
+        let kept = match self.files.len() < KEPT_OPEN {
+            true => Some(handle.try_clone().map_err(|error| Error::io(&named.path, error))?),
+            false => None,
+        };
+        let file = LogFile::open(handle).map_err(at)?;
+        let schema = file.schema();
+        if schema.namespace != *namespace {
+            return Err(at(Error::data(format!(
+                "the file holds rows of {} in the folder of {namespace}",
+                schema.namespace
+            ))));
+        }
+        let shape = self.shapes.iter().position(|known| *known == schema);
+        let shape = shape.unwrap_or_else(|| {
+            self.shapes.push(schema);
+            self.shapes.len() - 1
+        });
+        for (number, group) in file.groups().into_iter().enumerate() {
+            let (ids, times) = (group.ids.unwrap_or(named.ids), group.times.unwrap_or(named.times));
+            if group.rows > 0 && bounds.overlaps(ids, times) {
+                self.groups.push(GroupRef {
+                    file: self.files.len(),
+                    group: number,
+                    first: 0,
+                    rows: group.rows,
+                    bytes: group.bytes,
+                    ids,
+                    times,
+                    shape,
+                });
+            }
+        }
+        self.files.push(Entry { path: named.path.clone(), file: kept, shape });
+        Ok(())
+    }
+
+    /// How many files there are.
+    pub fn len(&self) -> usize {
+        self.files.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty()
+    }
+
+    /// Does something with the file of a row group; errors name the file.
+    pub fn with<T>(
+        &self,
+        group: &GroupRef,
+        run: impl FnOnce(&LogFile, usize) -> Result<T>,
+    ) -> Result<T> {
+        let Some(entry) = self.files.get(group.file) else {
+            return Err(Error::data("a file of the log is missing"));
+        };
+        let at = |error: Error| error.at(self.tree.root().join(&entry.path).display());
+        let handle = match &entry.file {
+            Some(file) => file.try_clone().map_err(|error| Error::io(&entry.path, error))?,
+            None => open(&self.tree, &entry.path)?,
+        };
+        let file = LogFile::open(handle).map_err(at)?;
+        // Equal names do not make equal files.
+        if self.shapes.get(entry.shape) != Some(&file.schema()) {
+            return Err(at(
+                Error::unreachable("the file was replaced while it was read").advise("start again")
+            ));
+        }
+        run(&file, group.group).map_err(at)
+    }
+
+    /// The shape of a row by its number.
+    pub fn shape_of(&self, ordinal: u64) -> usize {
+        let after = self.groups.partition_point(|group| group.first <= ordinal);
+        after.checked_sub(1).and_then(|at| self.groups.get(at)).map_or(0, |group| group.shape)
+    }
+
+    /// Rows of all groups.
+    pub fn rows(&self) -> u64 {
+        self.groups.last().map_or(0, |group| group.first.saturating_add(group.rows))
+    }
+}
+
+fn open(tree: &Tree, path: &str) -> Result<File> {
+    tree.open(path).map_err(|error| {
+        error.advise("if the log was compacted or cut back at the same time, start again")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ends_are_taken_as_they_are_named() {
+        let bounds = Bounds::ALL.since(Place::Id(10)).until(Place::Id(20));
+        assert_eq!([9, 10, 19, 20].map(|id| bounds.holds(id, 0)), [false, true, true, false]);
+        let bounds = Bounds::ALL.since(Place::Time(5)).through(Place::Time(7));
+        assert_eq!([4, 5, 7, 8].map(|ts| bounds.holds(0, ts)), [false, true, true, false]);
+        assert!(bounds.contains((i64::MIN, i64::MAX), (5, 7)));
+        assert!(!bounds.contains((0, 0), (5, 8)) && bounds.overlaps((0, 0), (7, 9)));
+        let nothing = Bounds::ALL.until(Place::Id(i64::MIN));
+        assert!(!nothing.overlaps((i64::MIN + 1, 0), (0, 0)));
+    }
+}
