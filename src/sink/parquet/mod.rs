@@ -16,7 +16,7 @@
 //! not durable, and goes with the process.
 
 mod known;
-pub mod names;
+mod names;
 mod table;
 
 use std::collections::HashMap;

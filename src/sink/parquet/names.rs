@@ -10,10 +10,7 @@
 //! second file of the same times and ids (all rows of a pulled shard have one id) gets `-2` behind
 //! its ids, a third one `-3`.
 
-use crate::columnar::Span;
-use crate::columnar::parse::{datetime, stamp};
-use crate::error::Result;
-use crate::store::Tree;
+use crate::columnar::{Span, parse::stamp};
 use crate::ums::Namespace;
 
 /// The folder that holds the positions, beside the folders of the types.
@@ -32,48 +29,6 @@ pub fn checkpoint(kind: &str, source: &str) -> String {
 /// `START_END`.
 pub fn times(span: &Span) -> String {
     format!("{}_{}", stamp(span.times.0), stamp(span.times.1))
-}
-
-/// The least and the greatest `_ums_ts_` that a folder's name says, in microseconds; `None` for
-/// folders that are none of ours.
-pub fn read_times(name: &str) -> Option<(i64, i64)> {
-    let (start, end) = name.split_once('_')?;
-    Some((read_stamp(start)?, read_stamp(end)?))
-}
-
-fn read_stamp(text: &str) -> Option<i64> {
-    let part = |from: usize, to: usize| text.get(from..to);
-    if text.len() != 20 {
-        return None;
-    }
-    let (year, month, day) = (part(0, 4)?, part(4, 6)?, part(6, 8)?);
-    let (hour, minute, second) = (part(8, 10)?, part(10, 12)?, part(12, 14)?);
-    let text = format!("{year}-{month}-{day} {hour}:{minute}:{second}.{}", part(14, 20)?);
-    datetime(text.as_bytes())
-}
-
-/// Every namespace that has a folder under the root, with the folder.
-pub fn namespaces(tree: &Tree) -> Result<Vec<(Namespace, String)>> {
-    let mut found = vec![(Vec::new(), String::new())];
-    for _ in 0..7 {
-        let mut deeper = Vec::new();
-        for (parts, folder) in found {
-            for name in tree.list(&folder)? {
-                // Drafts, positions, and what anybody else has put beside the namespaces.
-                let Some(part) = decode(&name) else { continue };
-                let mut parts = parts.clone();
-                parts.push(part);
-                let inside = if folder.is_empty() { name } else { format!("{folder}/{name}") };
-                deeper.push((parts, inside));
-            }
-        }
-        found = deeper;
-    }
-    let whole = |(parts, folder): (Vec<String>, String)| {
-        let parts = <[String; 7]>::try_from(parts).ok()?;
-        Some((Namespace { parts }, folder))
-    };
-    Ok(found.into_iter().filter_map(whole).collect())
 }
 
 /// The names that a file of this span may have, the wanted one first.
@@ -130,24 +85,6 @@ fn encode(part: &str) -> String {
     name
 }
 
-/// The part of a namespace whose folder has this name; `None` where it is no such folder's.
-fn decode(name: &str) -> Option<String> {
-    if name.starts_with(['.', '_']) {
-        return None;
-    }
-    if name == "%" {
-        return Some(String::new());
-    }
-    let mut pieces = name.split('%');
-    let mut part = pieces.next()?.to_owned();
-    for piece in pieces {
-        let (digits, rest) = piece.split_at_checked(2)?;
-        part.push(char::from(u8::from_str_radix(digits, 16).ok()?));
-        part.push_str(rest);
-    }
-    (encode(&part) == name).then_some(part)
-}
-
 fn push_encoded(name: &mut String, c: char) {
     name.push_str(&format!("%{:02X}", u32::from(c)));
 }
@@ -170,7 +107,6 @@ mod tests {
             ("a\0b", "a%00b"),
         ] {
             assert_eq!(encode(part), name);
-            assert_eq!(decode(name).as_deref(), Some(part));
         }
     }
 
@@ -190,25 +126,7 @@ mod tests {
         }
     }
 
-    #[test]
-    fn other_folders_are_none_of_ours() {
-        for name in [".tmp", "_checkpoint", "a%2", "a%zz", "a%41", "a%2f", "%%"] {
-            assert_eq!(decode(name), None, "{name}");
-        }
-        assert_eq!(read_times("19700101000000000000_19700101000000000001"), Some((0, 1)));
-        for name in
-            ["", "_", "1_2", "19700101000000000000", "19701301000000000000_19700101000000000001"]
-        {
-            assert_eq!(read_times(name), None, "{name}");
-        }
-    }
-
     proptest! {
-        #[test]
-        fn any_part_comes_back_from_its_folder(part: String) {
-            prop_assert_eq!(decode(&encode(&part)), Some(part));
-        }
-
         #[test]
         fn ids_sort_as_their_texts(a: i64, b: i64) {
             prop_assert_eq!(a.cmp(&b), id(a).cmp(&id(b)));
