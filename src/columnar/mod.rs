@@ -30,6 +30,7 @@ mod column;
 pub mod file;
 mod group;
 mod metadata;
+pub mod names;
 pub mod parse;
 pub mod schema;
 pub mod uids;
