@@ -32,6 +32,7 @@ mod column;
 pub mod file;
 mod group;
 mod metadata;
+pub mod names;
 pub mod parse;
 pub mod print;
 pub mod read;

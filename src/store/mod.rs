@@ -4,7 +4,9 @@
 //! published: it appears at its final name at once and whole, and never takes the place of another.
 //! `Writer::sync` then makes the names durable too. Readers need no lock.
 
+pub mod live;
 pub mod local;
 mod workshop;
 
+pub use live::{LiveFile, Snapshot, live_files};
 pub use local::{Draft, Sealed, Tree, Writer};

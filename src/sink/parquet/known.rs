@@ -13,9 +13,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::names;
-use crate::columnar::Identity;
 use crate::columnar::uids::{self, Change};
+use crate::columnar::{Identity, names};
 use crate::error::Result;
 use crate::store::Tree;
 

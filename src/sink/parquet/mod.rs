@@ -16,7 +16,6 @@
 //! not durable, and goes with the process.
 
 mod known;
-mod names;
 mod table;
 
 use std::collections::HashMap;
@@ -25,6 +24,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{Delete, Flush, Sink, Spec, Target, Written};
+use crate::columnar::names;
 use crate::error::{Error, Kind, Result};
 use crate::store::{Tree, Writer};
 use crate::ums::decode::Header;

@@ -4,8 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::known::{Cache, Known, Standing};
-use super::names;
-use crate::columnar::{Appended, FileWriter, Layout, Span};
+use crate::columnar::{Appended, FileWriter, Layout, Span, names};
 use crate::error::Result;
 use crate::store::{Draft, Sealed, Writer};
 use crate::ums::decode::Header;
