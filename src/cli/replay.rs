@@ -14,7 +14,7 @@ use super::{Outcome, Tool, message};
 use crate::columnar::parse::stamp;
 use crate::endpoint;
 use crate::error::{Error, Result};
-use crate::flow::replay::files::{Files, Table, list};
+use crate::flow::replay::files::{Files, Table, in_folder, list};
 use crate::flow::replay::{Filling, Plan, probe_spill, run as flow};
 use crate::flow::stats::Counters;
 use crate::store::Tree;
@@ -97,11 +97,14 @@ fn open(address: &str) -> Result<Tree> {
 
 /// `--dry-run`: the files that would be read.
 fn dry_run(args: &Args, tree: &Tree) -> Result<Outcome> {
+    let wanted = args.wanted();
     let mut text = String::new();
-    for table in list(tree, &args.wanted())? {
-        for file in table.versions.iter().flat_map(|(_, files)| files) {
-            text.push_str(&file.path);
-            text.push('\n');
+    for table in list(tree, &wanted)? {
+        for (_, folder) in &table.versions {
+            for named in in_folder(tree, folder, &wanted.bounds)?.1 {
+                text.push_str(&named.file.path);
+                text.push('\n');
+            }
         }
     }
     message::data(text.as_bytes())?;
@@ -116,33 +119,26 @@ fn check(args: &Args, tree: &Tree) -> Result<Outcome> {
     if tables.is_empty() {
         message::data(b"no file of the log is asked for\n")?;
     }
-    for table in tables {
-        for version in table.versions {
-            let one = Table { versions: vec![version.clone()] };
-            let files = Files::open(tree, &one, &wanted.bounds)?;
-            let (namespace, named) = version;
-            let ids = named
-                .iter()
-                .map(|file| file.ids.0)
-                .min()
-                .zip(named.iter().map(|file| file.ids.1).max());
-            let times = named
-                .iter()
-                .map(|file| file.times.0)
-                .min()
-                .zip(named.iter().map(|file| file.times.1).max());
-            let (ids, times) = (ids.unwrap_or_default(), times.unwrap_or_default());
-            let line = format!(
-                "{namespace}: {} rows in {} files, ids {} to {}, times {} to {}\n",
-                files.rows(),
-                files.len(),
-                ids.0,
-                ids.1,
-                stamp(times.0),
-                stamp(times.1)
-            );
-            message::data(line.as_bytes())?;
+    let versions = tables.into_iter().flat_map(|table| table.versions);
+    for (namespace, folder) in versions {
+        let (_, named) = in_folder(tree, &folder, &wanted.bounds)?;
+        let one = Table { versions: vec![(namespace.clone(), folder)], bytes: 0 };
+        let files = Files::open(tree, &one, &wanted.bounds)?;
+        let (mut ids, mut times) = ((i64::MAX, i64::MIN), (i64::MAX, i64::MIN));
+        for file in named {
+            ids = (ids.0.min(file.ids.0), ids.1.max(file.ids.1));
+            times = (times.0.min(file.times.0), times.1.max(file.times.1));
         }
+        let line = format!(
+            "{namespace}: {} rows in {} files, ids {} to {}, times {} to {}\n",
+            files.rows(),
+            files.len(),
+            ids.0,
+            ids.1,
+            stamp(times.0),
+            stamp(times.1)
+        );
+        message::data(line.as_bytes())?;
     }
     Ok(Outcome::Done)
 }

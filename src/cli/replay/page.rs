@@ -112,9 +112,9 @@ const DIAGNOSTICS: &[(&str, &str)] = &[
          has their key; see --newest-version.",
     ),
     (
-        "FILE: No such file or directory ...; if the log was compacted or cut back at the same time, \
-         start again",
-        "The file was there when the run began. A run that starts again reads what took its place.",
+        "FILE: the file was removed; read the log again from its start",
+        "Somebody removed it by hand while it was read. Compaction and retention leave files to their \
+         readers.",
     ),
     ("...: a spill file failed: ...", "The disk of --spill-dir is full or cannot be written to."),
     (

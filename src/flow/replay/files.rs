@@ -1,17 +1,13 @@
 //! Which files of a Parquet log a run reads: by their names first, then by what their ends say.
-//! Uses `error`, `ums`, `columnar`, `store`, `sink` (names). Not hot.
+//! Uses `error`, `ums`, `columnar`, `store`. Not hot.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 
+use crate::columnar::names;
 use crate::columnar::read::LogFile;
 use crate::error::{Error, Result};
-use crate::sink::parquet::names;
-use crate::store::Tree;
+use crate::store::{LiveFile, Snapshot, Tree, live_files};
 use crate::ums::{Namespace, Pattern, Schema};
-
-/// Files that stay open from their listing on: whoever merges or drops them does not disturb us.
-const KEPT_OPEN: usize = 256;
 
 /// Ids and times, both ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,19 +81,21 @@ fn within(outer: (i64, i64), inner: (i64, i64)) -> bool {
 /// A file as its name describes it.
 #[derive(Debug, Clone)]
 pub struct Named {
-    /// Relative to the root.
-    pub path: String,
+    /// The file.
+    pub file: LiveFile,
     /// The least and the greatest `_ums_id_` inside.
     pub ids: (i64, i64),
     /// The least and the greatest `_ums_ts_` inside, in microseconds.
     pub times: (i64, i64),
 }
 
-/// The files of one table in all its versions, or of one shard of it.
+/// One table in all its versions, or one shard of it.
 #[derive(Debug, Clone)]
 pub struct Table {
-    /// Its versions, the oldest first.
-    pub versions: Vec<(Namespace, Vec<Named>)>,
+    /// Its versions with their folders, the oldest first.
+    pub versions: Vec<(Namespace, String)>,
+    /// Bytes of its files.
+    pub bytes: u64,
 }
 
 /// What to look for.
@@ -111,58 +109,58 @@ pub struct Wanted {
     pub newest_version: bool,
 }
 
-/// The tables and files that overlap, by names alone.
+/// The tables that have files that overlap, by names alone.
 pub fn list(tree: &Tree, wanted: &Wanted) -> Result<Vec<Table>> {
-    let mut tables: BTreeMap<Vec<String>, Vec<(Namespace, Vec<Named>)>> = BTreeMap::new();
-    for (namespace, folder) in names::namespaces(tree)? {
+    let mut tables: BTreeMap<Vec<String>, Vec<(Namespace, String, u64)>> = BTreeMap::new();
+    for (namespace, folder) in names::namespaces(|folder| tree.list(folder))? {
         let patterns = &wanted.patterns;
         if !patterns.is_empty() && !patterns.iter().any(|pattern| pattern.matches(&namespace)) {
             continue;
         }
-        let files = in_folder(tree, &folder, &wanted.bounds)?;
+        let (_, files) = in_folder(tree, &folder, &wanted.bounds)?;
         if files.is_empty() {
             continue;
         }
+        let bytes = files.iter().map(|named| named.file.bytes).sum();
         let [kind, source, schema, table, _, shards @ ..] = namespace.parts.clone();
         let name = [kind, source, schema, table].into_iter().chain(shards).collect();
-        tables.entry(name).or_default().push((namespace, files));
+        tables.entry(name).or_default().push((namespace, folder, bytes));
     }
-    let mut tables: Vec<Table> = tables.into_values().map(|versions| Table { versions }).collect();
-    for table in &mut tables {
+    let table = |mut versions: Vec<(Namespace, String, u64)>| {
         // Numbers in the order of numbers, and anything else behind them.
-        table.versions.sort_by_key(|(namespace, _)| {
-            let version = namespace.parts[4].clone();
-            (version.parse::<u64>().unwrap_or(u64::MAX), version)
+        versions.sort_by_key(|(namespace, ..)| {
+            let [_, _, _, _, version, ..] = &namespace.parts;
+            (version.parse::<u64>().unwrap_or(u64::MAX), version.clone())
         });
         if wanted.newest_version {
-            let older = table.versions.len().saturating_sub(1);
-            table.versions.drain(..older);
+            versions.drain(..versions.len().saturating_sub(1));
         }
-    }
-    Ok(tables)
+        let bytes = versions.iter().map(|(.., bytes)| bytes).sum();
+        let versions = versions.into_iter().map(|(name, folder, _)| (name, folder)).collect();
+        Table { versions, bytes }
+    };
+    Ok(tables.into_values().map(table).collect())
 }
 
-fn in_folder(tree: &Tree, folder: &str, bounds: &Bounds) -> Result<Vec<Named>> {
-    let mut files = Vec::new();
-    for name in tree.list(folder)? {
-        let Some(times) = names::read_times(&name) else { continue };
-        if !bounds.overlaps((i64::MIN, i64::MAX), times) {
-            continue;
-        }
-        for part in tree.list(&format!("{folder}/{name}"))? {
-            let Some((ids, _)) = names::read_part(&part) else { continue };
-            if bounds.overlaps(ids, times) {
-                files.push(Named { path: format!("{folder}/{name}/{part}"), ids, times });
-            }
-        }
-    }
-    files.sort_by(|a, b| (a.ids, &a.path).cmp(&(b.ids, &b.path)));
-    Ok(files)
+/// The files of a folder that overlap, in the order of their least ids. They can be opened as long
+/// as the snapshot lives.
+pub fn in_folder(tree: &Tree, folder: &str, bounds: &Bounds) -> Result<(Snapshot, Vec<Named>)> {
+    let snapshot = live_files(tree, folder)?;
+    let named = |file: &LiveFile| {
+        let (rest, name) = file.path.rsplit_once('/')?;
+        let times = names::read_times(rest.rsplit_once('/')?.1)?;
+        let (ids, _) = names::read_part(name)?;
+        bounds.overlaps(ids, times).then(|| Named { file: file.clone(), ids, times })
+    };
+    let mut files: Vec<Named> = snapshot.files().iter().filter_map(named).collect();
+    files.sort_by(|a, b| (a.ids, &a.file.path).cmp(&(b.ids, &b.file.path)));
+    Ok((snapshot, files))
 }
 
 /// The files of one table, their ends read.
 pub struct Files {
     tree: Tree,
+    snapshots: Vec<Snapshot>,
     files: Vec<Entry>,
     /// The row groups that overlap, in the order of their least ids.
     pub groups: Vec<GroupRef>,
@@ -171,10 +169,9 @@ pub struct Files {
 }
 
 struct Entry {
-    path: String,
-    /// Held open; opened anew where there are too many files.
-    file: Option<File>,
-    shape: usize,
+    file: LiveFile,
+    /// The snapshot that it is of.
+    snapshot: usize,
 }
 
 /// A row group in the order of reading. Its rows are numbered on from those of the groups before.
@@ -199,9 +196,16 @@ pub struct GroupRef {
 impl Files {
     /// Reads the end of every file.
     pub fn open(tree: &Tree, table: &Table, bounds: &Bounds) -> Result<Self> {
-        let mut files =
-            Self { tree: tree.clone(), files: Vec::new(), groups: Vec::new(), shapes: Vec::new() };
-        for (namespace, named) in &table.versions {
+        let mut files = Self {
+            tree: tree.clone(),
+            snapshots: Vec::new(),
+            files: Vec::new(),
+            groups: Vec::new(),
+            shapes: Vec::new(),
+        };
+        for (namespace, folder) in &table.versions {
+            let (snapshot, named) = in_folder(tree, folder, bounds)?;
+            files.snapshots.push(snapshot);
             for named in named {
                 files.add(namespace, named, bounds)?;
             }
@@ -215,20 +219,17 @@ impl Files {
         Ok(files)
     }
 
-    fn add(&mut self, namespace: &Namespace, named: &Named, bounds: &Bounds) -> Result<()> {
-        let handle = open(&self.tree, &named.path)?;
-        let at = |error: Error| error.at(self.tree.root().join(&named.path).display());
-        let kept = match self.files.len() < KEPT_OPEN {
-            true => Some(handle.try_clone().map_err(|error| Error::io(&named.path, error))?),
-            false => None,
-        };
-        let file = LogFile::open(handle).map_err(at)?;
+    fn add(&mut self, namespace: &Namespace, named: Named, bounds: &Bounds) -> Result<()> {
+        let Named { file, ids, times } = named;
+        let entry = Entry { file, snapshot: self.snapshots.len().saturating_sub(1) };
+        let file = self.open_file(&entry)?;
         let schema = file.schema();
         if schema.namespace != *namespace {
-            return Err(at(Error::data(format!(
-                "the file holds rows of {} in the folder of {namespace}",
+            return Err(Error::data(format!(
+                "{}: the file holds rows of {} in the folder of {namespace}",
+                self.place(&entry),
                 schema.namespace
-            ))));
+            )));
         }
         let shape = self.shapes.iter().position(|known| *known == schema);
         let shape = shape.unwrap_or_else(|| {
@@ -236,7 +237,7 @@ impl Files {
             self.shapes.len() - 1
         });
         for (number, group) in file.groups().into_iter().enumerate() {
-            let (ids, times) = (group.ids.unwrap_or(named.ids), group.times.unwrap_or(named.times));
+            let (ids, times) = (group.ids.unwrap_or(ids), group.times.unwrap_or(times));
             if group.rows > 0 && bounds.overlaps(ids, times) {
                 self.groups.push(GroupRef {
                     file: self.files.len(),
@@ -250,8 +251,20 @@ impl Files {
                 });
             }
         }
-        self.files.push(Entry { path: named.path.clone(), file: kept, shape });
+        self.files.push(entry);
         Ok(())
+    }
+
+    fn place(&self, entry: &Entry) -> String {
+        self.tree.root().join(&entry.file.path).display().to_string()
+    }
+
+    fn open_file(&self, entry: &Entry) -> Result<LogFile> {
+        let Some(snapshot) = self.snapshots.get(entry.snapshot) else {
+            return Err(Error::data("a listing of the log is missing"));
+        };
+        let file = snapshot.open(&entry.file)?;
+        LogFile::open(file).map_err(|error| error.at(self.place(entry)))
     }
 
     /// How many files there are.
@@ -273,19 +286,8 @@ impl Files {
         let Some(entry) = self.files.get(group.file) else {
             return Err(Error::data("a file of the log is missing"));
         };
-        let at = |error: Error| error.at(self.tree.root().join(&entry.path).display());
-        let handle = match &entry.file {
-            Some(file) => file.try_clone().map_err(|error| Error::io(&entry.path, error))?,
-            None => open(&self.tree, &entry.path)?,
-        };
-        let file = LogFile::open(handle).map_err(at)?;
-        // Equal names do not make equal files.
-        if self.shapes.get(entry.shape) != Some(&file.schema()) {
-            return Err(at(
-                Error::unreachable("the file was replaced while it was read").advise("start again")
-            ));
-        }
-        run(&file, group.group).map_err(at)
+        let file = self.open_file(entry)?;
+        run(&file, group.group).map_err(|error| error.at(self.place(entry)))
     }
 
     /// The shape of a row by its number.
@@ -298,12 +300,6 @@ impl Files {
     pub fn rows(&self) -> u64 {
         self.groups.last().map_or(0, |group| group.first.saturating_add(group.rows))
     }
-}
-
-fn open(tree: &Tree, path: &str) -> Result<File> {
-    tree.open(path).map_err(|error| {
-        error.advise("if the log was compacted or cut back at the same time, start again")
-    })
 }
 
 #[cfg(test)]

@@ -146,15 +146,11 @@ impl Run<'_> {
 
     fn tables(&mut self) -> Result<()> {
         let tables = files::list(&self.plan.tree, &self.plan.wanted)?;
-        let mut opened = Vec::with_capacity(tables.len());
+        let passes = if self.plan.question == Question::Rows { 1 } else { 2 };
+        let bytes: u64 = tables.iter().map(|table| table.bytes).sum();
+        self.plan.counters.bytes_total.store(bytes * passes, Ordering::Relaxed);
         for table in &tables {
             let files = Files::open(&self.plan.tree, table, &self.plan.wanted.bounds)?;
-            let passes = if self.plan.question == Question::Rows { 1 } else { 2 };
-            let bytes: u64 = files.groups.iter().map(|group| group.bytes).sum();
-            self.plan.counters.bytes_total.fetch_add(bytes * passes, Ordering::Relaxed);
-            opened.push(files);
-        }
-        for (table, files) in tables.iter().zip(opened) {
             self.table(table, &files)?;
         }
         Ok(())
