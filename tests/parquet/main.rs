@@ -3,6 +3,9 @@
 #![cfg(feature = "parquet")]
 
 mod crash;
+#[path = "../replay/given.rs"]
+mod given;
+mod given_back;
 mod names;
 mod readers;
 mod redelivery;

@@ -10,9 +10,9 @@ use crate::stream::{self, Row};
 const CHECK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/parquet/readers.py");
 
 /// One column: name, type, origin, the values' texts.
-type Column = (&'static str, Type, Option<&'static str>, Vec<Option<String>>);
+pub type Column = (&'static str, Type, Option<&'static str>, Vec<Option<String>>);
 
-fn columns() -> Vec<Column> {
+pub fn columns() -> Vec<Column> {
     let texts = |texts: &[&str]| -> Vec<Option<String>> {
         texts.iter().map(|text| Some((*text).to_owned())).chain([None]).collect()
     };

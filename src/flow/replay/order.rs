@@ -46,10 +46,20 @@ impl<'a> View<'a> {
         let ids = (a.id, a.rank).cmp(&(b.id, b.rank));
         ids.then_with(|| match a.rank {
             0 => natural(self.uid, other.uid)
-                .then((a.op != Op::Before).cmp(&(b.op != Op::Before)))
+                .then(turn(a.op).cmp(&turn(b.op)))
                 .then(a.ordinal.cmp(&b.ordinal)),
             _ => a.piece.cmp(&b.piece),
         })
+    }
+}
+
+/// The order of ops under one uid; the image before an update stands before it.
+fn turn(op: Op) -> u8 {
+    match op {
+        Op::Before => 0,
+        Op::Insert => 1,
+        Op::Update => 2,
+        Op::Delete => 3,
     }
 }
 
