@@ -10,8 +10,8 @@ pub(super) const PAGE: Page = Page {
         ("NO_COLOR, TERM", "Messages are never coloured when NO_COLOR is set or TERM is dumb."),
     ],
     files: &[(
-        "ROOT/type/source/schema/table/version/dbshard/tableshard/START_END/part-FIRST-LAST.parquet",
-        "The files of a log. Their names say the least and greatest _ums_ts_ and _ums_id_ inside, so \
+        "DIR/NAMESPACE/START_END/part-FIRST-LAST.parquet",
+        "The files of a log, under the seven parts of their namespace. Their names say the least and greatest _ums_ts_ and _ums_id_ inside, so \
          that a run over a part of the log opens only what it needs.",
     )],
     examples: EXAMPLES,

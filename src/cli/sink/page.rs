@@ -12,7 +12,7 @@ pub(super) const PAGE: Page = Page {
     files: FILES,
     examples: EXAMPLES,
     diagnostics: DIAGNOSTICS,
-    see_also: &["dbus-tail(1)", "ums(7)", "dws-endpoints(7)", "sqlite3(1)"],
+    see_also: &["dbus-tail(1)", "ums-replay(1)", "ums(7)", "dws-endpoints(7)", "sqlite3(1)"],
     caveats: CAVEATS,
     bugs: "",
 };
