@@ -9,6 +9,7 @@ mod memory;
 mod order;
 #[cfg(feature = "sqlite")]
 mod shop;
+mod spark;
 // Each test program uses a part of it.
 #[allow(dead_code)]
 #[path = "../parquet/stream.rs"]
