@@ -108,7 +108,7 @@ impl<'a, const N: usize> Keyed<'a, N> {
         Self {
             parts: (0..PARTS).map(|_| empty()).collect(),
             room: 0,
-            most: (memory / size_of::<Entry<N>>()).max(PARTS * 4),
+            most: (memory / size_of::<Entry<N>>()).max(PARTS),
             depth,
             folder: folder.to_owned(),
             reduce,
