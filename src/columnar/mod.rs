@@ -35,5 +35,5 @@ pub mod parse;
 pub mod schema;
 pub mod uids;
 
-pub use file::{Appended, FileWriter, Span};
+pub use file::{Appended, FileWriter, Shape, Source, Span, merge};
 pub use schema::{Identity, Layout};

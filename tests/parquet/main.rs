@@ -2,6 +2,7 @@
 //! and, where there is a Python with them, by DuckDB and pyarrow.
 #![cfg(feature = "parquet")]
 
+mod compact;
 mod crash;
 mod names;
 mod readers;
