@@ -3,6 +3,7 @@
 #![cfg(feature = "parquet")]
 
 mod compact;
+mod compact_crash;
 mod crash;
 mod names;
 mod readers;
