@@ -318,3 +318,103 @@ fn sync_parent(path: &Path) -> Result<()> {
     let Some(parent) = path.parent() else { return Ok(()) };
     sync_folder(parent).map_err(|error| Error::io(parent.display(), error))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+    use crate::store::live_files;
+
+    const FOLDERS: usize = 40;
+
+    /// Puts a generation of folders with a file each in place of the one before.
+    fn next(tree: &Tree, generation: usize) {
+        let mut rearranger = Rearranger::open(tree).unwrap();
+        let snapshot = live_files(tree, "a/t").unwrap();
+        for folder in 0..FOLDERS {
+            let mut draft = rearranger.create().unwrap();
+            draft.write_all(b"x").unwrap();
+            let sealed = draft.seal().unwrap();
+            let path = format!("a/t/{generation}-{folder}/f");
+            assert!(rearranger.place(&sealed, &path).unwrap());
+        }
+        let replaced = snapshot.files().iter().map(|file| file.path.as_str()).collect();
+        rearranger.exchange("a/t", &snapshot, &replaced, "w").unwrap();
+    }
+
+    #[test]
+    fn there_is_always_one_whole_generation() {
+        let root = tempfile::tempdir().unwrap();
+        let tree = Tree::new(root.path().join("log"));
+        let place = tree.root().join("a/t");
+        fs::create_dir_all(&place).unwrap();
+        fs::write(place.join("kept"), "").unwrap();
+        fs::write(place.join("w-1"), "").unwrap();
+        next(&tree, 0);
+        assert_eq!(tree.list("a/t").unwrap().len(), FOLDERS + 1);
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    assert!(place.join("kept").exists(), "for a moment there was nothing");
+                }
+            });
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    let snapshot = live_files(&tree, "a/t").unwrap();
+                    let generation = |path: &str| path.split(['/', '-']).nth(2).unwrap().to_owned();
+                    let seen: HashSet<_> =
+                        snapshot.files().iter().map(|file| generation(&file.path)).collect();
+                    assert_eq!((snapshot.files().len(), seen.len()), (FOLDERS, 1));
+                }
+            });
+            for generation in 1..30 {
+                next(&tree, generation);
+            }
+            done.store(true, Ordering::Relaxed);
+        });
+        drop(Rearranger::open(&tree).unwrap());
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_came_meanwhile_is_kept_and_what_went_is_noticed() {
+        let root = tempfile::tempdir().unwrap();
+        let tree = Tree::new(root.path().join("log"));
+        let put = |path: &str| {
+            let path = tree.root().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "x").unwrap();
+        };
+        ["t/a/1", "t/b/1", "t/b/2"].into_iter().for_each(put);
+        let mut rearranger = Rearranger::open(&tree).unwrap();
+        let snapshot = live_files(&tree, "t").unwrap();
+        let replaced = HashSet::from(["t/a/1", "t/b/1"]);
+        let merged = rearranger.create().unwrap().seal().unwrap();
+        rearranger.place(&merged, "t/m/1").unwrap();
+        put("t/c/1");
+        put("t/a/2");
+        // Somebody takes the very name.
+        put("t/m/1");
+        let error = rearranger.exchange("t", &snapshot, &replaced, "").unwrap_err();
+        assert!(error.to_string().contains("took a name"), "{error}");
+        fs::remove_dir_all(tree.root().join("t/m")).unwrap();
+        // Somebody removes what is to be replaced.
+        fs::rename(tree.root().join("t/b/1"), root.path().join("1")).unwrap();
+        let error = rearranger.exchange("t", &snapshot, &replaced, "").unwrap_err();
+        assert!(error.to_string().contains("was removed"), "{error}");
+        fs::rename(root.path().join("1"), tree.root().join("t/b/1")).unwrap();
+        rearranger.exchange("t", &snapshot, &replaced, "").unwrap();
+        let after = live_files(&tree, "t").unwrap();
+        let paths: Vec<_> = after.files().iter().map(|file| file.path.as_str()).collect();
+        assert_eq!(paths, ["t/a/2", "t/b/2", "t/c/1", "t/m/1"]);
+        // Kept for the reader of before, and not a moment longer.
+        drop(after);
+        assert!(!rearranger.clear().unwrap());
+        snapshot.files().iter().for_each(|file| drop(snapshot.open(file).unwrap()));
+        drop(snapshot);
+        assert!(rearranger.clear().unwrap());
+    }
+}

@@ -224,15 +224,22 @@ fn a_reader_and_a_writer_beside_it_see_every_row_once() {
     let schema = schema("t");
     write(root.path(), &schema, 0, 20, 5);
     let done = AtomicBool::new(false);
+    /// Whoever fails, the others end.
+    struct End<'a>(&'a AtomicBool);
+    impl Drop for End<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, std::sync::atomic::Ordering::Release);
+        }
+    }
     std::thread::scope(|scope| {
         scope.spawn(|| {
+            let _end = End(&done);
             let mut sink = stream::open(root.path(), "");
             for id in 100..ROWS {
                 let line = stream::line(Protocol::IncrementData, &schema, &[row(id)]);
                 stream::write(sink.as_mut(), &line).unwrap();
                 sink.flush(&[]).unwrap();
             }
-            done.store(true, std::sync::atomic::Ordering::Release);
         });
         scope.spawn(|| {
             let mut merged = 0;
