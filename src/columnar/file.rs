@@ -1,6 +1,8 @@
 //! One Parquet file in the making: rows gather in columns and leave as row groups, so that memory is
 //! bounded by the row group whatever the file's size. Uses `error` and `ums`. Hot in `append`.
 
+mod merge;
+
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::Arc;
@@ -18,6 +20,8 @@ use super::schema::{Form, Identity, Layout};
 use super::uids::Change;
 use crate::error::{Error, Result};
 use crate::ums::Cell;
+
+pub use merge::{Shape, Source, merge};
 
 /// Rows of a row group: DuckDB and Spark hand one to a thread, and want some 100,000 rows in it.
 const GROUP_ROWS: usize = 128 * 1024;

@@ -39,5 +39,5 @@ pub mod read;
 pub mod schema;
 pub mod uids;
 
-pub use file::{Appended, FileWriter, Span};
+pub use file::{Appended, FileWriter, Shape, Source, Span, merge};
 pub use schema::{Identity, Layout};

@@ -85,10 +85,11 @@ fn read_stamp(text: &str) -> Option<i64> {
     datetime(format!("{year}-{month}-{day} {hour}:{minute}:{second}.{fraction}").as_bytes())
 }
 
-/// The names that a file of this span may have, the wanted one first.
-pub fn parts(span: &Span) -> impl Iterator<Item = String> {
+/// The names that a file of this span may have, the wanted one first: those with a number above
+/// `after`.
+pub fn parts(span: &Span, after: u64) -> impl Iterator<Item = String> {
     let ids = format!("part-{}-{}", id(span.ids.0), id(span.ids.1));
-    (1u64..).map(move |number| match number {
+    (after.saturating_add(1)..).map(move |number| match number {
         1 => format!("{ids}.parquet"),
         number => format!("{ids}-{number}.parquet"),
     })
@@ -200,7 +201,7 @@ mod tests {
     #[test]
     fn files_of_one_name_are_numbered() {
         let span = Span { ids: (-1, 7), times: (0, 1), rows: 1 };
-        let names: Vec<_> = parts(&span).take(3).collect();
+        let names: Vec<_> = parts(&span, 0).take(3).collect();
         let ids = "part-n9223372036854775807-p0000000000000000007";
         assert_eq!(names[0], format!("{ids}.parquet"));
         assert_eq!(names[2], format!("{ids}-3.parquet"));

@@ -3,18 +3,16 @@
 //!
 //! A folder of the log holds folders of files. Writers add to it; who rearranges it exchanges the
 //! whole folder for another one that holds the same rows (`store::swap`). So a listing is of one
-//! moment when the folder was the same one before and after it. What was exchanged is kept under
-//! `.swap` while a reader holds its **lease**, a shared lock on the root, which its end releases.
+//! moment when the folder was the same one before and after it. What was exchanged is kept aside
+//! while a reader holds its **lease**, a shared lock on the root, which its end releases.
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 use super::local::Tree;
 use crate::error::{Error, Result};
-
-/// Where folders stand on their way in and out; hidden from directory listings.
-pub(super) const SWAP: &str = ".swap";
 
 /// A file that holds rows, once.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,10 +22,11 @@ pub struct LiveFile {
     /// Its size.
     pub bytes: u64,
     /// Which file it is, whatever is found at its path later.
-    identity: Identity,
+    pub(super) identity: Identity,
 }
 
-type Identity = (u64, u64);
+/// Device and number on it.
+pub(super) type Identity = (u64, u64);
 
 /// The files of a folder at one moment.
 #[derive(Debug)]
@@ -70,10 +69,11 @@ impl Snapshot {
         if let Some(found) = open_same(&place, file)? {
             return Ok(found);
         }
-        for name in self.tree.list(SWAP)? {
-            let kept = self.tree.root().join(SWAP).join(name).join(&file.path);
-            if let Some(found) = open_same(&kept, file)? {
-                return Ok(found);
+        for aside in asides(self.tree.root()) {
+            for name in Tree::new(&aside).list("")? {
+                if let Some(found) = open_same(&aside.join(name).join(&file.path), file)? {
+                    return Ok(found);
+                }
             }
         }
         Err(Error::unreachable(format!("{}: the file was removed", place.display()))
@@ -81,7 +81,18 @@ impl Snapshot {
     }
 }
 
-fn open_same(path: &std::path::Path, file: &LiveFile) -> Result<Option<File>> {
+/// Where folders of a root stand on their way in and out, the better place first: beside the root,
+/// since some readers look into hidden folders, too; inside it where there is no way beside it.
+pub(super) fn asides(root: &Path) -> Vec<PathBuf> {
+    let inside = root.join(".swap");
+    let Ok(root) = fs::canonicalize(root) else { return vec![inside] };
+    match (root.parent(), root.file_name().and_then(|name| name.to_str())) {
+        (Some(parent), Some(name)) => vec![parent.join(format!(".{name}.dws-swap")), inside],
+        _ => vec![inside],
+    }
+}
+
+fn open_same(path: &Path, file: &LiveFile) -> Result<Option<File>> {
     let failed = |error| Error::io(path.display(), error);
     match File::open(path) {
         Ok(found) => {
@@ -115,11 +126,11 @@ fn list(tree: &Tree, folder: &str) -> Result<Vec<LiveFile>> {
     Ok(files)
 }
 
-fn identity(found: &Metadata) -> Identity {
+pub(super) fn identity(found: &Metadata) -> Identity {
     (found.dev(), found.ino())
 }
 
-fn identity_of(found: io::Result<Metadata>, path: &std::path::Path) -> Result<Option<Identity>> {
+fn identity_of(found: io::Result<Metadata>, path: &Path) -> Result<Option<Identity>> {
     match found {
         Ok(found) => Ok(Some(identity(&found))),
         Err(error) if is_absent(&error) => Ok(None),

@@ -2,6 +2,8 @@
 //! and, where there is a Python with them, by DuckDB and pyarrow.
 #![cfg(feature = "parquet")]
 
+mod compact;
+mod compact_crash;
 mod crash;
 #[path = "../replay/given.rs"]
 mod given;

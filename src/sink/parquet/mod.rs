@@ -15,7 +15,9 @@
 //! After an error other than bad input the sink takes nothing more: what was accepted before it is
 //! not durable, and goes with the process.
 
+pub mod compact;
 mod known;
+pub mod retain;
 mod table;
 
 use std::collections::HashMap;
@@ -246,6 +248,16 @@ impl ParquetLog {
         self.written.insert(name, marker.clone());
         Ok(())
     }
+}
+
+/// The log at an address, for what is done to it as a whole; it has to be there.
+pub fn tree(target: &Target) -> Result<Tree> {
+    let root = root(target)?;
+    let about = std::fs::metadata(&root).map_err(|error| Error::io(root.display(), error))?;
+    if !about.is_dir() {
+        return Err(Error::usage(format!("{}: is not a folder", root.display())));
+    }
+    Ok(Tree::new(root))
 }
 
 /// The root of the log; an error for options that have no meaning here.

@@ -130,7 +130,8 @@ impl Table {
         let mut files = Vec::with_capacity(self.sealed.len());
         for (sealed, span) in self.sealed.drain(..) {
             let folder = format!("{}/{}", self.folder, names::times(&span));
-            let name = store.publish(sealed, &folder, names::parts(&span))?;
+            let after = self.known.last_number(&folder, span.ids);
+            let name = store.publish(sealed, &folder, names::parts(&span, after))?;
             files.push((span.ids, format!("{folder}/{name}")));
         }
         if !files.is_empty() {
@@ -149,6 +150,7 @@ impl Table {
             }
         }
         self.publish(store, cache)?;
+        store.sync()?;
         let mut changes = HashSet::new();
         for open in &self.open {
             open.file.changes(|change| {
