@@ -25,7 +25,7 @@ fn write(root: &Path) {
     let mut writer = MessageWriter::new(Protocol::InitialData, &schema, Dialect::Dws);
     let mut line = Vec::new();
     for step in 0..ROWS {
-        let id = if step % 2 == 0 { step } else { step * 7919 % ROWS | 1 };
+        let id = if step % 2 == 0 { step } else { (step * 7919 % ROWS) | 1 };
         let row = writer.begin_row();
         row.push(b'"');
         push_i64(row, id);
@@ -86,7 +86,7 @@ fn a_log_larger_than_memory() {
         assert!(ids.is_sorted());
         assert!(peak > 0 && peak <= memory + ABOVE, "{arguments:?}: {peak} KiB");
         let all: HashSet<i64> = (0..ROWS)
-            .map(|step| if step % 2 == 0 { step } else { step * 7919 % ROWS | 1 })
+            .map(|step| if step % 2 == 0 { step } else { (step * 7919 % ROWS) | 1 })
             .collect();
         let wanted = match arguments {
             [_, _] => all.len(),
