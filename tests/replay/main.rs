@@ -3,6 +3,7 @@
 #![cfg(feature = "parquet")]
 
 mod answers;
+mod damage;
 mod given;
 mod log;
 mod memory;

@@ -122,3 +122,31 @@ fn as_of_any_row_is_what_the_stream_had_made_by_then() {
         }
     }
 }
+
+#[test]
+fn a_compacted_log_gives_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    shop(folder.path(), "shop.000001", &["--before"]);
+    let log = folder.path().join("log");
+    let asks = [Ask::rows(), Ask::as_of(1_000_000_100_000), Ask::history()];
+    let before: Vec<_> = asks.iter().map(|ask| given::ask(&log, ask).bytes).collect();
+    // A run that is reading keeps its files, whatever takes their place.
+    let mut slow = Command::new(env!("CARGO_BIN_EXE_ums-replay"))
+        .args(["--quiet", &format!("parquet:{}", log.display())])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    let compacted = Command::new(env!("CARGO_BIN_EXE_ums-sink"))
+        .args(["--quiet", "--compact", &format!("parquet:{}", log.display())])
+        .status()
+        .unwrap();
+    assert!(compacted.success());
+    let mut late = Vec::new();
+    std::io::Read::read_to_end(slow.stdout.as_mut().unwrap(), &mut late).unwrap();
+    assert!(slow.wait().unwrap().success());
+    assert!(late == before[0]);
+    for (ask, before) in asks.iter().zip(&before) {
+        assert!(given::ask(&log, ask).bytes == *before, "{:?}", ask.question);
+    }
+}

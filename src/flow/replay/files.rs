@@ -264,7 +264,7 @@ impl Files {
             return Err(Error::data("a listing of the log is missing"));
         };
         let file = snapshot.open(&entry.file)?;
-        LogFile::open(file).map_err(|error| error.at(self.place(entry)))
+        survived(|| LogFile::open(file)).map_err(|error| error.at(self.place(entry)))
     }
 
     /// How many files there are.
@@ -287,7 +287,8 @@ impl Files {
             return Err(Error::data("a file of the log is missing"));
         };
         let file = self.open_file(entry)?;
-        run(&file, group.group).map_err(|error| error.at(self.place(entry)))
+        let done = survived(|| run(&file, group.group));
+        done.map_err(|error| error.at(self.place(entry)))
     }
 
     /// The shape of a row by its number.
@@ -300,6 +301,17 @@ impl Files {
     pub fn rows(&self) -> u64 {
         self.groups.last().map_or(0, |group| group.first.saturating_add(group.rows))
     }
+}
+
+/// Some damage is met with a panic by the crate that reads; it is an error like any other.
+fn survived<T>(run: impl FnOnce() -> Result<T>) -> Result<T> {
+    // What was read so far is thrown away with the error, so nothing half done is looked at.
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).unwrap_or_else(|said| {
+        let text = said.downcast_ref::<String>().map(String::as_str);
+        let text = text.or(said.downcast_ref::<&str>().copied()).unwrap_or("no reason given");
+        Err(Error::data(format!("no whole Parquet file: its reader gave up ({text})"))
+            .advise("move it away if it is damaged; its rows come again from an earlier position"))
+    })
 }
 
 #[cfg(test)]
