@@ -246,6 +246,22 @@ impl Rearranger {
         sync_parent(&place)
     }
 
+    /// Makes a folder in the log itself; false when it was there.
+    pub fn make_folder(&self, path: &str) -> Result<bool> {
+        let place = self.tree.root().join(path);
+        match fs::create_dir(&place) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
+            Err(error) => Err(Error::io(place.display(), error)),
+        }
+    }
+
+    /// Removes a folder of the log itself, unless something is in it.
+    pub fn remove_folder(&self, path: &str) {
+        // Left behind, it is empty and says nothing.
+        let _ = fs::remove_dir(self.tree.root().join(path));
+    }
+
     /// Removes a file of the log itself.
     pub fn remove(&self, path: &str) -> Result<()> {
         let place = self.tree.root().join(path);

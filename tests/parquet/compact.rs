@@ -15,7 +15,11 @@ use crate::stored::{self, Value};
 use crate::stream::{self, Row};
 
 pub fn try_run(root: &Path, target: u64) -> Result<Vec<Compacted>> {
-    let options = Options { target, warning: Duration::ZERO, ..Options::default() };
+    try_warned(root, target, Duration::ZERO)
+}
+
+fn try_warned(root: &Path, target: u64, warning: Duration) -> Result<Vec<Compacted>> {
+    let options = Options { target, warning, ..Options::default() };
     let mut done = Vec::new();
     compact(&Tree::new(root), options, &AtomicBool::new(false), |folder| {
         done.push(folder.clone());
@@ -26,6 +30,10 @@ pub fn try_run(root: &Path, target: u64) -> Result<Vec<Compacted>> {
 
 pub fn run(root: &Path, target: u64) -> Vec<Compacted> {
     try_run(root, target).unwrap()
+}
+
+pub fn run_warned(root: &Path, target: u64, warning: Duration) -> Vec<Compacted> {
+    try_warned(root, target, warning).unwrap()
 }
 
 fn columns() -> Vec<dws::ums::Field> {

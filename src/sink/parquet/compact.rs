@@ -5,23 +5,22 @@
 //! together aside, checked and made durable; then the folder of the namespace is exchanged for its
 //! successor in one step (`store::swap`). Our readers see one of the two (`store::live_files`).
 //!
-//! A reader that only lists names, such as DuckDB over `**/*.parquet`, lists a folder in many steps
-//! and opens what it has found later. Listed before the exchange and opened after it, a replaced
-//! file is missing, and the query ends with an error. But a listing that has read the names of the
-//! folders before the exchange, and looks into them after it, finds nothing there and says nothing.
-//! So for the time of a compaction a **witness** without rows stands beside those folders, whose
-//! name such a listing has read as well: gone with the exchange, it makes the query fail.
+//! What readers see that only list names is told in `announce.rs`.
 
-use std::collections::HashSet;
+mod announce;
+
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use announce::{Announced, WITNESS};
 
 use crate::columnar::{Shape, Source, Span, merge, names};
 use crate::error::{Error, Result};
 use crate::store::{LiveFile, Rearranger, Snapshot, Tree, live_files};
 
-/// What the witness's name begins with.
-const WITNESS: &str = "rearranging";
+/// Folders that may wait for their exchange, each with a lease of its own.
+const WAITING: usize = 64;
 /// A file of half the target or more is large enough.
 const LARGE: u64 = 2;
 /// Files below an eighth of the target are merged whenever there are two of them.
@@ -34,8 +33,7 @@ pub struct Options {
     pub target: u64,
     /// Only say what would be done.
     pub dry_run: bool,
-    /// How long a witness stands before the exchange: longer than other readers take to list a
-    /// folder.
+    /// How long an exchange is announced before: longer than other readers take to list a folder.
     pub warning: Duration,
 }
 
@@ -79,33 +77,79 @@ pub fn compact(
     stop: &AtomicBool,
     mut done: impl FnMut(&Compacted) -> Result<()>,
 ) -> Result<()> {
-    let mut rearranger = if options.dry_run { None } else { Some(Rearranger::open(tree)?) };
-    for (_, folder) in names::namespaces(|folder| tree.list(folder))? {
-        if stop.load(Ordering::Relaxed) {
-            break;
-        }
-        let snapshot = live_files(tree, &folder)?;
-        let (shapes, packs) = plan(tree, &snapshot, options.target)?;
-        let merged = match &mut rearranger {
-            None if packs.is_empty() => None,
-            None => Some(Compacted {
-                folder,
-                before: total(&packs),
-                after: (packs.len(), total(&packs).1),
-                rows: 0,
-            }),
-            Some(rearranger) => {
-                let warning = options.warning;
-                let work =
-                    Work { tree, folder: &folder, snapshot: &snapshot, shapes: &shapes, warning };
-                work.run(rearranger, &packs)?
+    let folders = names::namespaces(|folder| tree.list(folder))?;
+    let folders = folders.into_iter().map(|(_, folder)| folder);
+    let mut folders = folders.take_while(|_| !stop.load(Ordering::Relaxed));
+    if options.dry_run {
+        return folders.try_for_each(|folder| {
+            let snapshot = live_files(tree, &folder)?;
+            let (_, packs) = plan(tree, &snapshot, options.target)?;
+            let (before, after) = (total(&packs), (packs.len(), total(&packs).1));
+            if packs.is_empty() {
+                Ok(())
+            } else {
+                done(&Compacted { folder, before, after, rows: 0 })
             }
-        };
-        if let Some(merged) = merged {
-            done(&merged)?;
-        }
+        });
     }
-    Ok(())
+    let mut rearranger = Rearranger::open(tree)?;
+    let mut waiting = VecDeque::new();
+    let result = folders.try_for_each(|folder| {
+        waiting.extend(prepare(tree, folder, options, &mut rearranger)?);
+        while waiting.len() > WAITING || waiting.front().is_some_and(Announced::is_due) {
+            exchange_first(&mut waiting, &rearranger, &mut done)?;
+        }
+        Ok(())
+    });
+    // Those that are announced are ready, whatever came after them.
+    let mut rest = Ok(());
+    while rest.is_ok() && !waiting.is_empty() {
+        rest = exchange_first(&mut waiting, &rearranger, &mut done);
+    }
+    waiting.into_iter().for_each(|folder| folder.withdraw(&rearranger));
+    result.and(rest)
+}
+
+fn exchange_first(
+    waiting: &mut VecDeque<Announced>,
+    rearranger: &Rearranger,
+    done: &mut impl FnMut(&Compacted) -> Result<()>,
+) -> Result<()> {
+    let Some(first) = waiting.pop_front() else { return Ok(()) };
+    done(&first.exchange(rearranger)?)
+}
+
+/// Merges the small files of a folder and announces the exchange; nothing where there are none.
+fn prepare(
+    tree: &Tree,
+    folder: String,
+    options: Options,
+    rearranger: &mut Rearranger,
+) -> Result<Option<Announced>> {
+    let snapshot = live_files(tree, &folder)?;
+    let (shapes, packs) = plan(tree, &snapshot, options.target)?;
+    if packs.is_empty() {
+        // Left by one that was killed.
+        for name in tree.list(&folder)?.iter().filter(|name| name.starts_with(WITNESS)) {
+            rearranger.remove(&format!("{folder}/{name}"))?;
+        }
+        return Ok(None);
+    }
+    let work = Work { tree, folder: &folder, snapshot: &snapshot, shapes: &shapes };
+    let mut merged =
+        Compacted { folder: folder.clone(), before: total(&packs), after: (0, 0), rows: 0 };
+    let mut inner = Vec::new();
+    for pack in &packs {
+        let Some(new) = work.merge(rearranger, pack)? else { continue };
+        merged.after = (merged.after.0 + 1, merged.after.1 + new.bytes);
+        merged.rows += new.rows;
+        inner.push(new.folder);
+    }
+    let replaced = packs.iter().flatten().map(|small| small.file.path.clone()).collect();
+    let newest = snapshot.files().iter().rfind(|file| is_part(file));
+    let columns = newest.map(|file| open(tree, &snapshot, file)).transpose()?;
+    Announced::announce(rearranger, merged, snapshot, replaced, inner, columns, options.warning)
+        .map(Some)
 }
 
 fn total(packs: &[Vec<Small>]) -> (usize, u64) {
@@ -184,70 +228,22 @@ struct Work<'a> {
     folder: &'a str,
     snapshot: &'a Snapshot,
     shapes: &'a [Shape],
-    warning: Duration,
+}
+
+/// A merged file.
+struct Merged {
+    /// The folder that it gets.
+    folder: String,
+    bytes: u64,
+    rows: u64,
 }
 
 impl Work<'_> {
-    fn run(&self, rearranger: &mut Rearranger, packs: &[Vec<Small>]) -> Result<Option<Compacted>> {
-        let names = self.tree.list(self.folder)?;
-        let left = names.into_iter().find(|name| name.starts_with(WITNESS));
-        if packs.is_empty() {
-            // Left by one that was killed.
-            left.map_or(Ok(()), |name| rearranger.remove(&self.path(&name)))?;
-            return Ok(None);
-        }
-        let witness = match left {
-            Some(name) => self.path(&name),
-            None => self.put_witness(rearranger)?,
-        };
-        let replaced = self.replace(rearranger, packs);
-        if replaced.is_err() {
-            // It goes with the folder only when the folder goes; the first error is the one to tell.
-            let _ = rearranger.remove(&witness);
-        }
-        replaced.map(Some)
-    }
-
-    fn replace(&self, rearranger: &mut Rearranger, packs: &[Vec<Small>]) -> Result<Compacted> {
-        let since = Instant::now();
-        let mut after = (0, 0);
-        let mut rows = 0;
-        for pack in packs {
-            let (bytes, merged) = self.merge(rearranger, pack)?;
-            after = (after.0 + 1, after.1 + bytes);
-            rows += merged;
-        }
-        std::thread::sleep(self.warning.saturating_sub(since.elapsed()));
-        let replaced: HashSet<&str> =
-            packs.iter().flatten().map(|small| small.file.path.as_str()).collect();
-        rearranger.exchange(self.folder, self.snapshot, &replaced, WITNESS)?;
-        let folder = self.folder.to_owned();
-        Ok(Compacted { folder, before: total(packs), after, rows })
-    }
-
-    fn path(&self, name: &str) -> String {
-        format!("{}/{name}", self.folder)
-    }
-
-    /// A file without rows, with the columns of the newest file; gives its path.
-    fn put_witness(&self, rearranger: &mut Rearranger) -> Result<String> {
-        let path = self.path(&format!("{WITNESS}-{}.parquet", std::process::id()));
-        if let Some(newest) = self.snapshot.files().iter().rfind(|file| is_part(file)) {
-            let source = self.open(newest)?;
-            rearranger.add(&path, |draft| source.empty(draft))?;
-        }
-        Ok(path)
-    }
-
-    fn open(&self, file: &LiveFile) -> Result<Source> {
-        open(self.tree, self.snapshot, file)
-    }
-
-    /// Writes one file in place of a pack: its bytes and rows.
-    fn merge(&self, rearranger: &mut Rearranger, pack: &[Small]) -> Result<(u64, u64)> {
+    /// Writes one file in place of a pack.
+    fn merge(&self, rearranger: &mut Rearranger, pack: &[Small]) -> Result<Option<Merged>> {
         let shape = pack.first().and_then(|small| self.shapes.get(small.shape));
-        let Some(shape) = shape else { return Ok((0, 0)) };
-        let sources = pack.iter().map(|small| self.open(small.file));
+        let Some(shape) = shape else { return Ok(None) };
+        let sources = pack.iter().map(|small| open(self.tree, self.snapshot, small.file));
         let Some((draft, span)) = merge(shape, sources, || rearranger.create())? else {
             return Err(Error::data(format!("{}: files without a row", self.folder)));
         };
@@ -263,13 +259,13 @@ impl Work<'_> {
                 "{place}: holds {written} rows in place of {wanted}; nothing was replaced"
             )));
         }
-        let folder = self.path(&names::times(&span));
+        let folder = format!("{}/{}", self.folder, names::times(&span));
         for name in names::parts(&span, self.last_number(&folder, &span)) {
             if rearranger.place(&sealed, &format!("{folder}/{name}"))? {
                 break;
             }
         }
-        Ok((bytes, written))
+        Ok(Some(Merged { folder, bytes, rows: written }))
     }
 
     /// The greatest number of the files of these times and ids: no name of the folder at hand is
