@@ -5,9 +5,13 @@
 mod answers;
 mod damage;
 mod given;
+mod live;
 mod log;
 mod memory;
 mod order;
+#[allow(dead_code)]
+#[path = "../live/server.rs"]
+mod server;
 #[cfg(feature = "sqlite")]
 mod shop;
 mod spark;
