@@ -247,5 +247,16 @@ fn encoding(form: Form) -> Option<Encoding> {
 }
 
 fn cannot_write(error: ParquetError) -> Error {
-    Error::unreachable(format!("a Parquet file cannot be written: {error}")).caused_by(error)
+    let text = match &error {
+        ParquetError::External(cause) => cause.to_string(),
+        other => other.to_string(),
+    };
+    let full = match &error {
+        ParquetError::External(cause) => cause.downcast_ref::<std::io::Error>(),
+        _ => None,
+    };
+    let full = full.is_some_and(|cause| cause.kind() == std::io::ErrorKind::StorageFull);
+    let failed = Error::unreachable(format!("a Parquet file cannot be written: {text}"));
+    let failed = failed.caused_by(error);
+    if full { failed.advise("make room there and start again") } else { failed }
 }

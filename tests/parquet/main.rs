@@ -10,4 +10,5 @@ mod readers;
 mod redelivery;
 mod stored;
 mod stream;
+mod trouble;
 mod values;
