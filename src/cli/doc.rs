@@ -3,6 +3,7 @@
 mod endpoints;
 mod format;
 mod manual;
+mod parquet;
 mod tool;
 
 use std::fmt::Write as _;
@@ -72,5 +73,6 @@ pub fn pages() -> Vec<(String, String)> {
         TOOLS.iter().map(|tool| (format!("{}.1", tool.name), tool::page(tool))).collect();
     pages.push(("ums.7".into(), format::page()));
     pages.push(("dws-endpoints.7".into(), endpoints::page()));
+    pages.push(("dws-parquet.7".into(), parquet::page()));
     pages
 }

@@ -78,7 +78,10 @@ pub struct Draft {
 
 impl Write for Draft {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.write(bytes)
+        // Who writes here is most often a library that knows no path.
+        self.file.write(bytes).map_err(|error| {
+            io::Error::new(error.kind(), format!("{}: {error}", self.path.display()))
+        })
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -1,7 +1,7 @@
 """Counts the rows of a log over and over while it is written and compacted: ids are 0, 1, 2 and so
 on, so that the greatest one says how many there have to be.
 
-usage: beside.py ROOT DONE      ends when the file DONE is there
+usage: beside.py ROOT DONE READER      ends when the file DONE is there; READER is duckdb or pyarrow
 """
 
 import collections
@@ -9,17 +9,28 @@ import os
 import sys
 
 import duckdb
+import pyarrow.dataset
 
-root, done = sys.argv[1:]
+root, done, reader = sys.argv[1:]
 database = duckdb.connect()
 query = f"""SELECT count(*), count(DISTINCT _ums_id_), max(_ums_id_) + 1
             FROM read_parquet('{root}/**/*.parquet')"""
+
+
+def ask():
+    if reader == "duckdb":
+        return database.execute(query).fetchone()
+    table = pyarrow.dataset.dataset(root, format="parquet").to_table(columns=["_ums_id_"])
+    ids = table.column(0).to_pylist()
+    return len(ids), len(set(ids)), max(ids) + 1
+
+
 seen, least = collections.Counter(), 0
 while not os.path.exists(done):
     try:
-        rows, ids, wanted = database.execute(query).fetchone()
-    except duckdb.IOException as error:
-        seen[str(error).split('"')[0].strip()] += 1
+        rows, ids, wanted = ask()
+    except (duckdb.IOException, OSError) as error:
+        seen[str(error).split('"')[0].split("/")[0].strip()] += 1
         continue
     seen["right"] += 1
     # What is written while the names are listed may be seen in part: of the newest rows some.

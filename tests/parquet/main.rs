@@ -13,4 +13,5 @@ mod readers;
 mod redelivery;
 mod stored;
 mod stream;
+mod trouble;
 mod values;

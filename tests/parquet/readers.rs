@@ -205,11 +205,20 @@ fn spark_reads_every_value() {
     });
 }
 
-/// Counts in a loop while the log is compacted again and again.
 #[test]
 fn duckdb_beside_a_compaction_counts_right_or_fails() {
+    beside_a_compaction("duckdb");
+}
+
+#[test]
+fn pyarrow_beside_a_compaction_counts_right_or_fails() {
+    beside_a_compaction("pyarrow");
+}
+
+/// Counts in a loop while the log is compacted again and again.
+fn beside_a_compaction(reader: &str) {
     let Some(python) = std::env::var_os("DWS_TEST_PYTHON") else {
-        println!("skipped: DWS_TEST_PYTHON names no python with duckdb");
+        println!("skipped: DWS_TEST_PYTHON names no python with duckdb and pyarrow");
         return;
     };
     const TABLES: i64 = 4;
@@ -230,22 +239,22 @@ fn duckdb_beside_a_compaction_counts_right_or_fails() {
     };
     more();
     let done = root.path().join("done");
-    let reader = Command::new(&python)
-        .args([BESIDE.as_ref(), log.as_os_str(), done.as_os_str()])
+    let reading = Command::new(&python)
+        .args([BESIDE.as_ref(), log.as_os_str(), done.as_os_str(), reader.as_ref()])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
     let start = std::time::Instant::now();
     let mut exchanges = 0;
-    while start.elapsed() < Duration::from_secs(6) {
+    while start.elapsed() < Duration::from_secs(4) {
         more();
         // A target that some files are above: the listing has old names and new ones.
         exchanges += compact::run_warned(&log, 1 << 20, Duration::from_millis(50)).len();
     }
     std::fs::write(done, "").unwrap();
-    let said = reader.wait_with_output().unwrap();
+    let said = reading.wait_with_output().unwrap();
     let text = String::from_utf8_lossy(&said.stdout);
     assert!(said.status.success(), "{text}{}", String::from_utf8_lossy(&said.stderr));
-    println!("{exchanges} exchanges; {text}");
+    println!("{reader}: {exchanges} exchanges; {text}");
 }

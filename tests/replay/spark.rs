@@ -28,7 +28,7 @@ fn compare(python: &std::ffi::OsStr, log: &Path, id: i64) {
 }
 
 fn python() -> Option<std::ffi::OsString> {
-    let python = std::env::var_os("DWS_TEST_PYTHON")?;
+    let python = std::env::var_os("DWS_TEST_SPARK")?;
     let found = Command::new(&python).args(["-c", "import pyarrow, pyspark"]).output().ok()?;
     let java = Command::new("java").arg("-version").output().ok()?;
     (found.status.success() && java.status.success()).then_some(python)
@@ -38,7 +38,7 @@ fn python() -> Option<std::ffi::OsString> {
 fn spark_makes_the_same_state() {
     let Some(python) = python() else {
         println!(
-            "skipped: DWS_TEST_PYTHON names no python with pyspark and pyarrow, or there is no java"
+            "skipped: DWS_TEST_SPARK names no python with pyspark and pyarrow, or there is no java"
         );
         return;
     };

@@ -40,7 +40,7 @@ pub(super) fn page() -> String {
     }
     manual.section("PASSWORDS");
     manual.text(PASSWORDS);
-    manual.see_also(&["dbus-tail(1)", "ums-sink(1)", "ums-replay(1)", "ums(7)"]);
+    manual.see_also(&["dbus-tail(1)", "ums-sink(1)", "ums-replay(1)", "ums(7)", "dws-parquet(7)"]);
     manual.finish()
 }
 

@@ -16,7 +16,7 @@ pub(super) const PAGE: Page = Page {
     )],
     examples: EXAMPLES,
     diagnostics: DIAGNOSTICS,
-    see_also: &["ums-sink(1)", "dbus-tail(1)", "ums(7)", "dws-endpoints(7)"],
+    see_also: &["ums-sink(1)", "dbus-tail(1)", "ums(7)", "dws-endpoints(7)", "dws-parquet(7)"],
     caveats: CAVEATS,
     bugs: "",
 };
