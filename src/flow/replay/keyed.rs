@@ -98,9 +98,18 @@ struct Part<const N: usize> {
 }
 
 impl<'a, const N: usize> Keyed<'a, N> {
-    /// Takes at most so many bytes of memory, but for a single key with more.
-    pub fn new(memory: usize, folder: &Path, reduce: Reduce<'a, N>) -> Self {
-        Self::at_depth(memory, folder, reduce, 0)
+    /// Takes at most so many bytes of memory, but for a single key with more. Room for `expected`
+    /// records is taken at once where it is there: growing would copy them again and again.
+    pub fn new(memory: usize, folder: &Path, reduce: Reduce<'a, N>, expected: u64) -> Self {
+        let mut keyed = Self::at_depth(memory, folder, reduce, 0);
+        let part = usize::try_from(expected).unwrap_or(usize::MAX) / PARTS;
+        // Hashes are not spread quite evenly.
+        let part = part.saturating_add(part / 16).saturating_add(16);
+        if part.saturating_mul(PARTS) <= keyed.most {
+            keyed.parts.iter_mut().for_each(|own| own.rows.reserve_exact(part));
+            keyed.room = part * PARTS;
+        }
+        keyed
     }
 
     fn at_depth(memory: usize, folder: &Path, reduce: Reduce<'a, N>, depth: u32) -> Self {
@@ -300,7 +309,7 @@ mod tests {
     /// The ids of each key, however little memory there is.
     fn collect(memory: usize, keys: u64, rows: i64, reduce: Reduce<1>) -> (Vec<Vec<i64>>, bool) {
         let folder = tempfile::tempdir().unwrap();
-        let mut keyed = Keyed::new(memory, folder.path(), reduce);
+        let mut keyed = Keyed::new(memory, folder.path(), reduce, 0);
         for id in 0..rows {
             keyed.push(entry(id as u64 * 7919 % keys, id)).unwrap();
         }

@@ -215,7 +215,7 @@ impl Run<'_> {
         reduce: keyed::Reduce<'k, N>,
     ) -> Result<Keyed<'k, N>> {
         let keys = self.keys(files)?;
-        let mut keyed = Keyed::new(self.budget() / 4 * 3, &self.plan.spill, reduce);
+        let mut keyed = Keyed::new(self.budget() / 4 * 3, &self.plan.spill, reduce, files.rows());
         let bounds = &self.plan.wanted.bounds;
         ordered::run(
             files.groups.iter().map(Ok),
