@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use dws::error::Result;
 use dws::flow::replay::{Bounds, Filling, Place, Plan, Question, Summary, Wanted, run};
 use dws::line::output::Output;
+use dws::sink::target::KeyRule;
 use dws::store::Tree;
 use dws::ums::{Decoder, Pattern, Protocol, Schema};
 
@@ -22,6 +23,7 @@ pub struct Ask {
     pub patterns: Vec<&'static str>,
     pub newest_version: bool,
     pub batch_rows: usize,
+    pub keys: Vec<&'static str>,
 }
 
 impl Ask {
@@ -33,6 +35,7 @@ impl Ask {
             patterns: Vec::new(),
             newest_version: false,
             batch_rows: 500,
+            keys: Vec::new(),
         }
     }
 
@@ -88,7 +91,7 @@ pub fn try_ask(root: &Path, ask: &Ask) -> Result<Given> {
             newest_version: ask.newest_version,
         },
         question: ask.question,
-        keys: Vec::new(),
+        keys: ask.keys.iter().map(|text| KeyRule::parse(text).unwrap()).collect(),
         out: &mut kept.clone(),
         filling: Filling { rows: ask.batch_rows, bytes: 1 << 20 },
         memory: ask.memory,

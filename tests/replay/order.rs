@@ -103,6 +103,10 @@ fn parts_fit_together() {
         assert_eq!(part(Bounds::ALL.since(at(from)).until(at(to))), wanted);
         assert_eq!(part(Bounds::ALL.since(Place::Id(from)).until(at(to))), wanted);
     }
+    // A state at a moment: every row has the same key, and the moment itself counts.
+    let then = Ask { bounds: Bounds::ALL.through(at(5)), ..Ask::as_of(0) };
+    let then = given::ask(root.path(), &then);
+    assert_eq!(given::tuples(&then.bytes).0.iter().map(given::Tuple::id).collect::<Vec<_>>(), [5]);
     // All of it ends with the position.
     let all = given::ask(root.path(), &Ask::rows());
     let (_, protocols) = given::tuples(&all.bytes);

@@ -90,6 +90,9 @@ fn a_table_without_a_key_is_refused_where_one_is_needed() {
     assert_eq!(ids(&given::ask(root.path(), &Ask::rows())), [1]);
     let error = given::try_ask(root.path(), &Ask::as_of(1)).err().unwrap();
     assert!(error.kind() == Kind::Usage && error.to_string().contains("--keys"), "{error}");
+    let named = given::ask(root.path(), &Ask { keys: vec!["*.*.shop.log=line"], ..Ask::as_of(1) });
+    let (tuples, _) = given::tuples(&named.bytes);
+    assert_eq!(tuples[0].schema.keys, ["line"]);
 }
 
 #[test]

@@ -52,7 +52,8 @@ on standard error. Keys of different columns are never the same key.
 The run takes about --memory, however large the log is. --as-of and --history first read the keys \
 alone and remember some bytes a row, in files of --spill-dir where memory is full, and then the other \
 columns of the rows that are the answer. Rows are sorted only where files overlap or hold rows out \
-of order. Row groups are read on up to four processors.";
+of order. Row groups are read on up to four processors. For logs that are more than one machine's work \
+scripts/spark/as_of.py in the source tree makes the state of --as-of as a Spark job.";
 
 const EXAMPLES: &[Example] = &[
     Example {
