@@ -37,17 +37,37 @@ def say(text):
 # ---- throughput ------------------------------------------------------------------------------
 
 
+def peak(process):
+    """Peak memory so far, KiB. Not of the accounting at the end (ru_maxrss): that one begins with
+    the memory of whoever started the process, and goes on over exec, wrapper scripts included."""
+    try:
+        for line in open(f"/proc/{process.pid}/status"):
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1])
+    except OSError:
+        pass
+    return 0
+
+
 def once(command):
     """Wall seconds, CPU seconds and peak memory (MiB) of one run, output thrown away."""
+    complaint = tempfile.TemporaryFile()
     started = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    complaint = process.stderr.read()
-    _, status, usage = os.wait4(process.pid, 0)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=complaint)
+    memory = 0
+    while True:
+        pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+        if pid:
+            break
+        memory = peak(process) or memory
+        time.sleep(0.01)
     process.returncode = os.waitstatus_to_exitcode(status)
     wall = time.perf_counter() - started
+    complaint.seek(0)
+    complaint = complaint.read()
     if process.returncode != 0:
         raise SystemExit(f"bench: {command[0]} ended with {process.returncode}: {complaint.decode()[-500:]}")
-    return wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+    return wall, usage.ru_utime + usage.ru_stime, memory / 1024
 
 
 def timed(command, runs):
@@ -139,7 +159,7 @@ def latency(tail, server, probes, pause, writers):
     sent, returned = {}, {}
     for number in range(probes):
         cursor.execute("BEGIN")
-        cursor.execute("INSERT INTO bench.probe VALUES (%s, 'probe')", number)
+        cursor.execute("INSERT INTO bench.probe VALUES (%s, 'probe')", (number,))
         sent[number] = time.perf_counter()
         cursor.execute("COMMIT")
         returned[number] = time.perf_counter()
@@ -214,7 +234,7 @@ def main():
           "1,000 to 2,000 in a transaction.\n")
     print("## File to standard output (/dev/null), one core\n")
     print(f"All on one core (`taskset -c {core}`), the file in the page cache, median of {given.runs} runs after one to warm up"
-          f"{', by hyperfine' if shutil.which('hyperfine') else ''}. Memory is the peak resident set.\n")
+          f"{', by hyperfine' if shutil.which('hyperfine') else ''}. Memory is the peak resident set, shared libraries included.\n")
     print("| command | seconds | least to most | CPU s | million changes/s | MB/s read | peak MiB |")
     print("|---|---|---|---|---|---|---|")
     for name, median, least, most, cpu, rate, speed, memory in rows:

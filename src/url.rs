@@ -54,6 +54,8 @@ pub struct Url {
     authority: Option<Authority>,
     path: String,
     query: Vec<(String, String)>,
+    /// As it was given, for `reveal`.
+    raw: Secret,
 }
 
 impl Url {
@@ -67,6 +69,7 @@ impl Url {
             authority: None,
             path: path.to_owned(),
             query: Vec::new(),
+            raw: Secret(text.to_owned()),
         };
         if text == "-" {
             return Ok(plain("-", ""));
@@ -77,28 +80,35 @@ impl Url {
             None => (rest, Vec::new()),
         };
         let scheme = scheme.to_ascii_lowercase();
+        let raw = Secret(text.to_owned());
         let Some(after) = body.strip_prefix("//") else {
             if body.is_empty() {
                 return Err(Error::usage(format!("{scheme}: needs a path behind it")));
             }
-            return Ok(Self { scheme, authority: None, path: body.to_owned(), query });
+            return Ok(Self { scheme, authority: None, path: body.to_owned(), query, raw });
         };
         if scheme == "file" {
             // file:///path and file://localhost/path are what other tools write.
             let path = after.strip_prefix("localhost").unwrap_or(after);
-            return Ok(Self { scheme, authority: None, path: path.to_owned(), query });
+            return Ok(Self { scheme, authority: None, path: path.to_owned(), query, raw });
         }
         let (authority, path) = match after.split_once('/') {
             Some((authority, path)) => (authority, path),
             None => (after, ""),
         };
         let authority = Some(parse_authority(authority)?);
-        Ok(Self { scheme, authority, path: decode_percent(path)?, query })
+        Ok(Self { scheme, authority, path: decode_percent(path)?, query, raw })
     }
 
     /// The scheme in lower case; `-` and `file` for addresses without one.
     pub fn scheme(&self) -> &str {
         &self.scheme
+    }
+
+    /// The address as it was given, its password included: for a client's own parser, never for
+    /// people.
+    pub fn reveal(&self) -> &str {
+        self.raw.reveal()
     }
 
     /// User, password and hosts, where the address has `//`.

@@ -3,11 +3,16 @@
 //! To add a sink: one file here with `pub const SPEC: Spec`, one `pub mod` line and one row in
 //! `ALL`. Help, manual pages, unknown-scheme errors and `--check` follow from the table.
 
+pub mod mysql;
+mod sql;
 pub mod stream;
 pub mod target;
+mod wanted;
 
 #[cfg(feature = "parquet")]
 pub mod parquet;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
@@ -21,6 +26,9 @@ pub use target::{Delete, Mode, Options, Target};
 pub const ALL: &[&Spec] = &[
     &stream::STANDARD,
     &stream::FILE,
+    &mysql::SPEC,
+    #[cfg(feature = "postgres")]
+    &postgres::SPEC,
     #[cfg(feature = "sqlite")]
     &sqlite::SPEC,
     #[cfg(feature = "parquet")]

@@ -1,5 +1,7 @@
 //! What a sink is asked to do: address, mode, table names, keys. Uses `error`, `ums`, `url`. Not hot.
 
+use std::path::PathBuf;
+
 use crate::error::{Error, Result};
 use crate::ums::{Namespace, Pattern, Schema};
 use crate::url::Url;
@@ -26,6 +28,37 @@ pub struct Options {
     pub map: Vec<TableRule>,
     /// Key columns by namespace; the first match wins.
     pub keys: Vec<KeyRule>,
+    /// Where a password is when the address has none.
+    pub login: Login,
+    /// Who is told what people should know while a sink goes on, such as that it tries again.
+    pub notice: Notice,
+}
+
+/// Tells people something.
+#[derive(Debug, Clone, Copy)]
+pub struct Notice(pub fn(&str));
+
+impl Default for Notice {
+    fn default() -> Self {
+        Self(|_| {})
+    }
+}
+
+/// Where the user and the password of a server come from, beside its address.
+#[derive(Debug, Clone)]
+pub struct Login {
+    /// Its first line is the password.
+    pub password_file: Option<PathBuf>,
+    /// An option file of MySQL's clients.
+    pub defaults_file: Option<PathBuf>,
+    /// The environment, by name; it is read at the edge only.
+    pub lookup: fn(&str) -> Option<String>,
+}
+
+impl Default for Login {
+    fn default() -> Self {
+        Self { password_file: None, defaults_file: None, lookup: |_| None }
+    }
 }
 
 /// `--mode`.

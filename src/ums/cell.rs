@@ -32,11 +32,18 @@ pub enum Cell<'a> {
 }
 
 impl<'a> Row<'a> {
-    /// The tuple whose inside is `line[start..end]`. The decoder has checked that no string in it
-    /// is left open and none holds a control character.
+    /// The tuple whose inside is `line[start..end]`, which a decoder has checked before: no string
+    /// in it is left open and none holds a control character. So a tuple may be kept, as its text
+    /// with a `]` behind it, and split later.
     #[inline]
-    pub(super) fn new(line: &'a str, start: usize, end: usize) -> Option<Self> {
+    pub fn new(line: &'a str, start: usize, end: usize) -> Option<Self> {
         Some(Self { bytes: line.as_bytes().get(start..end)?, line, start, end })
+    }
+
+    /// The text between the tuple's brackets.
+    #[inline]
+    pub fn text(&self) -> &'a str {
+        self.line.get(self.start..self.end).unwrap_or_default()
     }
 
     /// Splits into cells; an error unless there are exactly `fields` of them. `cells` is reused.

@@ -2,6 +2,7 @@
 //!
 //! One message is one JSON object on one line: `protocol`, `schema`, `payload` (see `ums.7`).
 
+pub mod base64;
 mod cell;
 mod cursor;
 pub mod decode;

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use clap::builder::NonEmptyStringValueParser;
 
-use crate::cli::{progress, value};
-use crate::sink::target::{KeyRule, TableRule};
+use crate::cli::{message, progress, value};
+use crate::sink::target::{KeyRule, Login, Notice, TableRule};
 use crate::sink::{Delete, Mode, Options};
 
 /// What the command line says.
@@ -15,7 +15,9 @@ use crate::sink::{Delete, Mode, Options};
     ums-sink --position DEST\n       \
     ums-sink --compact [--drop-before TIME] parquet:DIR")]
 pub struct Args {
-    /// Where the rows land: sqlite:PATH, parquet:DIR, a file, or - for standard output
+    /// Where the rows land: a database, parquet:DIR, a file, or - for standard output
+    ///
+    /// Databases: sqlite:PATH, mysql://USER@HOST/DB (MySQL, MariaDB), postgres://USER@HOST/DB.
     ///
     /// Files (.gz and .zst by name) and standard output get the messages unchanged. Options stand
     /// in the query: sqlite:shop.db?busy=30. See dws-endpoints(7).
@@ -106,6 +108,20 @@ pub struct Args {
     #[arg(conflicts_with_all = ["from", "checkpoint", "position", "check"])]
     pub drop_before: Option<i64>,
 
+    /// Read the password of a database from FILE (its first line)
+    ///
+    /// Without it: the address, DWS_PASSWORD, MYSQL_PWD or PGPASSWORD, then the option file.
+    #[arg(long, value_name = "FILE", help_heading = CONNECTION)]
+    #[arg(env = "DWS_PASSWORD_FILE", hide_env_values = true)]
+    pub password_file: Option<PathBuf>,
+
+    /// Read this option file in place of ~/.my.cnf, for mysql:// destinations
+    ///
+    /// The groups [client], [dws] and [ums-sink] are read. What the address says counts more.
+    #[arg(long, value_name = "FILE", help_heading = CONNECTION, hide_short_help = true)]
+    #[arg(env = "DWS_DEFAULTS_FILE", hide_env_values = true)]
+    pub defaults_file: Option<PathBuf>,
+
     /// Test the destination, say what was found, and exit
     #[arg(long, help_heading = LOOK, conflicts_with_all = ["position", "dry_run"])]
     pub check: bool,
@@ -123,6 +139,7 @@ const INPUT: &str = "Input";
 const PLACE: &str = "Position";
 const TABLES: &str = "Tables";
 const LOG: &str = "The Parquet log as a whole";
+const CONNECTION: &str = "Connection";
 const LOOK: &str = "Looking";
 
 /// `--mode`.
@@ -160,6 +177,12 @@ impl Args {
             no_create: self.no_create,
             map: self.map.clone(),
             keys: self.keys.clone(),
+            login: Login {
+                password_file: self.password_file.clone(),
+                defaults_file: self.defaults_file.clone(),
+                lookup: |name| std::env::var(name).ok(),
+            },
+            notice: Notice(|text| message::warn(text)),
         }
     }
 }

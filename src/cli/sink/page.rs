@@ -5,10 +5,14 @@ use crate::cli::{Example, Page};
 /// The page.
 pub(super) const PAGE: Page = Page {
     description: DESCRIPTION,
-    environment: &[(
-        "NO_COLOR, TERM",
-        "Messages are never coloured when NO_COLOR is set or TERM is dumb.",
-    )],
+    environment: &[
+        ("NO_COLOR, TERM", "Messages are never coloured when NO_COLOR is set or TERM is dumb."),
+        (
+            "DWS_PASSWORD, MYSQL_PWD, PGPASSWORD",
+            "The password of the destination, when neither its address nor --password-file has one.",
+        ),
+        ("PGUSER, USER", "The user, when the address names none."),
+    ],
     files: FILES,
     examples: EXAMPLES,
     diagnostics: DIAGNOSTICS,
@@ -39,6 +43,18 @@ TEXT, decimals, too: SQLite's numbers would turn 1.10 into 1.1. Where the source
 type so that its SQLite column would alter values, the table is copied into one that keeps them. \
 Beside the columns stand _ums_id_, _ums_ts_, _ums_op_ and _is_active_. Rows and the position are \
 committed together, after 100,000 rows, 64 MiB or one second.
+
+In MySQL, MariaDB and PostgreSQL columns are made from the source's own declarations (origin, see \
+ums(7)): unsigned numbers, decimals with their digits, labels, JSON, fractions of a second. PostgreSQL \
+has no unsigned numbers, so the next wider type is taken (numeric(20,0) for bigint unsigned); text of \
+any length is text, TIME is interval, TIMESTAMP is timestamp with time zone, binary strings and \
+geometry are bytea. Text keys in MySQL and MariaDB compare byte by byte, so that what the source keeps \
+apart never meets. When the source's type changes, a column that ums-sink made is altered to the least \
+type that holds both; nobody else's column is ever altered. Rows land by statements of many rows; \
+there is never a round trip a row. What may pass (a lost connection, a deadlock, a server that \
+restarts) is tried again with growing pauses, on a new connection, for 300 seconds (?retry=SECONDS): \
+the rows since the last commit are kept for that. A row that the target can never store is found by \
+halving and named.
 
 Only what is durable moves the position. The newest marker in the stream is written to --checkpoint \
 after everything before it is on the disk; a database keeps it in the table _ums_checkpoint, in the \
@@ -74,6 +90,12 @@ const EXAMPLES: &[Example] = &[
         what: "The same with the position in the database alone.",
         command: "ums-sink --position sqlite:shop.db > pos.json &&\n\
                   \x20   dbus-tail --checkpoint pos.json mysql://repl@db1/ | ums-sink sqlite:shop.db",
+        runnable: false,
+    },
+    Example {
+        what: "Load PostgreSQL on four connections, tables in the schema shop.",
+        command: "dbus-tail --checkpoint pos.json mysql://repl@db1/ |\n\
+                  \x20   ums-sink --checkpoint pos.json 'postgres://loader@dw/warehouse?schema=shop&workers=4'",
         runnable: false,
     },
     Example {
@@ -140,6 +162,19 @@ const DIAGNOSTICS: &[(&str, &str)] = &[
         "A file is appended to, and this one is something else. It has not been touched.",
     ),
     (
+        "…: another row has the same value in a unique index of the target",
+        "The target has a unique index that the source has not, or rows of two sources share a table.",
+    ),
+    (
+        "…: a date or time out of PostgreSQL's range, text that holds the character NUL",
+        "PostgreSQL has no zero dates and no NUL in text. Make the column text or bytea in the target.",
+    ),
+    (
+        "…; trying again",
+        "The server is away or two transactions met in a deadlock. Nothing is lost; after ?retry= \
+         seconds the run ends with 4.",
+    ),
+    (
         "… notices that a version of a table ended … were not applied",
         "TRUNCATE and DROP are not applied to the destination. Delete the rows there, if they \
          should go.",
@@ -155,6 +190,13 @@ process is faster.
 
 A change of a column's type in the source is not applied to rows that are already there: they keep \
 the text or number that they had.
+
+With more than one worker (?workers=) the position follows the rows in a transaction of its own, so \
+rows can be ahead of it after a crash; they come again, which changes nothing. --delete hard always \
+uses one.
+
+In MySQL and MariaDB a row that meets another row in a unique index beside the key updates that row: \
+keep such indexes out of the target.
 
 A partial row image (binlog_row_image=MINIMAL) that arrives before the row itself makes a row with \
 NULL in the other columns, and an older whole image that arrives later does not fill them. Load the \

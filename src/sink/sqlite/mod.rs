@@ -22,8 +22,9 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 use self::rows::{Prepared, Statements, write_rows};
-use self::table::{Table, Wanted};
+use self::table::Table;
 use super::target::{Delete, Mode, Options, Target};
+use super::wanted::Wanted;
 use super::{Flush, Sink, Spec, Written};
 use crate::error::Result;
 use crate::ums::decode::Header;
@@ -127,7 +128,7 @@ impl Sqlite {
     }
 
     fn prepare(&mut self, key: usize, header: &Arc<Header>) -> Result<Arc<Prepared>> {
-        let wanted = Wanted::new(&header.schema, &self.options)?;
+        let wanted = Wanted::new(&header.schema, &self.options, "sqlite_")?;
         let (table, changed) = table::fit(&self.connection, &wanted, &self.options)?;
         let prepared = Arc::new(Prepared::new(header, &wanted, &table, &self.options)?);
         if self.prepared.len() >= MAX_PREPARED {
@@ -218,7 +219,7 @@ fn plan(target: &Target, message: &Message) -> Result<Vec<String>> {
         return Ok(Vec::new());
     }
     let schema: &Schema = &message.header.schema;
-    let wanted = Wanted::new(schema, &target.options)?;
+    let wanted = Wanted::new(schema, &target.options, "sqlite_")?;
     let columns = wanted.fields.iter().map(|(_, field)| table::Column {
         name: field.name.clone(),
         declared: value::declared(field.ty).to_owned(),

@@ -4,8 +4,9 @@
 use rusqlite::Connection;
 
 use super::statement::{self, quote};
-use super::table::{Column, Wanted, read};
+use super::table::{Column, read};
 use super::value::{Affinity, declared};
+use crate::sink::wanted::Wanted;
 
 /// Makes the table anew with declarations that keep the message's values and with its key; SQLite
 /// cannot change a column's type. Rows, indexes and triggers stay. Costs one copy of the table, at

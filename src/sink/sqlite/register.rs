@@ -3,9 +3,9 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::failure;
-use super::table::Wanted;
 use crate::error::{Error, Result};
 use crate::sink::target::Mode;
+use crate::sink::wanted::Wanted;
 
 /// Creates the register of target tables when it is missing. It says which source table a target
 /// belongs to, so that two tables of one name never mix unnoticed, not even in two runs.

@@ -6,10 +6,11 @@ use rusqlite::{CachedStatement, Connection};
 
 use super::failure;
 use super::statement::{self, Upsert};
-use super::table::{Table, Wanted};
+use super::table::Table;
 use super::value::{Affinity, Form};
 use crate::error::{Error, Result};
 use crate::sink::target::{Delete, Mode, Options};
+use crate::sink::wanted::Wanted;
 use crate::ums::decode::Header;
 use crate::ums::{Cell, Message, Op};
 

@@ -8,8 +8,9 @@ use super::register;
 use super::statement::{self, quote};
 use super::value::{Affinity, declared};
 use crate::error::{Error, Result};
-use crate::sink::target::{Delete, Mode, Options, TableName};
-use crate::ums::{Field, Namespace, Schema};
+use crate::sink::target::{Delete, Mode, Options};
+use crate::sink::wanted::Wanted;
+use crate::ums::Field;
 
 /// A target table as it stands.
 #[derive(Debug, PartialEq, Eq)]
@@ -40,65 +41,7 @@ impl Table {
     }
 }
 
-/// What a message asks of its table: its data fields (without system columns) and its key.
-#[derive(Debug)]
-pub(super) struct Wanted<'a> {
-    /// The namespace.
-    pub(super) namespace: &'a Namespace,
-    /// The target's name.
-    pub(super) table: TableName,
-    /// Fields with their positions among the cells.
-    pub(super) fields: Vec<(usize, &'a Field)>,
-    /// Key columns in key order; empty in append mode.
-    pub(super) keys: Vec<&'a str>,
-}
-
-impl<'a> Wanted<'a> {
-    /// Reads a schema under the options.
-    ///
-    /// # Errors
-    /// `Refused` for a table without a key in upsert mode and for names that the sink keeps for
-    /// itself; `Data` for key columns that the message lacks.
-    pub(super) fn new(schema: &'a Schema, options: &Options) -> Result<Self> {
-        let namespace = &schema.namespace;
-        let table = options.table(namespace);
-        let lower = table.name.to_ascii_lowercase();
-        if lower.is_empty() || lower.starts_with("_ums_") || lower.starts_with("sqlite_") {
-            return Err(Error::refused(format!(
-                "{namespace}: a target table cannot be called '{}'",
-                table.name
-            ))
-            .advise("give it another name with --map PATTERN=TABLE"));
-        }
-        let system = schema.system();
-        let own = [system.id, system.ts, system.op, system.uid];
-        let fields: Vec<_> =
-            schema.fields.iter().enumerate().filter(|(at, _)| !own.contains(&Some(*at))).collect();
-        if let Some((_, field)) = fields.iter().find(|(_, field)| is_system(&field.name)) {
-            return Err(Error::refused(format!(
-                "{namespace}: column {} has a name that the sink keeps for itself",
-                field.name
-            ))
-            .advise("rename it in the source, or leave the table out"));
-        }
-        let keys = match options.mode {
-            Mode::Append => Vec::new(),
-            Mode::Upsert => options
-                .keys(schema)?
-                .into_iter()
-                .filter_map(|at| schema.fields.get(at))
-                .map(|field| field.name.as_str())
-                .collect(),
-        };
-        if keys.is_empty() && options.mode == Mode::Upsert {
-            return Err(Error::refused(format!("{namespace}: the table has no primary key"))
-                .advise(
-                    "name unique columns with --keys PATTERN=COLUMN,COLUMN, or use --mode append",
-                ));
-        }
-        Ok(Self { namespace, table, fields, keys })
-    }
-
+impl Wanted<'_> {
     /// The declarations of all columns: the message's, then the sink's own.
     fn declarations(&self, mode: Mode) -> Vec<(&str, &str)> {
         let data = self.fields.iter().map(|(_, field)| (field.name.as_str(), declared(field.ty)));
@@ -126,13 +69,6 @@ impl<'a> Wanted<'a> {
             .collect();
         statement::create_tombstone(&self.table.name, &keys)
     }
-
-    /// The first four parts as written: what a target table belongs to. Version and shards change
-    /// without making it another table.
-    pub(super) fn source(&self) -> String {
-        let written = self.namespace.to_string();
-        written.splitn(5, '.').take(4).collect::<Vec<_>>().join(".")
-    }
 }
 
 fn system_columns(mode: Mode) -> [(&'static str, &'static str); 4] {
@@ -140,11 +76,6 @@ fn system_columns(mode: Mode) -> [(&'static str, &'static str); 4] {
         Mode::Upsert => statement::UPSERT_COLUMNS,
         Mode::Append => statement::APPEND_COLUMNS,
     }
-}
-
-fn is_system(name: &str) -> bool {
-    let all = statement::UPSERT_COLUMNS.iter().chain(&statement::APPEND_COLUMNS);
-    all.into_iter().any(|(own, _)| own.eq_ignore_ascii_case(name))
 }
 
 /// Makes the table fit the message, inside the caller's transaction; tells whether that changed it.

@@ -1,0 +1,84 @@
+//! PostgreSQL as a target. Uses `error`, `sink::sql`, `url`. HOT in `arrays`.
+
+mod arrays;
+mod dialect;
+mod failure;
+mod login;
+mod session;
+mod tls;
+
+use std::sync::Arc;
+
+use self::dialect::PostgresDialect;
+use self::session::PostgresSession;
+use super::sql::{self, Connect, session::Session};
+use super::target::Target;
+use super::{Sink, Spec};
+use crate::error::Result;
+use crate::ums::{Marker, Message};
+use crate::url::Opt;
+
+/// The row.
+pub const SPEC: Spec = Spec {
+    scheme: "postgres",
+    form: "postgres://USER@HOST:PORT/DATABASE",
+    summary: "PostgreSQL: tables created and widened, the position beside the rows",
+    options: &OPTIONS,
+    flush: sql::FLUSH,
+    example: "postgres://loader@dw/shop?schema=public",
+    open,
+    probe,
+    plan,
+    positions: Some(positions),
+};
+
+const OPTIONS: [Opt; 9] = {
+    let [rows, bytes, seconds, workers, retry] = sql::OPTIONS;
+    [
+        rows,
+        bytes,
+        seconds,
+        workers,
+        retry,
+        Opt {
+            name: "schema",
+            meaning: "Where tables are made and looked for.",
+            default: "the user's search_path",
+        },
+        Opt {
+            name: "sslmode",
+            meaning: "disable, prefer, require, verify-ca or verify-full.",
+            default: "prefer",
+        },
+        Opt { name: "sslrootcert", meaning: "Issuers to trust, a PEM file.", default: "none" },
+        Opt {
+            name: "connect_timeout",
+            meaning: "Seconds to wait for the server at all.",
+            default: "10",
+        },
+    ]
+};
+
+fn connect(target: &Target) -> Result<Connect> {
+    let login = login::Login::read(target)?;
+    Ok(Arc::new(move || {
+        let session: Box<dyn Session> = Box::new(PostgresSession::open(&login)?);
+        Ok(session)
+    }))
+}
+
+fn open(target: &Target) -> Result<Box<dyn Sink>> {
+    sql::open(target, connect(target)?)
+}
+
+fn probe(target: &Target) -> Result<String> {
+    sql::probe(target, connect(target)?()?)
+}
+
+fn positions(target: &Target) -> Result<Vec<Marker>> {
+    sql::positions(connect(target)?()?)
+}
+
+fn plan(target: &Target, message: &Message) -> Result<Vec<String>> {
+    sql::plan(&PostgresDialect, target, message)
+}

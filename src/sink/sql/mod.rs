@@ -1,0 +1,265 @@
+//! What the SQL servers have in common: rows gathered in groups, workers that land them, tables
+//! that are made to fit. Uses `error`, `ums`, `sink`. HOT in `write`, which splits each row once and
+//! hands it to the worker of its key.
+//!
+//! One worker commits rows and position in one transaction. Several, each with a session of its own,
+//! share the rows by key, so that one key's order is kept; the position follows in a transaction of
+//! its own when all of them have committed, so it never leads. A crash between leaves rows ahead of
+//! the position that will come again, which changes nothing.
+
+mod fit;
+pub(in crate::sink) mod kind;
+mod position;
+pub(in crate::sink) mod session;
+pub(in crate::sink) mod shape;
+mod worker;
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::time::Duration;
+
+use self::session::{Dialect, Session};
+use self::shape::{Group, Shape};
+use self::worker::{Setup, Worker};
+use super::target::{Delete, Mode, Options, Target};
+use super::{Flush, Sink, Written};
+use crate::error::{Error, Result};
+use crate::ums::decode::Header;
+use crate::ums::{Marker, Message, Op};
+use crate::url::Opt;
+
+pub(in crate::sink) use worker::Connect;
+
+/// The options that every SQL server takes in its address.
+pub(in crate::sink) const OPTIONS: [Opt; 5] = [
+    Opt { name: "rows", meaning: "Commit after so many rows.", default: "50000" },
+    Opt { name: "bytes", meaning: "Commit after so many bytes of messages.", default: "33554432" },
+    Opt { name: "seconds", meaning: "Commit when the oldest row is that old.", default: "1" },
+    Opt {
+        name: "workers",
+        meaning: "Connections that share the rows by key; with more than one the position follows the rows in a transaction of its own.",
+        default: "1",
+    },
+    Opt { name: "retry", meaning: "Seconds to try again what may pass.", default: "300" },
+];
+
+/// When to flush by default.
+pub(in crate::sink) const FLUSH: Flush =
+    Flush::Costly { rows: ROWS, bytes: BYTES, seconds: SECONDS };
+
+const ROWS: u64 = 50_000;
+const BYTES: u64 = 32 << 20;
+const SECONDS: u64 = 1;
+const WORKERS: u64 = 1;
+const RETRY: u64 = 300;
+
+/// A group goes to its worker with so many rows or bytes, so that the servers work while we read.
+const GROUP_ROWS: usize = 4000;
+const GROUP_BYTES: usize = 1 << 20;
+
+/// Schemas remembered; more are met only when somebody alters tables all day long.
+const MAX_SHAPES: usize = 4096;
+
+/// The sink.
+pub(in crate::sink) struct SqlSink {
+    options: Options,
+    flush: Flush,
+    workers: Vec<Worker>,
+    /// By the address of the header, which the shape keeps alive.
+    shapes: HashMap<usize, Arc<Shape>>,
+    /// Rows that have not gone to a worker: by table, a group for each worker.
+    open: HashMap<String, Vec<Group>>,
+    hasher: RandomState,
+    /// The markers of the last flush.
+    stored: Vec<Marker>,
+    /// For messages that have no key: whose turn it is.
+    turn: usize,
+}
+
+/// Opens the sink of a server.
+pub(in crate::sink) fn open(target: &Target, connect: Connect) -> Result<Box<dyn Sink>> {
+    let url = &target.url;
+    let options = target.options.clone();
+    let mut first = connect()?;
+    fit::prepare(first.as_mut())?;
+    // A deleted key and a row of it that comes late may meet in two transactions, and neither would
+    // see the other; one worker has one.
+    let workers = match options.delete {
+        Delete::Hard => 1,
+        Delete::Soft => url.number("workers", WORKERS)?.clamp(1, 64),
+    };
+    let patience = Duration::from_secs(url.number("retry", RETRY)?);
+    let setup = Setup { connect, patience, options: options.clone() };
+    let mut all = vec![Worker::start(setup.clone(), first)?];
+    for _ in 1..workers {
+        let session = (setup.connect)()?;
+        all.push(Worker::start(setup.clone(), session)?);
+    }
+    Ok(Box::new(SqlSink {
+        options,
+        flush: Flush::Costly {
+            rows: url.number("rows", ROWS)?,
+            bytes: url.number("bytes", BYTES)?,
+            seconds: url.number("seconds", SECONDS)?,
+        },
+        workers: all,
+        shapes: HashMap::new(),
+        open: HashMap::new(),
+        hasher: RandomState::new(),
+        stored: Vec::new(),
+        turn: 0,
+    }))
+}
+
+/// `--check`: connects, reads, changes nothing.
+pub(in crate::sink) fn probe(target: &Target, mut session: Box<dyn Session>) -> Result<String> {
+    let version = session.version()?;
+    let positions = position::load(session.as_mut())?.len();
+    Ok(format!("{}: can be reached, {positions} positions ({version})", target.url))
+}
+
+/// `--position`.
+pub(in crate::sink) fn positions(mut session: Box<dyn Session>) -> Result<Vec<Marker>> {
+    position::load(session.as_mut())
+}
+
+/// `--dry-run`.
+pub(in crate::sink) fn plan(
+    dialect: &dyn Dialect,
+    target: &Target,
+    message: &Message,
+) -> Result<Vec<String>> {
+    if !message.protocol.is_data() {
+        return Ok(Vec::new());
+    }
+    fit::plan(dialect, &message.header, &target.options)
+}
+
+impl Sink for SqlSink {
+    fn write(&mut self, message: &Message, _: &[u8]) -> Result<Written> {
+        if !message.protocol.is_data() {
+            return Ok(Written::default());
+        }
+        let shape = match self.shapes.get(&(Arc::as_ptr(&message.header) as usize)) {
+            Some(shape) => Arc::clone(shape),
+            None => self.fit(&message.header)?,
+        };
+        let rows = self.gather(&shape, message);
+        rows.map_err(|error| error.at(&shape.header.schema.namespace))
+    }
+
+    fn flush(&mut self, markers: &[Marker]) -> Result<bool> {
+        for table in std::mem::take(&mut self.open).into_values() {
+            self.hand_over(table)?;
+        }
+        let moved = self.stored != markers;
+        let alone = self.workers.len() == 1;
+        let mut answers = Vec::new();
+        for worker in self.workers.iter_mut().filter(|worker| worker.busy || (alone && moved)) {
+            let markers = if alone && moved { markers.to_vec() } else { Vec::new() };
+            answers.push(worker.start_commit(markers)?);
+        }
+        // All are waited for, also when one has failed.
+        let done: Vec<Result<()>> = answers.into_iter().map(worker::Answer::wait).collect();
+        done.into_iter().collect::<Result<()>>()?;
+        if let Some(first) = self.workers.first_mut().filter(|_| moved && !alone) {
+            first.commit(markers.to_vec())?;
+        }
+        if moved {
+            self.stored = markers.to_vec();
+        }
+        Ok(true)
+    }
+
+    fn rhythm(&self) -> Option<Flush> {
+        Some(self.flush)
+    }
+}
+
+impl SqlSink {
+    /// Makes the table fit. Everything before is committed first, without a position: a table is
+    /// not changed under an open transaction.
+    fn fit(&mut self, header: &Arc<Header>) -> Result<Arc<Shape>> {
+        let markers = self.stored.clone();
+        self.flush(&markers)?;
+        let first = self.workers.first_mut().ok_or_else(|| Error::refused("there is no worker"))?;
+        let (shape, changed) = first.fit(header, &self.options)?;
+        let shape = Arc::new(shape);
+        if self.shapes.len() >= MAX_SHAPES {
+            self.shapes.clear();
+        } else if changed {
+            // Other schemas of this table have something else to say now.
+            self.shapes.retain(|_, other| other.table != shape.table);
+        }
+        self.shapes.insert(Arc::as_ptr(header) as usize, Arc::clone(&shape));
+        Ok(shape)
+    }
+
+    fn gather(&mut self, shape: &Arc<Shape>, message: &Message) -> Result<Written> {
+        let mut groups = match self.open.remove(&shape.table) {
+            Some(groups) if groups.iter().all(|group| Arc::ptr_eq(&group.shape, shape)) => groups,
+            Some(others) => {
+                self.hand_over(others)?;
+                self.new_groups(shape)
+            }
+            None => self.new_groups(shape),
+        };
+        let fields = shape.header.schema.fields.len();
+        let (mut cells, mut key) = (Vec::with_capacity(fields), Vec::new());
+        let mut count = 0_u64;
+        for row in message.rows() {
+            count += 1;
+            let place = |error: Error| error.at(format_args!("row {count}"));
+            let row = row?;
+            row.split(fields, &mut cells).map_err(place)?;
+            let (id, op) = shape.order(&cells).map_err(place)?;
+            let worker = if shape.mode == Mode::Append {
+                self.turn % self.workers.len()
+            } else {
+                if op == Op::Before {
+                    continue;
+                }
+                key.clear();
+                shape.push_key(&cells, &mut key).map_err(place)?;
+                // The modulus is below the number of workers.
+                (self.hasher.hash_one(&key) % self.workers.len() as u64) as usize
+            };
+            let Some(group) = groups.get_mut(worker) else { continue };
+            if !group.add(&row, id, op, &key) {
+                let full = std::mem::replace(group, Group::new(shape));
+                self.send(worker, full)?;
+                let _ = group.add(&row, id, op, &key);
+            }
+            if group.len() >= GROUP_ROWS || group.bytes() >= GROUP_BYTES {
+                let full = std::mem::replace(group, Group::new(shape));
+                self.send(worker, full)?;
+                self.turn = self.turn.wrapping_add(1);
+            }
+        }
+        self.open.insert(shape.table.clone(), groups);
+        Ok(Written { rows: count })
+    }
+
+    fn new_groups(&self, shape: &Arc<Shape>) -> Vec<Group> {
+        self.workers.iter().map(|_| Group::new(shape)).collect()
+    }
+
+    fn hand_over(&mut self, groups: Vec<Group>) -> Result<()> {
+        for (worker, group) in groups.into_iter().enumerate() {
+            self.send(worker, group)?;
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, worker: usize, mut group: Group) -> Result<()> {
+        if group.len() == 0 {
+            return Ok(());
+        }
+        group.close();
+        match self.workers.get_mut(worker) {
+            Some(worker) => worker.apply(group),
+            None => Ok(()),
+        }
+    }
+}

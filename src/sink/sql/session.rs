@@ -1,0 +1,84 @@
+//! What a database brings to the SQL sinks: a session that runs statements, and a dialect that
+//! writes them. Uses `error`, `ums` and the shapes. Not hot.
+//!
+//! Errors say by their kind what to do: `Unreachable` is tried again on a new session (a lost
+//! connection, a deadlock, a server that restarts), `Data` is about a row (the batch is halved
+//! until the row is found), everything else ends the run. Their texts never hold a value, though
+//! the servers' own texts do.
+
+use std::ops::Range;
+
+use super::kind::Kind;
+use super::shape::{Group, Shape};
+use crate::error::Result;
+
+/// A connection with at most one open transaction.
+pub(in crate::sink) trait Session: Send {
+    /// Runs a statement that gives no rows.
+    fn execute(&mut self, sql: &str) -> Result<()>;
+    /// Runs a statement that gives rows, as text.
+    fn query(&mut self, sql: &str) -> Result<Vec<Vec<Option<String>>>>;
+    /// Lands some rows of a group in the open transaction, by the rule of every sink: absent,
+    /// insert; an id not below the stored one, replace; else keep.
+    fn apply(&mut self, group: &Group, rows: Range<usize>) -> Result<()>;
+    /// How this server wants its statements.
+    fn dialect(&self) -> &dyn Dialect;
+    /// The version, for `--check`.
+    fn version(&mut self) -> Result<String>;
+}
+
+/// A column of a target as it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::sink) struct Found {
+    /// Its name.
+    pub(in crate::sink) name: String,
+    /// Its type in the database's words.
+    pub(in crate::sink) declared: String,
+    /// Whether the database computes it: nothing is written there.
+    pub(in crate::sink) generated: bool,
+}
+
+/// How a database's SQL is written.
+pub(in crate::sink) trait Dialect {
+    /// The longest name of a table or column, in the unit that `name_length` counts.
+    fn longest_name(&self) -> usize;
+    /// The length of a name.
+    fn name_length(&self, name: &str) -> usize;
+    /// A name as SQL, whatever is in it.
+    fn quote(&self, name: &str) -> String;
+    /// A text as SQL, whatever is in it.
+    fn literal(&self, text: &str) -> String;
+    /// The type of a column that keeps the kind's values.
+    fn declare(&self, kind: &Kind, key: bool) -> String;
+    /// The declaration of a column that the sink adds.
+    fn system_column(&self, name: &str) -> &'static str;
+    /// `CREATE TABLE IF NOT EXISTS`, for columns and key.
+    fn create(&self, table: &str, columns: &[(String, String)], keys: &[&str]) -> String;
+    /// Gives a column another type and keeps its values.
+    fn alter_type(&self, table: &str, column: &str, declared: &str) -> String;
+    /// Rows of name, type and `1` for a computed column, in order; none when there is no table.
+    fn columns_query(&self, table: &str) -> String;
+    /// Rows of index name and column name, of whole unique indexes.
+    fn unique_query(&self, table: &str) -> String;
+    /// A statement before one that may fail for a row, one to undo it, one to go on behind it.
+    fn savepoint(&self) -> [&'static str; 3] {
+        ["SAVEPOINT ums", "ROLLBACK TO SAVEPOINT ums", "RELEASE SAVEPOINT ums"]
+    }
+    /// Replaces a row of a small table of the sink's own by its key, the first `keys` columns.
+    fn replace(&self, table: &str, columns: &[&str], keys: usize, values: &[String]) -> String;
+    /// The statements that land rows of a shape, for people: parameters in place of values.
+    fn shown(&self, shape: &Shape) -> Vec<String>;
+}
+
+/// The names of `names`, quoted, with commas.
+pub(in crate::sink) fn list<'a>(
+    dialect: &dyn Dialect,
+    names: impl IntoIterator<Item = &'a str>,
+) -> String {
+    names.into_iter().map(|name| dialect.quote(name)).collect::<Vec<_>>().join(", ")
+}
+
+/// The side table of `--delete hard`.
+pub(in crate::sink) fn tombstone_name(table: &str) -> String {
+    format!("_ums_tombstone_{table}")
+}

@@ -1,0 +1,391 @@
+//! A thread with a session: one transaction from the first group behind a commit to the next
+//! commit. Uses `error`, `ums` and the session. Not hot: what is hot is in the sessions.
+//!
+//! Every group of the open transaction is kept until its commit is known. What may pass (a lost
+//! connection, a deadlock, a server that restarts) is waited for, and the kept groups are applied
+//! again on a new session: landing is idempotent, so a commit whose answer was lost does no harm.
+//! A group with a row that cannot be stored is halved until the row is found.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+use super::fit;
+use super::position;
+use super::session::Session;
+use super::shape::{Group, Shape};
+use crate::error::{Error, Kind, Result};
+use crate::sink::target::Options;
+use crate::ums::decode::Header;
+use crate::ums::{Cell, Marker};
+
+/// Groups that may wait for a worker.
+const WAITING: usize = 2;
+/// The first and the longest pause before another try.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+/// Opens a session.
+pub(in crate::sink) type Connect = Arc<dyn Fn() -> Result<Box<dyn Session>> + Send + Sync>;
+
+/// Something that a session does outside of any transaction, as often as it takes.
+type Task = Box<dyn Fn(&mut dyn Session) -> Result<()> + Send>;
+
+enum Command {
+    Apply(Group),
+    Commit(Vec<Marker>, Sender<Result<()>>),
+    Run(Task, Sender<Result<()>>),
+}
+
+/// A worker as its owner sees it.
+pub(super) struct Worker {
+    commands: Sender<Command>,
+    /// Raised when it has failed; the next answer says why.
+    failed: Arc<AtomicBool>,
+    /// Whether it holds rows that are not committed.
+    pub(super) busy: bool,
+}
+
+/// What a worker needs to know.
+#[derive(Clone)]
+pub(super) struct Setup {
+    pub(super) connect: Connect,
+    /// How long to try again.
+    pub(super) patience: Duration,
+    pub(super) options: Options,
+}
+
+impl Worker {
+    /// Starts the thread with a session that is open already.
+    pub(super) fn start(setup: Setup, session: Box<dyn Session>) -> Result<Self> {
+        let (commands, receiver) = bounded(WAITING);
+        let failed = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&failed);
+        let state = State {
+            setup,
+            session: Some(session),
+            open: false,
+            groups: Vec::new(),
+            failure: None,
+            failed: flag,
+        };
+        let thread = std::thread::Builder::new().name("sql".into());
+        thread
+            .spawn(move || state.serve(&receiver))
+            .map_err(|error| Error::io("cannot start a thread", error))?;
+        Ok(Self { commands, failed, busy: false })
+    }
+
+    /// Hands rows over; they are applied soon.
+    pub(super) fn apply(&mut self, group: Group) -> Result<()> {
+        self.busy = true;
+        if self.failed.load(Ordering::Acquire) {
+            return self.commit(Vec::new());
+        }
+        self.commands.send(Command::Apply(group)).map_err(|_| gone())
+    }
+
+    /// Makes everything applied durable, with the markers; waits until it is.
+    pub(super) fn commit(&mut self, markers: Vec<Marker>) -> Result<()> {
+        self.start_commit(markers)?.wait()
+    }
+
+    /// The same without waiting: several workers may wait for each other's locks, so that none may
+    /// be told to commit only when another one has.
+    pub(super) fn start_commit(&mut self, markers: Vec<Marker>) -> Result<Answer> {
+        self.busy = false;
+        self.ask(|reply| Command::Commit(markers, reply))
+    }
+
+    /// Makes the target fit a schema, outside of any transaction with rows.
+    pub(super) fn fit(&mut self, header: &Arc<Header>, options: &Options) -> Result<(Shape, bool)> {
+        let (sender, shapes) = bounded(1);
+        let (header, options) = (Arc::clone(header), options.clone());
+        let task: Task = Box::new(move |session| {
+            let fitted = fit::fit(session, &header, &options)?;
+            // Only the last one is looked at.
+            let _ = sender.try_send(fitted);
+            Ok(())
+        });
+        self.ask(|reply| Command::Run(task, reply))?.wait()?;
+        shapes.try_recv().map_err(|_| gone())
+    }
+
+    fn ask(&self, command: impl FnOnce(Sender<Result<()>>) -> Command) -> Result<Answer> {
+        let (sender, answer) = bounded(1);
+        self.commands.send(command(sender)).map_err(|_| gone())?;
+        Ok(Answer(answer))
+    }
+}
+
+/// What a worker will say.
+pub(super) struct Answer(Receiver<Result<()>>);
+
+impl Answer {
+    /// Waits for it.
+    pub(super) fn wait(self) -> Result<()> {
+        self.0.recv().map_err(|_| gone())?
+    }
+}
+
+fn gone() -> Error {
+    Error::unreachable("a worker of the sink ended before its time")
+}
+
+struct State {
+    setup: Setup,
+    session: Option<Box<dyn Session>>,
+    /// Whether a transaction is open.
+    open: bool,
+    /// What the open transaction holds.
+    groups: Vec<Group>,
+    /// Why nothing more is done.
+    failure: Option<Error>,
+    failed: Arc<AtomicBool>,
+}
+
+impl State {
+    fn serve(mut self, commands: &Receiver<Command>) {
+        for command in commands {
+            match command {
+                Command::Apply(group) => {
+                    if self.failure.is_none()
+                        && let Err(error) = self.take(group)
+                    {
+                        self.failure = Some(error);
+                        self.failed.store(true, Ordering::Release);
+                    }
+                }
+                // Whoever asked may have gone.
+                Command::Commit(markers, reply) => {
+                    let _ = reply.send(match self.failure.take() {
+                        Some(error) => Err(error),
+                        None => self.finish(&markers),
+                    });
+                }
+                Command::Run(task, reply) => {
+                    let _ = reply.send(match self.failure.take() {
+                        Some(error) => Err(error),
+                        None => self.run(&task),
+                    });
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, group: Group) -> Result<()> {
+        self.groups.push(group);
+        let newest = self.groups.len() - 1;
+        match self.attempt(newest) {
+            Ok(()) => Ok(()),
+            Err(error) => self.recover(error, None),
+        }
+    }
+
+    /// Applies the groups from the given one on, on the session as it is.
+    fn attempt(&mut self, from: usize) -> Result<()> {
+        let session = open(&mut self.session, &self.setup)?;
+        if !self.open {
+            session.execute("BEGIN")?;
+            self.open = true;
+        }
+        for group in self.groups.iter().skip(from) {
+            session.apply(group, 0..group.len())?;
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, markers: &[Marker]) -> Result<()> {
+        if let Err(error) = self.attempt_finish(markers) {
+            self.recover(error, Some(markers))?;
+        }
+        self.groups.clear();
+        self.open = false;
+        Ok(())
+    }
+
+    fn attempt_finish(&mut self, markers: &[Marker]) -> Result<()> {
+        let session = open(&mut self.session, &self.setup)?;
+        if !self.open {
+            session.execute("BEGIN")?;
+            self.open = true;
+        }
+        position::store(session, markers)?;
+        session.execute("COMMIT")?;
+        self.open = false;
+        Ok(())
+    }
+
+    /// Does again what the open transaction held, carefully where a row is to blame, and the commit
+    /// if it was that which failed.
+    fn recover(&mut self, first: Error, commit: Option<&[Marker]>) -> Result<()> {
+        let mut error = first;
+        let mut careful = error.kind() == Kind::Data;
+        let mut waits = Waits::new(self.setup.patience);
+        loop {
+            match error.kind() {
+                Kind::Unreachable => {
+                    self.session = None;
+                    self.open = false;
+                    (self.setup.options.notice.0)(&format!("{error}; trying again"));
+                    if !waits.wait() {
+                        return Err(error);
+                    }
+                }
+                Kind::Data if !careful => careful = true,
+                Kind::Data if waits.careful_once() => {}
+                _ => return Err(error),
+            }
+            if let Some(session) = self.session.as_mut().filter(|_| self.open) {
+                // A session that cannot even do this is opened anew.
+                if session.execute("ROLLBACK").is_err() {
+                    self.session = None;
+                }
+                self.open = false;
+            }
+            let again = if careful { self.apply_carefully() } else { self.attempt(0) };
+            let again = again.and_then(|()| match commit {
+                Some(markers) => self.attempt_finish(markers),
+                None => Ok(()),
+            });
+            match again {
+                Ok(()) => return Ok(()),
+                Err(next) => error = next,
+            }
+        }
+    }
+
+    /// Applies everything, halving a group that fails until the row to blame is found.
+    fn apply_carefully(&mut self) -> Result<()> {
+        let session = open(&mut self.session, &self.setup)?;
+        session.execute("BEGIN")?;
+        self.open = true;
+        for group in &mut self.groups {
+            let whole = 0..group.len();
+            let mut waiting = Vec::from([whole]);
+            let mut refused = Vec::new();
+            while let Some(range) = waiting.pop() {
+                let Err(error) = guarded(session, group, range.clone()) else { continue };
+                if error.kind() != Kind::Data {
+                    return Err(error);
+                }
+                if range.len() > 1 {
+                    let middle = range.start + range.len() / 2;
+                    waiting.push(middle..range.end);
+                    waiting.push(range.start..middle);
+                } else {
+                    let error = named(group, range.start, error);
+                    refuse(group, range.start, error)?;
+                    refused.push(range.start);
+                }
+            }
+            // Once refused, a row is not met again when everything has to be done once more.
+            for at in refused.into_iter().rev() {
+                group.remove(at);
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs a task between transactions.
+    fn run(&mut self, task: &Task) -> Result<()> {
+        let mut waits = Waits::new(self.setup.patience);
+        loop {
+            let done = open(&mut self.session, &self.setup).and_then(|session| {
+                session.execute("BEGIN")?;
+                task(session)?;
+                session.execute("COMMIT")
+            });
+            let Err(error) = done else { return Ok(()) };
+            // The transaction goes with the session.
+            self.session = None;
+            if error.kind() != Kind::Unreachable {
+                return Err(error);
+            }
+            (self.setup.options.notice.0)(&format!("{error}; trying again"));
+            if !waits.wait() {
+                return Err(error);
+            }
+        }
+    }
+}
+
+fn open<'a>(
+    session: &'a mut Option<Box<dyn Session>>,
+    setup: &Setup,
+) -> Result<&'a mut dyn Session> {
+    match session {
+        Some(session) => Ok(session.as_mut()),
+        None => Ok(session.insert((setup.connect)()?).as_mut()),
+    }
+}
+
+fn guarded(session: &mut dyn Session, group: &Group, range: Range<usize>) -> Result<()> {
+    let [before, undo, behind] = session.dialect().savepoint();
+    session.execute(before)?;
+    if let Err(error) = session.apply(group, range) {
+        if error.kind() == Kind::Data {
+            session.execute(undo)?;
+            session.execute(behind)?;
+        }
+        return Err(error);
+    }
+    session.execute(behind)
+}
+
+/// The error with the row's name: its uid where it has one, else its id.
+fn named(group: &Group, at: usize, error: Error) -> Error {
+    let Some(row) = group.get(at) else { return error };
+    let mut cells = Vec::new();
+    let fields = group.shape.header.schema.fields.len();
+    let uid = row.row.split(fields, &mut cells).ok().and_then(|()| {
+        let cell = cells.get(group.shape.uid?).unwrap_or(&Cell::Null);
+        cell.text().ok().flatten().map(|text| text.into_owned())
+    });
+    let namespace = &group.shape.header.schema.namespace;
+    match uid {
+        Some(uid) => error.at(format_args!("{namespace}: row {uid}")),
+        None => error.at(format_args!("{namespace}: row with id {}", row.id)),
+    }
+}
+
+/// A row that can never be stored.
+fn refuse(_group: &Group, _at: usize, error: Error) -> Result<()> {
+    Err(error)
+}
+
+/// Pauses that grow, with chance in them, until the patience is over.
+struct Waits {
+    began: Instant,
+    patience: Duration,
+    next: Duration,
+    careful: u32,
+}
+
+impl Waits {
+    fn new(patience: Duration) -> Self {
+        Self { began: Instant::now(), patience, next: PAUSES.0, careful: 0 }
+    }
+
+    /// Waits; false when there is no more patience.
+    fn wait(&mut self) -> bool {
+        if self.began.elapsed() >= self.patience {
+            return false;
+        }
+        // Chance from the clock: two workers that met in a deadlock do not meet again.
+        let nanos = self.began.elapsed().subsec_nanos();
+        let share = f64::from(nanos % 1000) / 1000.0;
+        std::thread::sleep(self.next.mul_f64(0.5 + share / 2.0));
+        self.next = (self.next * 2).min(PAUSES.1);
+        true
+    }
+
+    /// Whether a row's error may still be looked into: an error that comes back although every row
+    /// was tried alone is not about a row.
+    fn careful_once(&mut self) -> bool {
+        self.careful += 1;
+        self.careful == 1
+    }
+}
