@@ -101,7 +101,7 @@ fn a_full_disk_loses_nothing() {
     assert!(error.contains(log.to_str().unwrap()), "{error}");
     // What is durable is whole, and the position does not lead.
     let kept = ids(&log);
-    assert!((20..100).contains(&kept.len()) && kept.len() % 20 == 0, "{kept:?}");
+    assert!((20..100).contains(&kept.len()) && kept.len().is_multiple_of(20), "{kept:?}");
     let (code, position, _) = sink(&[&address, "--position"], b"");
     assert_eq!(code, 0);
     let covered = position.split("\"id\":\"").nth(1).and_then(|rest| rest.split('"').next());
