@@ -233,6 +233,38 @@ fn what_is_older_than_a_moment_goes_by_its_name() {
 }
 
 #[test]
+fn files_are_finished_by_rows_bytes_and_age() {
+    let root = tempfile::tempdir().unwrap();
+    for (query, files) in [("rows=10", 5), ("rows=40", 2), ("bytes=6000", 10), ("rows=1000", 1)] {
+        let log = root.path().join(query);
+        // A message and its marker have about 1200 bytes.
+        assert_eq!(sink(&[&format!("parquet:{}?{query}", log.display())], &input(0..50, 10)).0, 0);
+        let found = stored::files(&log).len();
+        assert!(found.abs_diff(files) <= 1, "{query}: {found} files");
+        assert_eq!(ids(&log), (0..50).collect::<Vec<_>>());
+    }
+    // Nothing more comes, and the input does not end.
+    let log = root.path().join("age");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_ums-sink"))
+        .args(["--quiet", &format!("parquet:{}?seconds=1", log.display())])
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(&input(0..3, 10)).unwrap();
+    stdin.flush().unwrap();
+    let start = std::time::Instant::now();
+    while !log.exists() || stored::files(&log).is_empty() {
+        assert!(start.elapsed().as_secs() < 30, "no file appears");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    assert!(start.elapsed().as_millis() > 500, "too early");
+    assert_eq!(ids(&log), [0, 1, 2]);
+    drop(stdin);
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
 fn wrong_commands_say_what_is_right() {
     let root = tempfile::tempdir().unwrap();
     let file = root.path().join("file");
