@@ -227,7 +227,7 @@ fn beside_a_compaction(reader: &str) {
     let mut sink = stream::open(&log, "");
     let mut next = 0;
     let mut more = || {
-        for _ in 0..TABLES * 4 {
+        for _ in 0..TABLES * 2 {
             let name = format!("mysql.db1.shop.t{}.0.0.0", next % TABLES);
             let schema = stream::schema(&name, Vec::new());
             let row = Row::new(next, format!("u{next}"));

@@ -101,7 +101,7 @@ fn a_full_disk_loses_nothing() {
     assert!(error.contains(log.to_str().unwrap()), "{error}");
     // What is durable is whole, and the position does not lead.
     let kept = ids(&log);
-    assert!((20..100).contains(&kept.len()) && kept.len() % 20 == 0, "{kept:?}");
+    assert!((20..100).contains(&kept.len()) && kept.len().is_multiple_of(20), "{kept:?}");
     let (code, position, _) = sink(&[&address, "--position"], b"");
     assert_eq!(code, 0);
     let covered = position.split("\"id\":\"").nth(1).and_then(|rest| rest.split('"').next());
@@ -230,6 +230,38 @@ fn what_is_older_than_a_moment_goes_by_its_name() {
     assert_eq!(ids(&log), (60..100).collect::<Vec<_>>());
     assert_eq!(stored::files(&log).len(), 1);
     assert!(!root.path().join(".log.dws-swap").exists());
+}
+
+#[test]
+fn files_are_finished_by_rows_bytes_and_age() {
+    let root = tempfile::tempdir().unwrap();
+    for (query, files) in [("rows=10", 5), ("rows=40", 2), ("bytes=6000", 10), ("rows=1000", 1)] {
+        let log = root.path().join(query);
+        // A message and its marker have about 1200 bytes.
+        assert_eq!(sink(&[&format!("parquet:{}?{query}", log.display())], &input(0..50, 10)).0, 0);
+        let found = stored::files(&log).len();
+        assert!(found.abs_diff(files) <= 1, "{query}: {found} files");
+        assert_eq!(ids(&log), (0..50).collect::<Vec<_>>());
+    }
+    // Nothing more comes, and the input does not end.
+    let log = root.path().join("age");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_ums-sink"))
+        .args(["--quiet", &format!("parquet:{}?seconds=1", log.display())])
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(&input(0..3, 10)).unwrap();
+    stdin.flush().unwrap();
+    let start = std::time::Instant::now();
+    while !log.exists() || stored::files(&log).is_empty() {
+        assert!(start.elapsed().as_secs() < 30, "no file appears");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    assert!(start.elapsed().as_millis() > 500, "too early");
+    assert_eq!(ids(&log), [0, 1, 2]);
+    drop(stdin);
+    assert!(child.wait().unwrap().success());
 }
 
 #[test]
