@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Result};
 
 /// Bytes read of a run at once.
-const READ: usize = 256 << 10;
+const READ: usize = 64 << 10;
+/// Runs before they are merged into one: each is an open file.
+const MOST_RUNS: usize = 128;
 
 /// Records of `N` numbers, in the order of the first, then the second, and so on.
 pub struct Sorter<const N: usize> {
@@ -53,28 +55,52 @@ impl<const N: usize> Sorter<N> {
 
     fn spill(&mut self) -> Result<()> {
         self.rows.sort_unstable();
-        let failed = |error| spill_failed(&self.folder, error);
-        let mut file = BufWriter::new(tempfile::tempfile_in(&self.folder).map_err(failed)?);
-        for number in self.rows.iter().flatten() {
-            file.write_all(&number.to_le_bytes()).map_err(failed)?;
-        }
-        let mut file = file.into_inner().map_err(|error| failed(error.into_error()))?;
-        file.rewind().map_err(failed)?;
-        self.runs.push(file);
+        let mut run = RunWriter::new(&self.folder)?;
+        self.rows.iter().try_for_each(|row| run.push(row))?;
+        self.runs.push(run.finish()?);
         self.rows.clear();
+        if self.runs.len() >= MOST_RUNS {
+            let mut run = RunWriter::new(&self.folder)?;
+            let runs = std::mem::take(&mut self.runs);
+            let mut stream = Stream::<N>::new(Vec::new(), runs, &self.folder)?;
+            while let Some(row) = stream.next_within(|_| true)? {
+                run.push(&row)?;
+            }
+            self.runs.push(run.finish()?);
+        }
         Ok(())
     }
 
     /// All records in order.
     pub fn finish(mut self) -> Result<Stream<N>> {
         self.rows.sort_unstable();
-        let mut heads = Vec::with_capacity(self.runs.len());
-        for file in self.runs {
-            let mut run = BufReader::with_capacity(READ, file);
-            let head = next(&mut run, &self.folder)?;
-            heads.push((run, head));
-        }
-        Ok(Stream { rows: self.rows.into_iter().peekable(), heads, folder: self.folder })
+        Stream::new(self.rows, self.runs, &self.folder)
+    }
+}
+
+/// A run in the making.
+struct RunWriter<'a> {
+    file: BufWriter<File>,
+    folder: &'a Path,
+}
+
+impl<'a> RunWriter<'a> {
+    fn new(folder: &'a Path) -> Result<Self> {
+        let file = tempfile::tempfile_in(folder).map_err(|error| spill_failed(folder, error))?;
+        Ok(Self { file: BufWriter::with_capacity(READ, file), folder })
+    }
+
+    fn push<const N: usize>(&mut self, row: &[u64; N]) -> Result<()> {
+        row.iter()
+            .try_for_each(|number| self.file.write_all(&number.to_le_bytes()))
+            .map_err(|error| spill_failed(self.folder, error))
+    }
+
+    fn finish(self) -> Result<File> {
+        let failed = |error| spill_failed(self.folder, error);
+        let mut file = self.file.into_inner().map_err(|error| failed(error.into_error()))?;
+        file.rewind().map_err(failed)?;
+        Ok(file)
     }
 }
 
@@ -86,16 +112,31 @@ pub struct Stream<const N: usize> {
 }
 
 impl<const N: usize> Stream<N> {
+    /// Sorted records in memory and in runs.
+    fn new(rows: Vec<[u64; N]>, runs: Vec<File>, folder: &Path) -> Result<Self> {
+        let mut heads = Vec::with_capacity(runs.len());
+        for file in runs {
+            let mut run = BufReader::with_capacity(READ, file);
+            let head = next(&mut run, folder)?;
+            heads.push((run, head));
+        }
+        Ok(Self { rows: rows.into_iter().peekable(), heads, folder: folder.to_owned() })
+    }
+
     /// The next record if it is below `end` in its first number.
     pub fn next_below(&mut self, end: u64) -> Result<Option<[u64; N]>> {
-        let below = |row: &[u64; N]| row.first().is_some_and(|first| *first < end);
-        let run =
-            self.heads.iter().enumerate().filter_map(|(at, (_, head))| Some((head.as_ref()?, at)));
-        let run = run.min().map(|(row, at)| (*row, at));
+        self.next_within(|row| row.first().is_some_and(|first| *first < end))
+    }
+
+    /// The next record if it is one of those wanted.
+    fn next_within(&mut self, wanted: impl Fn(&[u64; N]) -> bool) -> Result<Option<[u64; N]>> {
+        let heads = self.heads.iter().enumerate();
+        let run = heads.filter_map(|(at, (_, head))| Some((head.as_ref()?, at))).min();
+        let run = run.map(|(row, at)| (*row, at));
         match (self.rows.peek().copied(), run) {
-            (Some(row), Some((head, _))) if row <= head => Ok(self.rows.next_if(below)),
+            (Some(row), Some((head, _))) if row <= head => Ok(self.rows.next_if(&wanted)),
             (_, Some((head, at))) => {
-                if !below(&head) {
+                if !wanted(&head) {
                     return Ok(None);
                 }
                 if let Some((run, head)) = self.heads.get_mut(at) {
@@ -103,7 +144,7 @@ impl<const N: usize> Stream<N> {
                 }
                 Ok(Some(head))
             }
-            (_, None) => Ok(self.rows.next_if(below)),
+            (_, None) => Ok(self.rows.next_if(&wanted)),
         }
     }
 }
@@ -137,7 +178,7 @@ mod tests {
     #[test]
     fn order_does_not_depend_on_memory() {
         let folder = tempfile::tempdir().unwrap();
-        for count in [0u64, 1, 1024, 10_000] {
+        for count in [0u64, 1, 1024, 10_000, 140_000] {
             let mut sorter = Sorter::<2>::new(1, folder.path());
             for number in 0..count {
                 sorter.push([number * 7919 % count, number]).unwrap();
