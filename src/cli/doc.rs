@@ -4,6 +4,7 @@ mod endpoints;
 mod flows;
 mod format;
 mod manual;
+mod parquet;
 mod tool;
 
 use std::fmt::Write as _;
@@ -74,5 +75,6 @@ pub fn pages() -> Vec<(String, String)> {
     pages.push(("dws-flows.5".into(), flows::page()));
     pages.push(("ums.7".into(), format::page()));
     pages.push(("dws-endpoints.7".into(), endpoints::page()));
+    pages.push(("dws-parquet.7".into(), parquet::page()));
     pages
 }

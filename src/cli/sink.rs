@@ -1,6 +1,8 @@
 //! `ums-sink`: UMS messages into a store. Uses every layer. The loop is in `flow::sink`; not hot.
 
 mod args;
+#[cfg(feature = "parquet")]
+mod compact;
 mod flows;
 mod page;
 
@@ -51,11 +53,25 @@ fn run(matches: &ArgMatches) -> Result<Outcome> {
     if args.position {
         return print_position(spec, &target);
     }
+    if args.compact || args.drop_before.is_some() {
+        return rearrange(&args, &target);
+    }
     if args.checkpoint.is_some() && spec.flush == Flush::Cheap && !args.dry_run {
         return Err(Error::usage(format!("--checkpoint: {} is never durable", target.url))
             .advise("let the command that makes the rows durable keep the position"));
     }
     land(&args, spec, target)
+}
+
+#[cfg(feature = "parquet")]
+fn rearrange(args: &Args, target: &Target) -> Result<Outcome> {
+    compact::run(args, target)
+}
+
+#[cfg(not(feature = "parquet"))]
+fn rearrange(_: &Args, target: &Target) -> Result<Outcome> {
+    Err(Error::usage(format!("{}: only the Parquet log is compacted", target.url))
+        .advise("this build lacks it; build with the feature parquet"))
 }
 
 fn print_position(spec: &Spec, target: &Target) -> Result<Outcome> {

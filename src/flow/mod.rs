@@ -4,6 +4,8 @@ pub mod checkpoint;
 pub mod flows;
 mod lane;
 pub mod queue;
+#[cfg(feature = "parquet")]
+pub mod replay;
 pub mod sink;
 pub mod stats;
 pub mod tail;

@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::workshop::Workshop;
+use super::workshop::{Workshop, lock_file, switch_path};
 use crate::error::{Error, Result};
 
 /// The reading half: names and bytes under a root. Paths are relative to it, parts joined by `/`.
@@ -57,6 +57,16 @@ impl Tree {
         let path = self.root.join(path);
         File::open(&path).map_err(|error| Error::io(path.display(), error))
     }
+
+    /// Opens a file for reading; `None` when there is none of that name.
+    pub fn find(&self, path: &str) -> Result<Option<File>> {
+        let path = self.root.join(path);
+        match File::open(&path) {
+            Ok(file) => Ok(Some(file)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::io(path.display(), error)),
+        }
+    }
 }
 
 /// A file in the making.
@@ -68,7 +78,10 @@ pub struct Draft {
 
 impl Write for Draft {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.write(bytes)
+        // Who writes here is most often a library that knows no path.
+        self.file.write(bytes).map_err(|error| {
+            io::Error::new(error.kind(), format!("{}: {error}", self.path.display()))
+        })
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -77,6 +90,15 @@ impl Write for Draft {
 }
 
 impl Draft {
+    pub(super) fn create(path: PathBuf) -> Result<Self> {
+        let file = File::options()
+            .write(true)
+            .create_new(true)
+            .open(&path)
+            .map_err(|error| Error::io(path.display(), error))?;
+        Ok(Self { file, path })
+    }
+
     /// Makes the bytes durable and closes the file, still under its draft name.
     pub fn seal(self) -> Result<Sealed> {
         self.file.sync_all().map_err(|error| Error::io(self.path.display(), error))?;
@@ -90,6 +112,13 @@ pub struct Sealed {
     path: PathBuf,
 }
 
+impl Sealed {
+    /// Where it stands, under its draft name.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
 /// The writing half. Several writers, in one process or in many, may share a root.
 #[derive(Debug)]
 pub struct Writer {
@@ -99,6 +128,8 @@ pub struct Writer {
     settled: BTreeSet<PathBuf>,
     /// Folders with names not yet durable.
     unsynced: BTreeSet<PathBuf>,
+    /// From the first name that is not durable until all are: nobody exchanges folders meanwhile.
+    switch: Option<File>,
 }
 
 impl Writer {
@@ -107,8 +138,13 @@ impl Writer {
     pub fn open(root: impl Into<PathBuf>) -> Result<Self> {
         let tree = Tree::new(root);
         let workshop = Workshop::open(&tree.root)?;
-        let mut writer =
-            Self { tree, workshop, settled: BTreeSet::new(), unsynced: BTreeSet::new() };
+        let mut writer = Self {
+            tree,
+            workshop,
+            settled: BTreeSet::new(),
+            unsynced: BTreeSet::new(),
+            switch: None,
+        };
         // The root's own name; a parent that may not be opened was not made by us.
         if let Some(parent) =
             writer.tree.root.parent().filter(|parent| !parent.as_os_str().is_empty())
@@ -126,23 +162,29 @@ impl Writer {
 
     /// Starts a file.
     pub fn create(&mut self) -> Result<Draft> {
-        let path = self.workshop.next();
-        let file = File::options()
-            .write(true)
-            .create_new(true)
-            .open(&path)
-            .map_err(|error| Error::io(path.display(), error))?;
-        Ok(Draft { file, path })
+        Draft::create(self.workshop.next())
     }
 
     /// Lets a sealed draft appear in `folder` under the first of `names` that is free, and gives
-    /// that name. The name is durable after the next `sync`.
+    /// that name. The name is durable after the next `sync`, which ought to be soon: until then
+    /// nobody can rearrange the root.
     pub fn publish(
         &mut self,
         sealed: Sealed,
         folder: &str,
         names: impl Iterator<Item = String>,
     ) -> Result<String> {
+        if self.switch.is_none() {
+            let path = switch_path(&self.tree.root);
+            let switch = lock_file(&path)?;
+            // Where there are no locks, nobody rearranges.
+            if let Err(error) = switch.lock_shared()
+                && error.kind() != io::ErrorKind::Unsupported
+            {
+                return Err(Error::io(path.display(), error));
+            }
+            self.switch = Some(switch);
+        }
         let folder = self.settle(folder)?;
         for name in names {
             let target = folder.join(&name);
@@ -176,6 +218,7 @@ impl Writer {
                 return Err(failed);
             }
         }
+        self.switch = None;
         Ok(())
     }
 
@@ -203,7 +246,7 @@ impl Writer {
 
 /// Gives `draft` the name `target`; false when that name is taken. A hard link is the portable way
 /// to refuse a taken name in one step; where there are none, a look before the rename has to do.
-fn appear(draft: &Path, target: &Path) -> io::Result<bool> {
+pub(super) fn appear(draft: &Path, target: &Path) -> io::Result<bool> {
     match fs::hard_link(draft, target) {
         Ok(()) => {
             // The file has appeared; a second name left behind goes with the draft folder.
@@ -227,7 +270,7 @@ fn appear(draft: &Path, target: &Path) -> io::Result<bool> {
     }
 }
 
-fn sync_folder(path: &Path) -> io::Result<()> {
+pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
@@ -271,7 +314,7 @@ mod tests {
         drop(other);
         living.publish(kept, "t", std::iter::once("f".to_owned())).unwrap();
         drop(living);
-        assert_eq!(Tree::new(root.path()).list(".tmp").unwrap(), ["lock"]);
+        assert_eq!(Tree::new(root.path()).list(".tmp").unwrap(), ["lock", "switch"]);
         assert_eq!(Tree::new(root.path()).list("t").unwrap(), ["f"]);
     }
 

@@ -13,7 +13,8 @@ use crate::sink::{Delete, Mode, OnTruncate, Options, Rejects};
 #[derive(Debug, Clone, clap::Parser)]
 #[command(override_usage = "ums-sink [OPTIONS] DEST\n       \
     ums-sink [OPTIONS] --flows FILE\n       \
-    ums-sink --position DEST")]
+    ums-sink --position DEST\n       \
+    ums-sink --compact [--drop-before TIME] parquet:DIR")]
 pub struct Args {
     /// Where the rows land: a database, parquet:DIR, a file, or - for standard output
     ///
@@ -109,6 +110,30 @@ pub struct Args {
     #[arg(long, help_heading = TABLES, hide_short_help = true)]
     pub no_create: bool,
 
+    /// Merge the small files of a Parquet log into large ones, and exit
+    ///
+    /// Writers may write and readers read meanwhile: see dws-parquet(7) for what they see.
+    /// Nothing is read from standard input. With --dry-run the folders and files are named and left alone.
+    #[arg(long, help_heading = LOG, conflicts_with_all = ["from", "checkpoint", "position", "check"])]
+    pub compact: bool,
+
+    /// How large the files of --compact become
+    ///
+    /// Files of half this size or more are left alone. Larger files are read faster and dropped in
+    /// larger steps.
+    #[arg(long, value_name = "SIZE", default_value = "128MiB", help_heading = LOG)]
+    #[arg(value_parser = value::bytes, requires = "compact", hide_short_help = true)]
+    pub target_size: u64,
+
+    /// Drop the files of a Parquet log that hold nothing of TIME or later, and exit
+    ///
+    /// TIME is UTC: 2026-11-21, 2026-11-21T01:02:03 or seconds since 1970, compared with _ums_ts_ as
+    /// the names of the folders say it. With --compact it is done first. With --dry-run the folders
+    /// are named and left alone.
+    #[arg(long, value_name = "TIME", help_heading = LOG, value_parser = value::instant)]
+    #[arg(conflicts_with_all = ["from", "checkpoint", "position", "check"])]
+    pub drop_before: Option<i64>,
+
     /// Read the password of a database from FILE (its first line)
     ///
     /// Without it: the address, DWS_PASSWORD, MYSQL_PWD or PGPASSWORD, then the option file.
@@ -146,6 +171,7 @@ pub struct Args {
 const INPUT: &str = "Input";
 const PLACE: &str = "Position";
 const TABLES: &str = "Tables";
+const LOG: &str = "The Parquet log as a whole";
 const CONNECTION: &str = "Connection";
 const FLOWS: &str = "Flows";
 const LOOK: &str = "Looking";

@@ -16,7 +16,15 @@ pub(super) const PAGE: Page = Page {
     files: FILES,
     examples: EXAMPLES,
     diagnostics: DIAGNOSTICS,
-    see_also: &["dbus-tail(1)", "ums(7)", "dws-endpoints(7)", "dws-flows(5)", "sqlite3(1)"],
+    see_also: &[
+        "dbus-tail(1)",
+        "ums-replay(1)",
+        "ums(7)",
+        "dws-endpoints(7)",
+        "dws-parquet(7)",
+        "dws-flows(5)",
+        "sqlite3(1)",
+    ],
     caveats: CAVEATS,
     bugs: "",
 };
@@ -134,6 +142,11 @@ const EXAMPLES: &[Example] = &[
         runnable: true,
     },
     Example {
+        what: "Drop what is older than a year from a Parquet log, and merge its small files.",
+        command: "ums-sink --compact --drop-before 2025-11-21 parquet:/data/log",
+        runnable: false,
+    },
+    Example {
         what: "Keep every change of two schemas apart.",
         command: "ums-sink --mode append --map '*={schema}_{table}' sqlite:history.db < changes.ums",
         runnable: false,
@@ -141,6 +154,19 @@ const EXAMPLES: &[Example] = &[
 ];
 
 const DIAGNOSTICS: &[(&str, &str)] = &[
+    (
+        "…: another process is rearranging it",
+        "A compaction or a retention run of this Parquet log is at work. Start again when it is done.",
+    ),
+    (
+        "…: the Parquet file is damaged or cut short",
+        "Somebody else wrote to it, or the disk is failing; files of a log appear whole and are never \
+         changed. Put back a copy, or move the file away. Nothing was changed.",
+    ),
+    (
+        "a Parquet file cannot be written: …: No space left on device",
+        "What is durable stays, and the position does not lead it. Make room and start again.",
+    ),
     (
         "stdin:LINE: …",
         "The line is no message, or a row of it cannot be stored. Lines before it are durable or \

@@ -15,8 +15,9 @@
 //! After an error other than bad input the sink takes nothing more: what was accepted before it is
 //! not durable, and goes with the process.
 
+pub mod compact;
 mod known;
-mod names;
+pub mod retain;
 mod table;
 
 use std::collections::HashMap;
@@ -25,6 +26,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{Delete, Flush, Rejects, Sink, Spec, Target, Written};
+use crate::columnar::names;
 use crate::error::{Error, Kind, Result};
 use crate::store::{Tree, Writer};
 use crate::ums::decode::Header;
@@ -257,6 +259,16 @@ impl ParquetLog {
     }
 }
 
+/// The log at an address, for what is done to it as a whole; it has to be there.
+pub fn tree(target: &Target) -> Result<Tree> {
+    let root = root(target)?;
+    let about = std::fs::metadata(&root).map_err(|error| Error::io(root.display(), error))?;
+    if !about.is_dir() {
+        return Err(Error::usage(format!("{}: is not a folder", root.display())));
+    }
+    Ok(Tree::new(root))
+}
+
 /// The root of the log; an error for options that have no meaning here.
 fn root(target: &Target) -> Result<PathBuf> {
     let (url, options) = (&target.url, &target.options);
@@ -292,7 +304,11 @@ fn probe(target: &Target) -> Result<String> {
 }
 
 fn positions(target: &Target) -> Result<Vec<Marker>> {
-    let tree = Tree::new(root(target)?);
+    stored_positions(&Tree::new(root(target)?))
+}
+
+/// The positions that a log keeps: every row below them is in its files.
+pub fn stored_positions(tree: &Tree) -> Result<Vec<Marker>> {
     let mut markers = Vec::new();
     for name in tree.list(names::CHECKPOINTS)? {
         if !name.ends_with(".json") {
