@@ -6,6 +6,7 @@ mod compact;
 mod compact_crash;
 mod crash;
 mod names;
+mod object;
 mod readers;
 mod redelivery;
 mod stored;
