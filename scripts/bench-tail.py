@@ -18,6 +18,8 @@ import time
 
 import pymysql
 
+from bench_measure import once, processor, say, version
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -30,44 +32,7 @@ def arguments():
     return parser.parse_args()
 
 
-def say(text):
-    print("bench:", text, file=sys.stderr, flush=True)
-
-
 # ---- throughput ------------------------------------------------------------------------------
-
-
-def peak(process):
-    """Peak memory so far, KiB. Not of the accounting at the end (ru_maxrss): that one begins with
-    the memory of whoever started the process, and goes on over exec, wrapper scripts included."""
-    try:
-        for line in open(f"/proc/{process.pid}/status"):
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1])
-    except OSError:
-        pass
-    return 0
-
-
-def once(command):
-    """Wall seconds, CPU seconds and peak memory (MiB) of one run, output thrown away."""
-    complaint = tempfile.TemporaryFile()
-    started = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=complaint)
-    memory = 0
-    while True:
-        pid, status, usage = os.wait4(process.pid, os.WNOHANG)
-        if pid:
-            break
-        memory = peak(process) or memory
-        time.sleep(0.01)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    wall = time.perf_counter() - started
-    complaint.seek(0)
-    complaint = complaint.read()
-    if process.returncode != 0:
-        raise SystemExit(f"bench: {command[0]} ended with {process.returncode}: {complaint.decode()[-500:]}")
-    return wall, usage.ru_utime + usage.ru_stime, memory / 1024
 
 
 def timed(command, runs):
@@ -184,17 +149,6 @@ def percentile(values, share):
 
 
 # ---- the report ----------------------------------------------------------------------------------
-
-
-def processor():
-    for line in open("/proc/cpuinfo"):
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return platform.processor() or "unknown"
-
-
-def version(command):
-    return subprocess.run([command, "--version"], capture_output=True, text=True).stdout.split("\n")[0].strip()
 
 
 def main():

@@ -7,6 +7,9 @@ mod bad_input;
 mod big;
 #[path = "live/character_sets.rs"]
 mod character_sets;
+#[cfg(feature = "sqlite")]
+#[path = "live/failover.rs"]
+mod failover;
 #[path = "live/kill.rs"]
 mod kill;
 #[path = "live/server.rs"]
@@ -17,6 +20,9 @@ mod settings;
 mod table;
 #[path = "live/tail.rs"]
 mod tail;
+#[cfg(feature = "tls")]
+#[path = "live/tls.rs"]
+mod tls;
 #[path = "live/transactions.rs"]
 mod transactions;
 #[path = "live/type_cases.rs"]
@@ -25,3 +31,5 @@ mod type_cases;
 mod types;
 #[path = "live/ways.rs"]
 mod ways;
+#[path = "live/xa.rs"]
+mod xa;

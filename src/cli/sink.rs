@@ -7,6 +7,7 @@ mod page;
 
 use std::collections::HashSet;
 use std::io::IsTerminal;
+use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
@@ -19,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::flow::checkpoint::Checkpoint;
 use crate::flow::sink::{Plan, run as flow};
 use crate::flow::stats::Counters;
-use crate::sink::{Flush, Sink, Spec, Target, Written, find};
+use crate::sink::{Flush, Rejects, Sink, Spec, Target, Written, find};
 use crate::ums::marker::checkpoint_text;
 use crate::ums::{Marker, Message};
 use crate::url::Url;
@@ -54,7 +55,7 @@ fn run(matches: &ArgMatches) -> Result<Outcome> {
         return Err(Error::usage(format!("--checkpoint: {} is never durable", target.url))
             .advise("let the command that makes the rows durable keep the position"));
     }
-    land(&args, spec, &target)
+    land(&args, spec, target)
 }
 
 #[cfg(feature = "parquet")]
@@ -81,8 +82,10 @@ fn print_position(spec: &Spec, target: &Target) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-fn land(args: &Args, spec: &Spec, target: &Target) -> Result<Outcome> {
+fn land(args: &Args, spec: &Spec, mut target: Target) -> Result<Outcome> {
     let input = open_input(args)?;
+    let rejects = open_rejects(args)?;
+    target.options.rejects = rejects.clone();
     let mut checkpoint = match &args.checkpoint {
         Some(path) if !args.dry_run => Some(Checkpoint::open(path)?),
         _ => None,
@@ -90,7 +93,7 @@ fn land(args: &Args, spec: &Spec, target: &Target) -> Result<Outcome> {
     let mut sink = if args.dry_run {
         Box::new(DryRun { plan: spec.plan, target: target.clone(), shown: HashSet::new() })
     } else {
-        (spec.open)(target)?
+        (spec.open)(&target)?
     };
     let stop = Stop::install(true)?;
     let counters = Arc::new(Counters::default());
@@ -102,10 +105,12 @@ fn land(args: &Args, spec: &Spec, target: &Target) -> Result<Outcome> {
         flush: sink.rhythm().unwrap_or(spec.flush),
         sink: sink.as_mut(),
         checkpoint: checkpoint.as_mut(),
+        rejects: rejects.clone(),
         stop: stop.flag(),
         counters,
     });
     progress.finish();
+    let rejected = say_rejected(args, &rejects);
     let summary = result?;
     if summary.terminations > 0 && !args.dry_run {
         message::warn(format_args!(
@@ -114,7 +119,42 @@ fn land(args: &Args, spec: &Spec, target: &Target) -> Result<Outcome> {
             summary.terminations, target.url
         ));
     }
-    Ok(stop.outcome(Outcome::Done))
+    Ok(stop.outcome(rejected))
+}
+
+/// The file of `--reject`, unless it is what the rows come from: what it is given would come round
+/// for ever.
+fn open_rejects(args: &Args) -> Result<Rejects> {
+    let Some(path) = args.reject.as_ref().filter(|_| !args.dry_run) else {
+        return Ok(Rejects::default());
+    };
+    let source = args.from.as_deref().unwrap_or("-");
+    let source = match source.strip_prefix("file:").unwrap_or(source) {
+        "-" => "/dev/stdin",
+        source => source,
+    };
+    let identity = |path: &std::path::Path| {
+        path.metadata().ok().filter(|found| found.is_file()).map(|found| (found.dev(), found.ino()))
+    };
+    let own = identity(path);
+    if own.is_some() && own == identity(source.as_ref()) {
+        return Err(Error::usage(format!("--reject {}: the rows come from it", path.display()))
+            .advise("name another file"));
+    }
+    Rejects::open(path)
+}
+
+/// Counts what was rejected, also where the run then failed.
+fn say_rejected(args: &Args, rejects: &Rejects) -> Outcome {
+    let (rows, path) = (rejects.rows(), args.reject.as_deref().unwrap_or("".as_ref()));
+    if rows == 0 {
+        return Outcome::Done;
+    }
+    message::warn(format_args!(
+        "{rows} rows could not be stored; they are in {} with the reasons",
+        path.display()
+    ));
+    Outcome::Rejected(rows)
 }
 
 /// Somebody at a keyboard hardly means to type messages.

@@ -16,7 +16,7 @@ use super::progress::Progress;
 use super::signal::Stop;
 use super::{Outcome, Tool, message};
 use crate::endpoint;
-use crate::endpoint::binlog::{Options, Published, SchemaChange};
+use crate::endpoint::binlog::{OnChange, Options, Published, SchemaChange};
 use crate::error::{Error, Result};
 use crate::flow::checkpoint::Checkpoint;
 use crate::flow::stats::Counters;
@@ -57,9 +57,14 @@ fn follow(args: &Args, source: &Source) -> Result<Outcome> {
     let to_stdout = args.to == "-";
     let stop = Stop::install(false)?;
     let counters = Arc::new(Counters::default());
-    let publisher = opened.publisher(args, out)?;
+    let on_change = args.on_schema_change.clone().map(|command| -> OnChange {
+        Box::new(move |change| {
+            message::warn(change);
+            on_change(&command, change)
+        })
+    });
+    let publisher = opened.publisher(args, out, on_change)?;
     let progress = Progress::start(args.progress, Arc::clone(&counters), to_stdout);
-    let command = args.on_schema_change.clone();
     let result = flow(Plan {
         log: opened.log,
         assembler: opened.assembler,
@@ -70,7 +75,6 @@ fn follow(args: &Args, source: &Source) -> Result<Outcome> {
         prompt: opened.prompt,
         counters,
         note: &mut |text| message::warn(text),
-        changed: &mut |change| on_change(command.as_deref(), change),
     });
     progress.finish();
     result?;
@@ -118,8 +122,7 @@ fn options(args: &Args, source: String, base: u64) -> Options {
 }
 
 /// Runs the command of --on-schema-change and waits for it.
-fn on_change(command: Option<&str>, change: &SchemaChange) -> Result<()> {
-    let Some(command) = command else { return Ok(()) };
+fn on_change(command: &str, change: &SchemaChange) -> Result<()> {
     let status = Command::new("sh")
         .args(["-c", command])
         .env("DWS_NAMESPACE", &change.namespace)
@@ -133,9 +136,6 @@ fn on_change(command: Option<&str>, change: &SchemaChange) -> Result<()> {
     if status.success() {
         return Ok(());
     }
-    Err(Error::refused(format!(
-        "{} at {}: the command of --on-schema-change failed ({status})",
-        change.file, change.offset
-    ))
-    .advise("start again with the same --checkpoint when the change has been dealt with"))
+    Err(Error::refused(format!("the command of --on-schema-change failed ({status})"))
+        .advise("start again with the same --checkpoint when the change has been dealt with"))
 }

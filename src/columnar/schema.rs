@@ -158,12 +158,7 @@ impl Layout {
             Some(cell) => cell.text()?,
             None => None,
         };
-        text.and_then(parse).ok_or_else(|| {
-            Error::data(format!(
-                "namespace {}: a row's {name} cannot be read",
-                self.schema().namespace
-            ))
-        })
+        text.and_then(parse).ok_or_else(|| Error::data(format!("its {name} cannot be read")))
     }
 
     /// The name of the companion of a column: `_ums_text_NAME`, with as many underscores behind it

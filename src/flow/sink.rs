@@ -15,7 +15,7 @@ use super::stats::Counters;
 use crate::endpoint::Input;
 use crate::error::{Error, Result};
 use crate::line::{LineReader, Lines};
-use crate::sink::{Flush, Sink};
+use crate::sink::{Flush, Rejects, Sink};
 use crate::ums::{Decoder, Marker, Protocol};
 
 /// Batches that may wait between the two threads.
@@ -36,6 +36,8 @@ pub struct Plan<'a> {
     pub flush: Flush,
     /// The file that follows the flushes.
     pub checkpoint: Option<&'a mut Checkpoint>,
+    /// Where the sink puts rows that can never be stored; durable before any position moves.
+    pub rejects: Rejects,
     /// Raised by whoever wants a clean end.
     pub stop: Arc<AtomicBool>,
     /// Raised as rows are written.
@@ -63,7 +65,7 @@ pub struct Summary {
 /// `Data` with `NAME:LINE` for a bad line or a row that the sink cannot take; the sink's errors;
 /// `Usage` for a checkpoint behind a sink that is never durable.
 pub fn run(plan: Plan) -> Result<Summary> {
-    let Plan { input, max_line, sink, flush, checkpoint, stop, counters } = plan;
+    let Plan { input, max_line, sink, flush, checkpoint, rejects, stop, counters } = plan;
     let name = input.name.clone();
     let (taken, size) = (Arc::clone(&input.taken), input.size);
     let batches = read_lines(input, max_line)?;
@@ -72,6 +74,7 @@ pub fn run(plan: Plan) -> Result<Summary> {
         sink,
         flush,
         checkpoint,
+        rejects,
         counters,
         decoder: Decoder::default(),
         markers: Vec::new(),
@@ -134,6 +137,7 @@ struct Run<'a> {
     sink: &'a mut dyn Sink,
     flush: Flush,
     checkpoint: Option<&'a mut Checkpoint>,
+    rejects: Rejects,
     counters: Arc<Counters>,
     decoder: Decoder,
     /// The newest marker of each source; every row before it has been written.
@@ -211,7 +215,10 @@ impl Run<'_> {
         if self.pending.since.is_none() {
             return Ok(());
         }
+        // A sink may commit the position itself, and may reject rows as it does.
+        self.rejects.flush()?;
         let durable = self.sink.flush(&self.markers)?;
+        self.rejects.flush()?;
         self.pending = Pending::default();
         match &mut self.checkpoint {
             Some(checkpoint) if durable => checkpoint.advance(&self.markers),
@@ -308,6 +315,7 @@ mod tests {
             sink: &mut probe,
             flush,
             checkpoint: Some(&mut checkpoint),
+            rejects: Rejects::default(),
             stop: Arc::default(),
             counters: Arc::default(),
         });

@@ -8,7 +8,6 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use super::checkpoint::Checkpoint;
 use super::queue::{Received, queue};
 use super::stats::Counters;
-use crate::endpoint::binlog::SchemaChange;
 use crate::endpoint::binlog::publish::Publisher;
 use crate::error::{Error, Result};
 use crate::mysql::frame::{EventLog, Feed};
@@ -38,24 +37,12 @@ pub struct Plan<'a> {
     pub counters: Arc<Counters>,
     /// Tells people something.
     pub note: &'a mut dyn FnMut(&str),
-    /// Runs the command of --on-schema-change.
-    pub changed: &'a mut dyn FnMut(&SchemaChange) -> Result<()>,
 }
 
 /// Runs until the log ends, the bounds are reached, or the stop flag is set.
 pub fn run(plan: Plan) -> Result<()> {
-    let Plan {
-        mut log,
-        assembler,
-        publisher,
-        checkpoint,
-        stop,
-        live,
-        prompt,
-        counters,
-        note,
-        changed,
-    } = plan;
+    let Plan { mut log, assembler, publisher, checkpoint, stop, live, prompt, counters, note } =
+        plan;
     let (sender, receiver) = queue();
     let reader = std::thread::Builder::new().name("reader".to_owned());
     reader
@@ -69,8 +56,7 @@ pub fn run(plan: Plan) -> Result<()> {
             }
         })
         .map_err(|error| Error::io("reader thread", error))?;
-    let mut run =
-        Run { assembler, publisher, checkpoint, counters, note, changed, synced: Instant::now() };
+    let mut run = Run { assembler, publisher, checkpoint, counters, note, synced: Instant::now() };
     let result = loop {
         if stop.load(Ordering::Relaxed) || run.publisher.reached(&run.assembler) {
             break Ok(());
@@ -105,7 +91,6 @@ struct Run<'a> {
     checkpoint: Option<Checkpoint>,
     counters: Arc<Counters>,
     note: &'a mut dyn FnMut(&str),
-    changed: &'a mut dyn FnMut(&SchemaChange) -> Result<()>,
     synced: Instant,
 }
 
@@ -136,7 +121,10 @@ impl Run<'_> {
     /// Nothing waits: everything decoded goes out, and a live source proves that it lives.
     fn idle(&mut self, live: bool) -> Result<()> {
         self.publisher.flush()?;
-        if live && self.publisher.marker_age() >= self.publisher.marker_every() {
+        if live
+            && self.assembler.is_placed()
+            && self.publisher.marker_age() >= self.publisher.marker_every()
+        {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
             let micros = u64::try_from(now.as_micros()).unwrap_or(u64::MAX);
             self.publisher.mark(&self.assembler.position(), Some(micros))?;
@@ -156,13 +144,10 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Messages to people, commands and counters.
+    /// Messages to people and counters.
     fn tell(&mut self) -> Result<()> {
         for text in self.publisher.notes.drain(..) {
             (self.note)(&text);
-        }
-        for change in std::mem::take(&mut self.publisher.changes) {
-            (self.changed)(&change)?;
         }
         self.counters.rows.store(self.publisher.totals.rows, Ordering::Relaxed);
         self.counters.messages.store(self.publisher.totals.messages, Ordering::Relaxed);
@@ -179,8 +164,10 @@ impl Run<'_> {
                         "the log ends inside a transaction that began at {start}; it is left out"
                     ));
                 }
-                self.publisher.mark(&self.assembler.position(), None)?;
-                self.keep()?;
+                if self.assembler.is_placed() {
+                    self.publisher.mark(&self.assembler.position(), None)?;
+                    self.keep()?;
+                }
                 self.tell()
             }
             Err(error) => {

@@ -199,7 +199,17 @@ impl EventLog for LiveLog {
             bytes.extend_from_slice(&header.log_pos().to_le_bytes());
             bytes.extend_from_slice(&header.flags_raw().to_le_bytes());
             if matches!(ty, kind::HEARTBEAT | kind::HEARTBEAT_V2) {
-                return Ok(Feed::Idle);
+                let here = start_of(self.offset, 0, header.log_pos());
+                let named = event.data().starts_with(self.log.name.as_bytes());
+                if here == self.offset || !named || ty == kind::HEARTBEAT_V2 {
+                    return Ok(Feed::Idle);
+                }
+                // Everything up to there was sent, or left out as known by its GTID.
+                self.offset = here;
+                let mut chunk = Chunk::new(self.log.clone());
+                bytes.extend_from_slice(event.data());
+                chunk.push(&bytes, self.offset, 0);
+                return Ok(Feed::Events(chunk));
             }
             let artificial = header.flags_raw() & FLAG_ARTIFICIAL != 0 || header.timestamp() == 0;
             if ty == kind::ROTATE && artificial {

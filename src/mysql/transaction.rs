@@ -141,6 +141,14 @@ pub struct Assembler {
     format: Arc<Format>,
     group: Option<Group>,
     prepared: HashMap<Xid, Prepared>,
+    /// On MariaDB: the transactions seen before the oldest of those that are prepared, or were
+    /// while another one was.
+    before_prepared: GtidSet,
+    /// Whether it is known where the stream stands: not yet, while a server looks for a place by
+    /// GTID.
+    placed: bool,
+    /// Rows up to this file number and offset are not wanted (again).
+    written: Option<(u64, u64)>,
     /// The transactions seen.
     pub gtids: GtidSet,
     micros: u64,
@@ -158,6 +166,9 @@ impl Assembler {
             format: Arc::new(format),
             group: None,
             prepared: HashMap::new(),
+            before_prepared: GtidSet::Empty,
+            placed: true,
+            written: None,
             gtids,
             micros: 0,
             policy,
@@ -175,9 +186,13 @@ impl Assembler {
         let here = self.group.as_ref().map_or(self.offset, |group| group.start);
         let oldest =
             self.prepared.values().min_by_key(|prepared| (prepared.log.number, prepared.start));
-        let (resume, gtids) = match oldest {
-            Some(prepared) => ((prepared.log.clone(), prepared.start), &prepared.gtids),
-            None => ((self.log.clone(), here), &self.gtids),
+        let resume = match oldest {
+            Some(prepared) => (prepared.log.clone(), prepared.start),
+            None => (self.log.clone(), here),
+        };
+        let gtids = match &self.gtids {
+            GtidSet::MariaDb(_) if oldest.is_some() => &self.before_prepared,
+            gtids => gtids,
         };
         Position {
             log: self.log.clone(),
@@ -201,11 +216,6 @@ impl Assembler {
     /// Whether a transaction is open, and where it started: what a torn log leaves out.
     pub fn open_since(&self) -> Option<u64> {
         self.group.as_ref().map(|group| group.start)
-    }
-
-    /// Prepared XA transactions whose outcome has not been seen.
-    pub fn prepared(&self) -> usize {
-        self.prepared.len()
     }
 
     /// Takes over a chunk and tells the handler about every transaction that ends in it.
@@ -264,9 +274,7 @@ impl Assembler {
                 }
                 Step::XaRollback(xid) => {
                     let group = self.group.take().unwrap_or_default();
-                    self.count(group.gtid, &group.micros, &event);
-                    self.prepared.remove(&xid);
-                    self.tally.rolled_back += 1;
+                    self.xa_rollback(&xid, group, &event);
                     handler.ended(self)?
                 }
             };
@@ -398,6 +406,12 @@ impl Assembler {
             .advise("set binlog_row_event_fragment_threshold to its largest value on the server")),
             kind::START_V3 => Err(Error::data("the log is in a format before MySQL 5.0")
                 .advise("only binlog format version 4 is read")),
+            kind::HEARTBEAT if event.len == 0 && self.group.is_none() => {
+                // The server has passed over transactions that are known, up to here.
+                self.offset = self.offset.max(event.offset);
+                self.placed = true;
+                Ok(Step::Outside)
+            }
             kind::STOP
             | kind::ROTATE
             | kind::HEARTBEAT
@@ -484,6 +498,7 @@ impl Assembler {
 
     /// Adds a transaction to what was seen.
     fn count(&mut self, gtid: Option<Gtid>, micros: &Option<u64>, last: &Event) {
+        self.placed = true;
         match gtid {
             Some(Gtid::MySql(sid, tag, number)) => self.gtids.add_mysql(sid, &tag, number),
             Some(Gtid::MariaDb(domain, server, sequence)) => {

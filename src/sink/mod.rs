@@ -4,6 +4,7 @@
 //! `ALL`. Help, manual pages, unknown-scheme errors and `--check` follow from the table.
 
 pub mod mysql;
+pub mod reject;
 mod sql;
 pub mod stream;
 pub mod target;
@@ -20,6 +21,7 @@ use crate::error::{Error, Result};
 use crate::ums::{Marker, Message};
 use crate::url::{Opt, Url};
 
+pub use reject::Rejects;
 pub use target::{Delete, Mode, Options, Target};
 
 /// Every sink of this build.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::reject::Rejects;
 use crate::error::{Error, Result};
 use crate::ums::{Namespace, Pattern, Schema};
 use crate::url::Url;
@@ -28,6 +29,8 @@ pub struct Options {
     pub map: Vec<TableRule>,
     /// Key columns by namespace; the first match wins.
     pub keys: Vec<KeyRule>,
+    /// Where rows go that can never be stored.
+    pub rejects: Rejects,
     /// Where a password is when the address has none.
     pub login: Login,
     /// Who is told what people should know while a sink goes on, such as that it tries again.

@@ -2,9 +2,9 @@
 //! settings. SQL goes through the servers' own command line clients: nothing of ours is in between.
 
 use std::fmt;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
 
 /// Which of the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -161,6 +161,14 @@ impl Server {
         })
     }
 
+    /// A session in this database.
+    pub fn session(&self, database: &str) -> Session {
+        let mut child = self.client().args(["--unbuffered", database]).spawn().unwrap();
+        let input = child.stdin.take();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        Session { child, input, output }
+    }
+
     /// The rows of a query, cells as the client prints them in batch mode.
     pub fn rows(&self, query: &str) -> Vec<Vec<String>> {
         let text = self.sql(query);
@@ -189,6 +197,30 @@ impl Drop for Server {
         if let Some(folder) = &self.private {
             let _ = servers().arg("stop").arg(folder.path()).status();
         }
+    }
+}
+
+/// A client's session that stays open between scripts.
+pub struct Session {
+    child: Child,
+    input: Option<ChildStdin>,
+    output: BufReader<ChildStdout>,
+}
+
+impl Session {
+    /// Runs a script and waits for its end.
+    pub fn say(&mut self, script: &str) {
+        writeln!(self.input.as_mut().unwrap(), "{script}; SELECT 'done';").unwrap();
+        let mut line = String::new();
+        self.output.read_line(&mut line).unwrap();
+        assert_eq!(line.trim(), "done", "{script}");
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.input = None;
+        let _ = self.child.wait();
     }
 }
 

@@ -4,7 +4,7 @@ use crate::server::{Kind, Server};
 use crate::table;
 use crate::tail::{Change, live, tail_from};
 
-const BOTH: [Kind; 2] = [Kind::MySql, Kind::MariaDb];
+pub const BOTH: [Kind; 2] = [Kind::MySql, Kind::MariaDb];
 const MYSQL: [Kind; 1] = [Kind::MySql];
 const MARIADB: [Kind; 1] = [Kind::MariaDb];
 
@@ -26,7 +26,7 @@ pub fn invariants(changes: &[Change]) {
 }
 
 /// Runs a script in a database of its own and compares the changes: `table op cells…` a line.
-fn scenario(test: &str, kinds: &[Kind], script: &str, columns: &[&str], expected: &[&str]) {
+pub fn scenario(test: &str, kinds: &[Kind], script: &str, columns: &[&str], expected: &[&str]) {
     for kind in kinds {
         let Some(server) = Server::shared(*kind, test) else { continue };
         server.database(test);
@@ -261,78 +261,6 @@ fn rollbacks_that_are_logged() {
         &["id"],
         &["m I 2", "m I 11", "m I 12", "t I 1", "t I 3", "m I 24", "m I 5", "t I 5"],
     );
-}
-
-#[test]
-fn xa_rows_come_at_the_commit() {
-    scenario(
-        "xa_rows_come_at_the_commit",
-        &BOTH,
-        "CREATE TABLE t (id INT PRIMARY KEY, a INT);
-         XA START 'one'; INSERT INTO t VALUES (1, 1), (2, 2); XA END 'one'; XA PREPARE 'one';
-         XA COMMIT 'one';
-         XA START 'back'; INSERT INTO t VALUES (3, 3); XA END 'back'; XA PREPARE 'back'; XA ROLLBACK 'back';
-         XA START X'00ff27', X'0a', 7; INSERT INTO t VALUES (4, 4); XA END X'00ff27', X'0a', 7;
-           XA COMMIT X'00ff27', X'0a', 7 ONE PHASE;
-         INSERT INTO t VALUES (5, 5);",
-        &["id", "a"],
-        &["t I 1 1", "t I 2 2", "t I 4 4", "t I 5 5"],
-    );
-}
-
-/// Between prepare and commit others commit; the rows take their place, and their id, by the commit.
-#[test]
-fn xa_between_other_transactions() {
-    let test = "xa_between_other_transactions";
-    for kind in BOTH {
-        let Some(server) = Server::shared(kind, test) else { continue };
-        // What a failed run left prepared would keep the old tables locked for ever.
-        let _ = server.try_sql("XA ROLLBACK 'between'");
-        server.database(test);
-        let start = server.position();
-        server.sql(&format!("CREATE TABLE {test}.t (id INT PRIMARY KEY, a INT)"));
-        // A prepared transaction outlives its session on MySQL; on MariaDB the session stays open.
-        let mut session = server.client();
-        session.args(["--unbuffered", test]);
-        let mut session = session.spawn().unwrap();
-        let mut input = session.stdin.take().unwrap();
-        let mut output = std::io::BufReader::new(session.stdout.take().unwrap());
-        let mut say = |script: &str| {
-            use std::io::{BufRead, Write};
-            writeln!(input, "{script} SELECT 'done';").unwrap();
-            let mut line = String::new();
-            output.read_line(&mut line).unwrap();
-            assert_eq!(line.trim(), "done", "{script}");
-        };
-        say(
-            "XA START 'between'; INSERT INTO t VALUES (1, 1), (2, 1); XA END 'between'; XA PREPARE 'between';",
-        );
-        let prepared = server.position();
-        server.sql(&format!("INSERT INTO {test}.t VALUES (3, 3), (4, 4)"));
-        let pattern = format!("{test}.*");
-        let early = tail_from(&server, &start, &pattern);
-        let early: Vec<String> = early.iter().map(|c| c.line(&["id"])).collect();
-        assert_eq!(early, ["I 3", "I 4"], "{kind:?}: nothing of a transaction that may yet fail");
-        say("XA COMMIT 'between';");
-        server.sql(&format!("INSERT INTO {test}.t VALUES (5, 5)"));
-
-        let changes = tail_from(&server, &start, &pattern);
-        let lines: Vec<String> = changes.iter().map(|c| c.line(&["id"])).collect();
-        assert_eq!(lines, ["I 3", "I 4", "I 1", "I 2", "I 5"], "{kind:?}");
-        invariants(&changes);
-        assert!(changes[1].id < changes[2].id && changes[3].id < changes[4].id, "{kind:?}");
-
-        drop(input);
-        session.wait().unwrap();
-
-        // A start after the prepare has not seen the rows: they come, or the run says why not.
-        let run = live(&server, &prepared, &["--tables", &pattern]);
-        if run.code == Some(0) {
-            assert_eq!(run.changes().len(), 5, "{kind:?}: rows of XA were lost in silence");
-        } else {
-            assert!(run.stderr.contains("XA"), "{kind:?}: {}", run.stderr);
-        }
-    }
 }
 
 #[test]

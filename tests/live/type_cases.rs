@@ -335,10 +335,69 @@ fn mariadb_only(list: &mut List) {
         "'6ccd780c-baba-1026-9564-5b8c65604300'",
     ];
     list.text("UUID", "string", &uuids);
+    // Every version and variant, and bytes that are 0 at the end, which the log leaves out.
+    let versions: Vec<String> = (0..=15)
+        .map(|n| format!("'0{n:x}234567-89ab-{n:x}cde-{n:x}f01-23456789ab{:02x}'", n * 17 % 255))
+        .chain((0..=16).map(|zeros| {
+            let digits = format!(
+                "{}{}",
+                &"fedcba9876543210a1b2c3d4e5f60718"[2 * zeros..],
+                "00".repeat(zeros)
+            );
+            let [a, b, c, d, e] = [0..8, 8..12, 12..16, 16..20, 20..32].map(|range| &digits[range]);
+            format!("'{a}-{b}-{c}-{d}-{e}'")
+        }))
+        .collect();
+    let versions: Vec<&str> = versions.iter().map(String::as_str).collect();
+    list.text("UUID", "string", &versions);
     let sixes = ["'::'", "'::1'", "'2001:db8::ff00:42:8329'", "'::ffff:192.0.2.128'", "'fe80::'"];
     let more = ["'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff'", "'2001:db8:0:1:0:0:0:1'", "'1::'"];
     list.text("INET6", "string", &[&sixes[..], &more[..]].concat());
-    list.text("INET4", "string", &["'0.0.0.0'", "'255.255.255.255'", "'127.0.0.1'", "'10.0.0.0'"]);
+    // Which groups are zero decides what is folded: every pattern, twice, with small groups and
+    // with such that have four digits.
+    for group in ["1", "ffff", "a0"] {
+        let patterns: Vec<String> = (0..256u32)
+            .map(|zeros| {
+                let groups: Vec<&str> =
+                    (0..8).map(|n| if zeros >> n & 1 == 1 { "0" } else { group }).collect();
+                format!("'{}'", groups.join(":"))
+            })
+            .collect();
+        let patterns: Vec<&str> = patterns.iter().map(String::as_str).collect();
+        list.text("INET6", "string", &patterns);
+    }
+    // Addresses of the fourth version inside, and what only looks like them.
+    let inside = [
+        "'::192.0.2.1'",
+        "'::0.0.0.1'",
+        "'::0.1.0.0'",
+        "'::0.0.1.0'",
+        "'::1.0.0.0'",
+        "'::255.255.255.255'",
+        "'::ffff:0.0.0.0'",
+        "'::ffff:0.0.0.1'",
+        "'::ffff:0.1.0.0'",
+        "'::ffff:255.255.255.255'",
+        "'::fffe:1.2.3.4'",
+        "'::1:ffff:1.2.3.4'",
+        "'::ffff:0:1.2.3.4'",
+        "'1::ffff:1.2.3.4'",
+        "'64:ff9b::192.0.2.33'",
+        "'::1:1.2.3.4'",
+        "'::100:0:0'",
+    ];
+    list.text("INET6", "string", &inside);
+    let fours = [
+        "'0.0.0.0'",
+        "'255.255.255.255'",
+        "'127.0.0.1'",
+        "'10.0.0.0'",
+        "'0.0.0.1'",
+        "'1.0.0.0'",
+        "'0.255.0.255'",
+        "'192.168.100.0'",
+    ];
+    list.text("INET4", "string", &fours);
     for declared in ["VARCHAR(300)", "TEXT", "MEDIUMTEXT", "LONGTEXT", "TINYTEXT"] {
         let long = "REPEAT('compress me ', 20)";
         let values = ["''", "'short'", "'äß€😀'", long];

@@ -6,5 +6,6 @@ mod crash;
 mod files;
 mod idempotent;
 mod manners;
+mod rejects;
 mod support;
 mod tables;

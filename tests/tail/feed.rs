@@ -73,6 +73,7 @@ pub fn feed(log: Vec<u8>) -> (u64, Result<()>) {
         marker_every: Duration::from_secs(1),
         store: None,
         server: String::new(),
+        on_change: None,
     };
     let mut publisher = Publisher::new(setup, Box::new(Reader::default()));
     let mut frames = FileFrames::new(name(), Box::new(std::io::Cursor::new(log)));

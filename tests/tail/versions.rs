@@ -129,3 +129,41 @@ fn a_run_that_stops_between_goes_on_with_the_same_versions() {
         assert_eq!(run.ended, whole.ended);
     }
 }
+
+/// The command stands between the rows before a change and those behind it, and runs again when it
+/// failed.
+#[test]
+fn a_change_waits_for_its_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = history().save(folder.path(), "binlog.000001");
+    let file = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (checkpoint, out) = (file("p.json"), file("out.json"));
+    // It notes how many rows have been written, and fails every first time.
+    let command = r#"grep -o '"tuple":\["[0-9]*","[^"]*","I"' out.json | sort -u | wc -l >> seen
+        test -e "done.$DWS_POS" || { touch "done.$DWS_POS"; exit 1; }"#;
+    let arguments =
+        [path.as_str(), "--checkpoint", &checkpoint, "--to", &out, "--on-schema-change", command];
+    let mut codes = Vec::new();
+    for _ in 0..10 {
+        let output = super::run::command(&arguments).current_dir(folder.path()).output().unwrap();
+        codes.push(output.status.code().unwrap());
+        if codes.last() == Some(&0) {
+            break;
+        }
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains("--on-schema-change failed"), "{said}");
+    }
+    assert_eq!(codes, [5, 5, 5, 5, 0], "one failure a change");
+    // 1, 2, 3 and 4 rows lie before the changes; each change is met again after its failure.
+    let seen = std::fs::read_to_string(file("seen")).unwrap();
+    let seen: Vec<u32> = seen.lines().map(|line| line.trim().parse().unwrap()).collect();
+    let first: Vec<u32> = [1, 2, 3, 4].into_iter().filter(|n| seen.contains(n)).collect();
+    assert_eq!(first, [1, 2, 3, 4], "{seen:?}");
+    assert!(seen.is_sorted(), "{seen:?}");
+    let run = read(&std::fs::read_to_string(&out).unwrap());
+    let mut uids: Vec<_> = run.rows.iter().map(|row| (row.id, row.uid.clone())).collect();
+    uids.sort();
+    uids.dedup();
+    assert_eq!(uids.len(), 5);
+    as_expected(&run);
+}

@@ -7,7 +7,7 @@ use clap::builder::NonEmptyStringValueParser;
 
 use crate::cli::{message, progress, value};
 use crate::sink::target::{KeyRule, Login, Notice, TableRule};
-use crate::sink::{Delete, Mode, Options};
+use crate::sink::{Delete, Mode, Options, Rejects};
 
 /// What the command line says.
 #[derive(Debug, Clone, clap::Parser)]
@@ -121,6 +121,13 @@ pub struct Args {
     #[arg(long, value_name = "FILE", help_heading = CONNECTION, hide_short_help = true)]
     #[arg(env = "DWS_DEFAULTS_FILE", hide_env_values = true)]
     pub defaults_file: Option<PathBuf>,
+    /// Write rows that can never be stored to FILE, with the reason, and go on
+    ///
+    /// FILE gets UMS messages; it is on the disk before the position moves past them, and the run
+    /// ends with exit status 1. Mend the cause and land FILE like any other stream. Without this
+    /// option the first such row stops the run.
+    #[arg(long, value_name = "FILE", help_heading = TABLES)]
+    pub reject: Option<PathBuf>,
 
     /// Test the destination, say what was found, and exit
     #[arg(long, help_heading = LOOK, conflicts_with_all = ["position", "dry_run"])]
@@ -183,6 +190,7 @@ impl Args {
                 lookup: |name| std::env::var(name).ok(),
             },
             notice: Notice(|text| message::warn(text)),
+            rejects: Rejects::default(),
         }
     }
 }

@@ -59,13 +59,24 @@ halving and named.
 Only what is durable moves the position. The newest marker in the stream is written to --checkpoint \
 after everything before it is on the disk; a database keeps it in the table _ums_checkpoint, in the \
 same transaction as the rows, and --position prints it. What has no marker behind it yet is delivered \
-again after a crash, which changes nothing.";
+again after a crash, which changes nothing.
+
+A row that can never be stored (a value that its column cannot hold, a key that is null, a constraint \
+of the target) stops the run, with a message that names the row and the column and never the value. \
+With --reject it goes to a file instead, as a UMS message with its own schema, cells and ids and the \
+reason behind them, and the run goes on; the position moves past the row only after the file is on the \
+disk. What is no UMS message at all stops the run in any case.";
 
 const FILES: &[(&str, &str)] = &[
     (
         "CHECKPOINT",
         "JSON: the newest durable position of each source. Replaced as a whole (temporary file \
          CHECKPOINT.tmp, fsync, rename, fsync of the folder), so it is never half written.",
+    ),
+    (
+        "the file of --reject",
+        "UMS messages with one key more: \"reject\":{\"reason\":\"...\"}, and the flow's name where there \
+         are flows. It is appended to. After a crash a row may stand in it twice.",
     ),
     (
         "PATH-wal, PATH-shm",
@@ -133,6 +144,11 @@ const DIAGNOSTICS: &[(&str, &str)] = &[
         "stdin:LINE: …",
         "The line is no message, or a row of it cannot be stored. Lines before it are durable or \
          are delivered again; nothing after it was read.",
+    ),
+    (
+        "…: … rows could not be stored; they are in FILE with the reasons",
+        "The end of a run with --reject. Each message of FILE has the reason behind its rows, under \
+         the key reject. Mend the cause, then land FILE as it is: ums-sink DEST < FILE.",
     ),
     (
         "…: line is longer than … bytes",

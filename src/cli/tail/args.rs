@@ -163,9 +163,10 @@ pub struct Args {
     /// Run this by sh -c when the columns of a table change
     ///
     /// DWS_NAMESPACE (as it was up to there), DWS_CHANGE (what changed, in words), DWS_FILE and
-    /// DWS_POS are in its environment; what it writes on standard output is discarded. It runs soon
-    /// after the change was read: rows behind it may have been written, but no marker. Reading waits
-    /// for it; when it fails, the run stops with exit code 5.
+    /// DWS_POS are in its environment; what it writes on standard output is discarded. It runs when
+    /// every row before the change has been written and none behind it. When it fails, the run stops
+    /// with exit code 5, and the next one meets the change again and runs the command again. It runs
+    /// again, too, when rows around the change are read again.
     #[arg(long, value_name = "COMMAND", help_heading = OUTPUT, hide_short_help = true)]
     #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub on_schema_change: Option<String>,

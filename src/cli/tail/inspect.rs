@@ -128,7 +128,7 @@ pub fn at(args: &Args, source: &Source) -> Result<Outcome> {
     let mut opened = open::open(args, source, None)?;
     opened.bounds(Bounds::default());
     let kept = Kept::default();
-    let inner = opened.publisher(args, Box::new(kept.clone()))?;
+    let inner = opened.publisher(args, Box::new(kept.clone()), None)?;
     let mut find = Find { inner, file, offset, found: None };
     loop {
         match opened.log.next()? {

@@ -7,6 +7,7 @@ use super::args::{Args, Source};
 use super::options;
 use super::place::{Start, Stop};
 use crate::cli::message;
+use crate::endpoint::binlog::OnChange;
 use crate::endpoint::binlog::files::{FileLogs, log_name};
 use crate::endpoint::binlog::publish::{Bounds, Publisher, Setup};
 use crate::endpoint::binlog::schema::{Definitions, Refresh};
@@ -49,7 +50,12 @@ pub struct Opened {
 
 impl Opened {
     /// What writes its rows to `out`; called once.
-    pub fn publisher(&mut self, args: &Args, out: Box<dyn Output>) -> Result<Publisher> {
+    pub fn publisher(
+        &mut self,
+        args: &Args,
+        out: Box<dyn Output>,
+        on_change: Option<OnChange>,
+    ) -> Result<Publisher> {
         let store = store(args);
         let versions = match &store {
             Some(path) => Versions::load(path)?,
@@ -63,6 +69,7 @@ impl Opened {
             marker_every: args.marker_every,
             store,
             server: self.server.clone(),
+            on_change,
         };
         Ok(Publisher::new(setup, out))
     }
@@ -108,6 +115,12 @@ fn position<'a>(checkpoint: Option<&'a Checkpoint>, source: &str) -> Option<&'a 
     checkpoint?.positions().iter().find(|marker| marker.kind == "mysql" && marker.source == source)
 }
 
+/// The place in the log up to which everything was written when a marker was.
+fn written_before(marker: &Marker) -> Option<(u64, u64)> {
+    let (file, offset) = id::split(marker.id)?;
+    Some((file.checked_sub(marker.base)?, offset))
+}
+
 fn place_of(row: i64) -> Result<(u64, u64)> {
     id::split(row).ok_or_else(|| Error::usage(format!("{row} is not an id of the log")))
 }
@@ -137,11 +150,12 @@ fn open_files(
     let mut bounds = Bounds::default();
     let (mut number, mut offset, mut base, mut gtids) = (None, 4, 0, GtidSet::Empty);
     let mut server = String::new();
-    let mut begins = false;
+    let (mut begins, mut written) = (false, None);
     if let Some(marker) = position(checkpoint, &source) {
         (number, offset, base) = (Some(LogName::new(&marker.file).number), marker.pos, marker.base);
         gtids = GtidSet::parse(&marker.gtid)?;
         server.clone_from(&marker.server);
+        written = written_before(marker);
     } else {
         match &args.start {
             None | Some(Start::Earliest) => {}
@@ -158,6 +172,7 @@ fn open_files(
             Some(Start::Id(row)) => {
                 let (file, at) = place_of(*row)?;
                 bounds.after = Some((file, at));
+                written = bounds.after;
                 number = Some(file);
             }
             Some(Start::Time(micros)) => bounds.since = Some(u64::try_from(*micros).unwrap_or(0)),
@@ -191,6 +206,9 @@ fn open_files(
         log = log.with_what_comes_before();
     } else {
         assembler.resume_at(offset);
+    }
+    if let Some(place) = written {
+        assembler.written_up_to(place);
     }
     Ok(Opened {
         log: Box::new(log),
@@ -244,10 +262,12 @@ fn open_server(args: &Args, checkpoint: Option<&Checkpoint>) -> Result<Opened> {
         let files = live::files(conn)?;
         Ok(From::Place(files.into_iter().next().unwrap_or_else(|| status.file.clone()), 4))
     };
+    let mut written = None;
     let from = if let Some(marker) = position(checkpoint, &source) {
         base = marker.base;
         gtids = GtidSet::parse(&marker.gtid)?;
         if marker.server == info.identity || marker.server.is_empty() {
+            written = written_before(marker);
             if marker.pos > u64::from(u32::MAX) && !gtids.is_empty() {
                 From::Gtids(gtids.clone())
             } else {
@@ -296,6 +316,7 @@ fn open_server(args: &Args, checkpoint: Option<&Checkpoint>) -> Result<Opened> {
             Some(Start::Id(row)) => {
                 let (file, offset) = place_of(*row)?;
                 bounds.after = Some((file, offset));
+                written = bounds.after;
                 let files = live::files(&mut conn)?;
                 let name = files.into_iter().find(|name| LogName::new(name).number == file);
                 From::Place(
@@ -328,6 +349,12 @@ fn open_server(args: &Args, checkpoint: Option<&Checkpoint>) -> Result<Opened> {
     let mut assembler =
         Assembler::new(LogName::new(&name), Format::before_the_first(), gtids, policy(args));
     assembler.resume_at(offset);
+    if matches!(from, From::Gtids(_)) {
+        assembler.starts_by_gtid();
+    }
+    if let Some(place) = written {
+        assembler.written_up_to(place);
+    }
     Ok(Opened {
         log: Box::new(log),
         assembler,

@@ -227,8 +227,8 @@ const DIAGNOSTICS: &[(&str, &str)] = &[
     ),
     (
         "FILE at POS: the command of --on-schema-change failed (...)",
-        "No marker behind the change has been written. Start again with the same --checkpoint when the change \
-         has been dealt with.",
+        "No row and no marker behind the change has been written. Start again with the same \
+         --checkpoint when the change has been dealt with: the command runs again.",
     ),
     (
         "...: not a history of table versions",

@@ -65,3 +65,13 @@ pub struct SchemaChange {
     /// The event's offset in it.
     pub offset: u64,
 }
+
+impl std::fmt::Display for SchemaChange {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} at {}: {}: {}", self.file, self.offset, self.namespace, self.what)
+    }
+}
+
+/// Called between the last row before a change and the first one behind it; an error stops the run
+/// there.
+pub type OnChange = Box<dyn FnMut(&SchemaChange) -> crate::error::Result<()>>;

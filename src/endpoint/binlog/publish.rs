@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::schema::{Definitions, Planned};
 use super::table::{Place, Stamper, Table, Writer, Writing, Written, system_fields};
-use super::{Options, SchemaChange};
+use super::{OnChange, Options, SchemaChange};
 use crate::error::{Error, Result};
 use crate::line::output::Output;
 use crate::mysql::ddl::TableName;
@@ -70,6 +70,8 @@ pub struct Setup {
     pub store: Option<PathBuf>,
     /// The server's identity, for markers.
     pub server: String,
+    /// Is told of changes of captured tables; without it they become notes.
+    pub on_change: Option<OnChange>,
 }
 
 /// A known TABLE_MAP.
@@ -110,8 +112,7 @@ pub struct Publisher {
     newest: Option<Marker>,
     /// What people should be told.
     pub notes: Vec<String>,
-    /// Changes of captured tables, for the command of --on-schema-change.
-    pub changes: Vec<SchemaChange>,
+    on_change: Option<OnChange>,
     /// Counters.
     pub totals: Totals,
 }
@@ -119,7 +120,16 @@ pub struct Publisher {
 impl Publisher {
     /// Writes to `out`.
     pub fn new(setup: Setup, out: Box<dyn Output>) -> Self {
-        let Setup { options, definitions, versions, bounds, marker_every, store, server } = setup;
+        let Setup {
+            options,
+            definitions,
+            versions,
+            bounds,
+            marker_every,
+            store,
+            server,
+            on_change,
+        } = setup;
         let writing = Writing {
             dialect: options.dialect,
             batch_rows: options.batch_rows,
@@ -149,7 +159,7 @@ impl Publisher {
             server,
             newest: None,
             notes: Vec::new(),
-            changes: Vec::new(),
+            on_change,
             totals: Totals::default(),
         }
     }
@@ -301,7 +311,7 @@ impl Publisher {
                 name,
                 version,
                 format!("columns changed: {difference}"),
-            );
+            )?;
         }
         if let Some(ended) = observed.ended {
             self.terminate(context, event, name, ended)?;
@@ -476,8 +486,7 @@ impl Handler for Publisher {
     }
 
     fn ended(&mut self, assembler: &Assembler) -> Result<Wish> {
-        // No marker passes a change whose command has not been run.
-        if self.changes.is_empty() && self.marked.elapsed() >= self.marker_every {
+        if assembler.is_placed() && self.marked.elapsed() >= self.marker_every {
             let position = assembler.position();
             self.mark(&position, None)?;
         }

@@ -4,14 +4,13 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{Assembler, Context, Group, Handler, Wish, at, show};
+use super::{Assembler, Context, Group, Gtid, Handler, Wish, at, show};
 use crate::error::{Error, Result};
 use crate::mysql::body::Body;
 use crate::mysql::chunk::{Chunk, LogName};
 use crate::mysql::ddl::Xid;
 use crate::mysql::event::Event;
 use crate::mysql::format::Format;
-use crate::mysql::gtid::GtidSet;
 use crate::mysql::savepoints::Savepoints;
 use crate::mysql::stamp::{RowCounter, Stamp};
 
@@ -22,11 +21,36 @@ pub(super) struct Prepared {
     pub(super) log: Arc<LogName>,
     pub(super) format: Arc<Format>,
     pub(super) start: u64,
-    /// The transactions seen before it.
-    pub(super) gtids: GtidSet,
+    /// On MySQL: counted as seen with its outcome, so that a server that finds the place by GTID
+    /// sends it again until then.
+    pub(super) gtid: Option<Gtid>,
 }
 
 impl Assembler {
+    /// Says that the server finds the start by GTID: there is no position until the first
+    /// transaction has come, or the server has passed over those that are known.
+    pub fn starts_by_gtid(&mut self) {
+        self.placed = false;
+    }
+
+    /// Whether [`Assembler::position`] may be kept.
+    pub fn is_placed(&self) -> bool {
+        self.placed
+    }
+
+    /// Says that rows up to this file number and offset were written by an earlier run, or are not
+    /// wanted: an XA COMMIT up to there needs no PREPARE behind the start. Without it the oldest
+    /// prepared transaction would not be enough to resume from: others that were prepared before it
+    /// may have been committed behind it.
+    pub fn written_up_to(&mut self, place: (u64, u64)) {
+        self.written = Some(place);
+    }
+
+    /// Prepared XA transactions whose outcome has not been seen.
+    pub fn prepared(&self) -> usize {
+        self.prepared.len()
+    }
+
     pub(super) fn prepare(
         &mut self,
         xid: Xid,
@@ -46,10 +70,22 @@ impl Assembler {
         if waiting + group.body.memory() > self.policy.memory {
             group.body.spill(self.policy.folder.as_deref())?;
         }
-        let gtids = self.gtids.clone();
-        self.count(group.gtid, &group.micros, last);
+        let waits = match group.gtid {
+            Some(gtid @ Gtid::MySql(..)) => {
+                self.count(None, &group.micros, last);
+                Some(gtid)
+            }
+            gtid => {
+                // A MariaDB position has no gaps: it stays before all that overlap.
+                if self.prepared.is_empty() {
+                    self.before_prepared = self.gtids.clone();
+                }
+                self.count(gtid, &group.micros, last);
+                None
+            }
+        };
         let prepared = Prepared {
-            gtids,
+            gtid: waits,
             body: group.body,
             savepoints: group.savepoints,
             log: self.log.clone(),
@@ -60,6 +96,13 @@ impl Assembler {
         Ok(())
     }
 
+    pub(super) fn xa_rollback(&mut self, xid: &Xid, group: Group, last: &Event) {
+        let prepared = self.prepared.remove(xid);
+        self.count(prepared.and_then(|prepared| prepared.gtid), &group.micros, last);
+        self.count(group.gtid, &group.micros, last);
+        self.tally.rolled_back += 1;
+    }
+
     pub(super) fn xa_commit(
         &mut self,
         xid: &Xid,
@@ -68,6 +111,10 @@ impl Assembler {
         handler: &mut dyn Handler,
     ) -> Result<Wish> {
         let Some(mut prepared) = self.prepared.remove(xid) else {
+            if self.written.is_some_and(|place| (self.log.number, last.end()) <= place) {
+                self.count(group.gtid, &group.micros, last);
+                return handler.ended(self);
+            }
             return Err(Error::data(
                 "an XA COMMIT whose transaction was prepared before the start of this run",
             )
@@ -99,6 +146,7 @@ impl Assembler {
             return Ok(wish);
         }
         self.tally.transactions += 1;
+        self.count(prepared.gtid.take(), &group.micros, last);
         self.count(group.gtid, &group.micros, last);
         if wish == Wish::Skip {
             return handler.ended(self);

@@ -25,7 +25,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Delete, Flush, Sink, Spec, Target, Written};
+use super::{Delete, Flush, Rejects, Sink, Spec, Target, Written};
 use crate::columnar::names;
 use crate::error::{Error, Kind, Result};
 use crate::store::{Tree, Writer};
@@ -105,6 +105,7 @@ struct ParquetLog {
     /// The positions as written last.
     written: HashMap<String, Marker>,
     failed: bool,
+    rejects: Rejects,
 }
 
 struct Route {
@@ -134,6 +135,7 @@ impl ParquetLog {
             memory_limit: usize::try_from(memory).unwrap_or(usize::MAX),
             written: HashMap::new(),
             failed: false,
+            rejects: target.options.rejects.clone(),
         })
     }
 }
@@ -179,10 +181,17 @@ impl ParquetLog {
         let address = Arc::as_ptr(&message.header) as usize;
         let (index, file) = match self.routes.get(&address) {
             Some(route) => (route.table, route.file),
-            None => self.route(address, &message.header)?,
+            None => match self.route(address, &message.header) {
+                Ok(route) => route,
+                // A message that lacks a system column: true of each of its rows.
+                Err(error) => {
+                    self.rejects.message(message, error)?;
+                    return Ok(Written::default());
+                }
+            },
         };
         let Some(table) = self.tables.get_mut(index) else { return Ok(Written::default()) };
-        let taken = table.take(file, message, &mut self.store, &mut self.cache)?;
+        let taken = table.take(file, message, &mut self.store, &mut self.cache, &self.rejects)?;
         self.count(taken.memory);
         if self.memory > self.memory_limit {
             self.relieve()?;

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use super::known::{Cache, Known, Standing};
 use crate::columnar::{Appended, FileWriter, Layout, Span, names};
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::sink::reject::{Rejects, row_name};
 use crate::store::{Draft, Sealed, Writer};
 use crate::ums::decode::Header;
-use crate::ums::{Message, Namespace, Protocol};
+use crate::ums::{Cell, Message, Namespace, Protocol};
 
 /// One namespace.
 pub struct Table {
@@ -62,6 +63,7 @@ impl Table {
         message: &Message,
         store: &mut Writer,
         cache: &mut Cache,
+        rejects: &Rejects,
     ) -> Result<Taken> {
         let log = message.protocol == Protocol::IncrementData;
         let fields = message.header.schema.fields.len();
@@ -70,9 +72,21 @@ impl Table {
         let Some(open) = self.open.get(file) else { return Ok(taken) };
         let layout = Arc::clone(open.file.layout());
         taken.memory.0 = open.memory;
-        for row in message.rows() {
-            row?.split(fields, &mut cells)?;
-            let identity = layout.identity(&cells)?;
+        let schema = &message.header.schema;
+        for (number, row) in (1..).zip(message.rows()) {
+            let row = row?;
+            row.split(fields, &mut cells)?;
+            let reject = |error: Error, cells: &[Cell]| {
+                let error = error.at(row_name(schema, number, cells)).at(&schema.namespace);
+                rejects.row(message.protocol, schema, row.bytes, error)
+            };
+            let identity = match layout.identity(&cells) {
+                Ok(identity) => identity,
+                Err(error) => {
+                    reject(error, &cells)?;
+                    continue;
+                }
+            };
             if self.known.needs_memory(&identity, log) {
                 self.remember(store, cache)?;
             }
@@ -80,9 +94,21 @@ impl Table {
             let standing = self.known.standing(&identity, log, store.tree(), cache)?;
             let Standing::New(change) = standing else { continue };
             let Some(open) = self.open.get_mut(file) else { break };
-            while open.file.append(&identity, &cells)? == Appended::NeedsNewFile {
-                let full = open.file.replace();
-                self.sealed.extend(seal(full, store)?);
+            let appended = loop {
+                match open.file.append(&identity, &cells) {
+                    Ok(Appended::Yes) => break Ok(()),
+                    Ok(Appended::NeedsNewFile) => {
+                        let full = open.file.replace();
+                        self.sealed.extend(seal(full, store)?);
+                    }
+                    // The file is as it was before.
+                    Err(error) => break Err(error),
+                }
+            };
+            if let Err(error) = appended {
+                taken.rows -= 1;
+                reject(error, &cells)?;
+                continue;
             }
             if log {
                 self.known.accepted(identity.id, change);

@@ -20,8 +20,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::session::{Dialect, Session};
-use self::shape::{Group, Shape};
+use self::shape::{Group, GroupRow, Shape};
 use self::worker::{Setup, Worker};
+use super::reject::row_name;
 use super::target::{Delete, Mode, Options, Target};
 use super::{Flush, Sink, Written};
 use crate::error::{Error, Result};
@@ -143,10 +144,16 @@ impl Sink for SqlSink {
         }
         let shape = match self.shapes.get(&(Arc::as_ptr(&message.header) as usize)) {
             Some(shape) => Arc::clone(shape),
-            None => self.fit(&message.header)?,
+            None => match self.fit(&message.header) {
+                Ok(shape) => shape,
+                // A message that lacks its key: true of each of its rows.
+                Err(error) => {
+                    self.options.rejects.message(message, error)?;
+                    return Ok(Written::default());
+                }
+            },
         };
-        let rows = self.gather(&shape, message);
-        rows.map_err(|error| error.at(&shape.header.schema.namespace))
+        self.gather(&shape, message)
     }
 
     fn flush(&mut self, markers: &[Marker]) -> Result<bool> {
@@ -205,31 +212,39 @@ impl SqlSink {
             }
             None => self.new_groups(shape),
         };
-        let fields = shape.header.schema.fields.len();
-        let (mut cells, mut key) = (Vec::with_capacity(fields), Vec::new());
-        let mut count = 0_u64;
+        let schema = &shape.header.schema;
+        let (mut cells, mut key) = (Vec::with_capacity(schema.fields.len()), Vec::new());
+        let (mut number, mut rows) = (0_u64, 0);
         for row in message.rows() {
-            count += 1;
-            let place = |error: Error| error.at(format_args!("row {count}"));
+            number += 1;
             let row = row?;
-            row.split(fields, &mut cells).map_err(place)?;
-            let (id, op) = shape.order(&cells).map_err(place)?;
-            let worker = if shape.mode == Mode::Append {
-                self.turn % self.workers.len()
-            } else {
-                if op == Op::Before {
+            row.split(schema.fields.len(), &mut cells)
+                .map_err(|error| error.at(format_args!("row {number}")).at(&schema.namespace))?;
+            key.clear();
+            let read = shape.order(&cells).and_then(|(id, op)| {
+                shape.push_key(&cells, &mut key)?;
+                Ok(GroupRow { row, id, op, protocol: message.protocol })
+            });
+            let row = match read {
+                Ok(row) => row,
+                Err(error) => {
+                    let error = error.at(row_name(schema, number, &cells)).at(&schema.namespace);
+                    self.options.rejects.row(message.protocol, schema, row.bytes, error)?;
                     continue;
                 }
-                key.clear();
-                shape.push_key(&cells, &mut key).map_err(place)?;
+            };
+            rows += 1;
+            let worker = match shape.mode {
+                Mode::Upsert if row.op == Op::Before => continue,
                 // The modulus is below the number of workers.
-                (self.hasher.hash_one(&key) % self.workers.len() as u64) as usize
+                Mode::Upsert => (self.hasher.hash_one(&key) % self.workers.len() as u64) as usize,
+                Mode::Append => self.turn % self.workers.len(),
             };
             let Some(group) = groups.get_mut(worker) else { continue };
-            if !group.add(&row, id, op, &key) {
+            if !group.add(&row, &key) {
                 let full = std::mem::replace(group, Group::new(shape));
                 self.send(worker, full)?;
-                let _ = group.add(&row, id, op, &key);
+                let _ = group.add(&row, &key);
             }
             if group.len() >= GROUP_ROWS || group.bytes() >= GROUP_BYTES {
                 let full = std::mem::replace(group, Group::new(shape));
@@ -238,7 +253,7 @@ impl SqlSink {
             }
         }
         self.open.insert(shape.table.clone(), groups);
-        Ok(Written { rows: count })
+        Ok(Written { rows })
     }
 
     fn new_groups(&self, shape: &Arc<Shape>) -> Vec<Group> {

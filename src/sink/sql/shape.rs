@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::sink::target::{Delete, Mode};
 use crate::ums::decode::Header;
-use crate::ums::{Cell, Op, Row, Type};
+use crate::ums::{Cell, Op, Protocol, Row, Type};
 
 /// A schema and the table that its rows land in.
 #[derive(Debug)]
@@ -106,6 +106,7 @@ struct Stored {
     end: usize,
     id: i64,
     op: Op,
+    protocol: Protocol,
 }
 
 /// One row of a group.
@@ -117,6 +118,8 @@ pub(in crate::sink) struct GroupRow<'a> {
     pub(in crate::sink) id: i64,
     /// Its op.
     pub(in crate::sink) op: Op,
+    /// What kind of message it came in.
+    pub(in crate::sink) protocol: Protocol,
 }
 
 impl Group {
@@ -133,9 +136,10 @@ impl Group {
     /// columns: it is a new row, which does not keep the old one's values there, so the delete has
     /// to land before it, in a group of its own.
     #[must_use]
-    pub(in crate::sink) fn add(&mut self, row: &Row, id: i64, op: Op, key: &[u8]) -> bool {
+    pub(in crate::sink) fn add(&mut self, new: &GroupRow, key: &[u8]) -> bool {
+        let GroupRow { row, id, op, protocol } = *new;
         let start = self.text.len();
-        let stored = Stored { start, end: start + row.text().len(), id, op };
+        let stored = Stored { start, end: start + row.text().len(), id, op, protocol };
         if self.shape.mode == Mode::Upsert {
             match self.newest.entry(key.into()) {
                 Entry::Vacant(entry) => {
@@ -180,7 +184,7 @@ impl Group {
     pub(in crate::sink) fn get(&self, at: usize) -> Option<GroupRow<'_>> {
         let stored = self.rows.get(at)?;
         let row = Row::new(&self.text, stored.start, stored.end)?;
-        Some(GroupRow { row, id: stored.id, op: stored.op })
+        Some(GroupRow { row, id: stored.id, op: stored.op, protocol: stored.protocol })
     }
 
     /// Takes a row out.

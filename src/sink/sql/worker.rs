@@ -18,9 +18,10 @@ use super::position;
 use super::session::Session;
 use super::shape::{Group, Shape};
 use crate::error::{Error, Kind, Result};
+use crate::sink::reject::{Rejects, ids_name};
 use crate::sink::target::Options;
+use crate::ums::Marker;
 use crate::ums::decode::Header;
-use crate::ums::{Cell, Marker};
 
 /// Groups that may wait for a worker.
 const WAITING: usize = 2;
@@ -212,6 +213,9 @@ impl State {
             session.execute("BEGIN")?;
             self.open = true;
         }
+        if !markers.is_empty() {
+            self.setup.options.rejects.flush()?;
+        }
         position::store(session, markers)?;
         session.execute("COMMIT")?;
         self.open = false;
@@ -276,8 +280,7 @@ impl State {
                     waiting.push(middle..range.end);
                     waiting.push(range.start..middle);
                 } else {
-                    let error = named(group, range.start, error);
-                    refuse(group, range.start, error)?;
+                    refuse(group, range.start, error, &self.setup.options.rejects)?;
                     refused.push(range.start);
                 }
             }
@@ -335,25 +338,17 @@ fn guarded(session: &mut dyn Session, group: &Group, range: Range<usize>) -> Res
     session.execute(behind)
 }
 
-/// The error with the row's name: its uid where it has one, else its id.
-fn named(group: &Group, at: usize, error: Error) -> Error {
-    let Some(row) = group.get(at) else { return error };
+/// A row that can never be stored goes to the rejects; the error itself where there are none.
+fn refuse(group: &Group, at: usize, error: Error, rejects: &Rejects) -> Result<()> {
+    let Some(row) = group.get(at) else { return Err(error) };
+    let schema = &group.shape.header.schema;
     let mut cells = Vec::new();
-    let fields = group.shape.header.schema.fields.len();
-    let uid = row.row.split(fields, &mut cells).ok().and_then(|()| {
-        let cell = cells.get(group.shape.uid?).unwrap_or(&Cell::Null);
-        cell.text().ok().flatten().map(|text| text.into_owned())
-    });
-    let namespace = &group.shape.header.schema.namespace;
-    match uid {
-        Some(uid) => error.at(format_args!("{namespace}: row {uid}")),
-        None => error.at(format_args!("{namespace}: row with id {}", row.id)),
-    }
-}
-
-/// A row that can never be stored.
-fn refuse(_group: &Group, _at: usize, error: Error) -> Result<()> {
-    Err(error)
+    let name = match row.row.split(schema.fields.len(), &mut cells) {
+        Ok(()) => ids_name(schema, &cells),
+        Err(_) => String::new(),
+    };
+    let error = error.at(name).at(&schema.namespace);
+    rejects.row(row.protocol, schema, row.row.bytes, error)
 }
 
 /// Pauses that grow, with chance in them, until the patience is over.

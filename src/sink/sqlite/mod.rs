@@ -85,11 +85,17 @@ impl Sink for Sqlite {
         let key = Arc::as_ptr(&message.header) as usize;
         let prepared = match self.prepared.get(&key) {
             Some(prepared) => Arc::clone(prepared),
-            None => self.prepare(key, &message.header)?,
+            None => match self.prepare(key, &message.header) {
+                Ok(prepared) => prepared,
+                // A message that lacks its key: true of each of its rows.
+                Err(error) => {
+                    self.options.rejects.message(message, error)?;
+                    return Ok(Written::default());
+                }
+            },
         };
-        let namespace = &prepared.header.schema.namespace;
-        let rows = write_rows(&self.connection, &prepared, message);
-        rows.map(|rows| Written { rows }).map_err(|error| error.at(namespace))
+        let rows = write_rows(&self.connection, &prepared, message, &self.options.rejects)?;
+        Ok(Written { rows })
     }
 
     fn flush(&mut self, markers: &[Marker]) -> Result<bool> {

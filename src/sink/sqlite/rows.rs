@@ -9,6 +9,7 @@ use super::statement::{self, Upsert};
 use super::table::Table;
 use super::value::{Affinity, Form};
 use crate::error::{Error, Result};
+use crate::sink::reject::{Rejects, row_name};
 use crate::sink::target::{Delete, Mode, Options};
 use crate::sink::wanted::Wanted;
 use crate::ums::decode::Header;
@@ -117,57 +118,90 @@ impl Statements {
     }
 }
 
-/// Applies the rows of one message in order; gives their number.
+/// Applies the rows of one message in order; gives the number of those that are taken over. Rows
+/// that SQLite does not take go to `rejects`.
 pub(super) fn write_rows(
     connection: &Connection,
     prepared: &Prepared,
     message: &Message,
+    rejects: &Rejects,
 ) -> Result<u64> {
-    let failed = |error| failure::from("cannot prepare a statement", error);
-    let cached = |sql: &String| connection.prepare_cached(sql).map_err(failed);
-    let (mut main, mut hard) = match &prepared.statements {
-        Statements::Append(sql) | Statements::Soft(sql) => (cached(sql)?, None),
-        Statements::Hard { upsert, delete, tombstone } => {
-            (cached(upsert)?, Some((cached(delete)?, cached(tombstone)?)))
-        }
-    };
-    let append = matches!(prepared.statements, Statements::Append(_));
-    let fields = prepared.header.schema.fields.len();
-    let mut cells = Vec::with_capacity(fields);
-    let mut count = 0_u64;
+    let schema = &prepared.header.schema;
+    let mut writer = Writer::new(connection, prepared)?;
+    let mut cells = Vec::with_capacity(schema.fields.len());
+    let (mut number, mut taken) = (0_u64, 0);
     for row in message.rows() {
-        count += 1;
-        let place = |error: Error| error.at(format_args!("row {count}"));
-        row?.split(fields, &mut cells).map_err(place)?;
-        let op = prepared.op(&cells).map_err(place)?;
-        if append {
-            prepared.bind(&mut main, &cells, false)?;
+        number += 1;
+        let row = row?;
+        row.split(schema.fields.len(), &mut cells)
+            .map_err(|error| error.at(format_args!("row {number}")).at(&schema.namespace))?;
+        let Err(error) = writer.row(&cells) else {
+            taken += 1;
+            continue;
+        };
+        let error = error.at(row_name(schema, number, &cells));
+        // A trigger may have rolled back the whole transaction, and rows before this one with it.
+        if connection.is_autocommit() {
+            return Err(Error::refused(error.to_string())
+                .advise("the target's trigger ended the transaction; let it ABORT, not ROLLBACK"));
+        }
+        let error = error.at(&schema.namespace);
+        rejects.row(message.protocol, schema, row.bytes, error)?;
+    }
+    Ok(taken)
+}
+
+/// The statements of a message at work.
+struct Writer<'a> {
+    prepared: &'a Prepared,
+    main: CachedStatement<'a>,
+    /// Of `--delete hard`: the delete and the tombstone.
+    hard: Option<[CachedStatement<'a>; 2]>,
+    append: bool,
+}
+
+impl<'a> Writer<'a> {
+    fn new(connection: &'a Connection, prepared: &'a Prepared) -> Result<Self> {
+        let failed = |error| failure::from("cannot prepare a statement", error);
+        let cached = |sql: &String| connection.prepare_cached(sql).map_err(failed);
+        let (main, hard) = match &prepared.statements {
+            Statements::Append(sql) | Statements::Soft(sql) => (cached(sql)?, None),
+            Statements::Hard { upsert, delete, tombstone } => {
+                (cached(upsert)?, Some([cached(delete)?, cached(tombstone)?]))
+            }
+        };
+        let append = matches!(prepared.statements, Statements::Append(_));
+        Ok(Self { prepared, main, hard, append })
+    }
+
+    fn row(&mut self, cells: &[Cell]) -> Result<()> {
+        let prepared = self.prepared;
+        let op = prepared.op(cells)?;
+        let last = prepared.columns.len() + 4;
+        if self.append {
+            prepared.bind(&mut self.main, cells, false)?;
             let uid = prepared.uid.and_then(|at| cells.get(at));
             if matches!(uid, None | Some(Cell::Null)) {
-                return Err(place(Error::data("_ums_uid_ is null")));
+                return Err(Error::data("_ums_uid_ is null"));
             }
-            bind_text(&mut main, prepared.columns.len() + 4, uid)?;
-            run(&mut main).map_err(place)?;
-            continue;
+            bind_text(&mut self.main, last, uid)?;
+            return run(&mut self.main);
         }
-        match (op, &mut hard) {
-            (Op::Before, _) => {}
-            (Op::Delete, Some((delete, tombstone))) => {
-                for statement in [delete, tombstone] {
-                    prepared.bind(statement, &cells, true).map_err(place)?;
-                    run(statement).map_err(place)?;
-                }
-            }
+        match (op, &mut self.hard) {
+            (Op::Before, _) => Ok(()),
+            (Op::Delete, Some(statements)) => statements.iter_mut().try_for_each(|statement| {
+                prepared.bind(statement, cells, true)?;
+                run(statement)
+            }),
             (op, _) => {
-                prepared.bind(&mut main, &cells, false).map_err(place)?;
+                prepared.bind(&mut self.main, cells, false)?;
                 let active = i64::from(op != Op::Delete);
-                let bound = main.raw_bind_parameter(prepared.columns.len() + 4, active);
+                let bound = self.main.raw_bind_parameter(last, active);
                 bound.map_err(|error| failure::from("_is_active_", error))?;
-                run(&mut main).map_err(place)?;
+                run(&mut self.main)
             }
         }
     }
-    Ok(count)
 }
 
 fn run(statement: &mut CachedStatement<'_>) -> Result<()> {

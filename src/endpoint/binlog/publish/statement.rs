@@ -11,6 +11,9 @@ use crate::mysql::transaction::Context;
 use crate::ums::{MessageWriter, Protocol, Schema};
 
 impl Publisher {
+    /// Tells of a change before anything behind it is written. Where this fails no marker behind it
+    /// is written either, so whoever resumes meets the change again: the saved history of versions
+    /// tells the same at every redelivery.
     pub(super) fn schema_change(
         &mut self,
         context: &Context,
@@ -18,11 +21,20 @@ impl Publisher {
         name: &TableName,
         version: u32,
         what: String,
-    ) {
+    ) -> Result<()> {
         let namespace = self.namespace(name, version).to_string();
-        self.notes.push(format!("{} at {}: {namespace}: {what}", context.log.name, event.offset));
         let file = context.log.name.clone();
-        self.changes.push(SchemaChange { namespace, what, file, offset: event.offset });
+        let change = SchemaChange { namespace, what, file, offset: event.offset };
+        if self.on_change.is_some() {
+            self.flush()?;
+        }
+        match &mut self.on_change {
+            Some(tell) => tell(&change),
+            None => {
+                self.notes.push(change.to_string());
+                Ok(())
+            }
+        }
     }
 
     /// Says in the stream that a version of a table has ended.
@@ -128,7 +140,13 @@ impl Publisher {
             if let Some(&index) = self.by_name.get(&ended.table) {
                 self.flush_table(index)?;
             }
-            self.schema_change(context, event, &ended.table, ended.version, ended.cause.to_owned());
+            self.schema_change(
+                context,
+                event,
+                &ended.table,
+                ended.version,
+                ended.cause.to_owned(),
+            )?;
             self.terminate(context, event, &ended.table, ended.version)?;
         }
         // A name may mean another table now, with another version: look at the next TABLE_MAP anew.
