@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io::{Seek, Write};
 
 // Named here for its feature alone: TLS by the library that is in the program anyway.
-use reqwest as _;
+use reqwest::{self as _};
 
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::path::Path;
