@@ -43,6 +43,13 @@ pub struct Snapshot {
 /// As long as the snapshot lives its files can be opened, whatever is compacted or dropped
 /// meanwhile; the space of what was replaced is held until then.
 pub fn live_files(tree: &Tree, folder: &str) -> Result<Snapshot> {
+    if let Some(files) = tree.remote_files(folder)? {
+        // Nobody rearranges a bucket: an object is what its name says for as long as it is there.
+        let live = |(path, bytes)| LiveFile { path, bytes, identity: (0, 0) };
+        let files =
+            files.into_iter().filter(|(path, _)| is_shown(path, folder)).map(live).collect();
+        return Ok(Snapshot { tree: tree.clone(), files, _lease: None });
+    }
     let lease = File::open(tree.root()).ok().filter(|root| root.lock_shared().is_ok());
     let path = tree.root().join(folder);
     loop {
@@ -65,6 +72,9 @@ impl Snapshot {
     /// # Errors
     /// `Unreachable`, also for a file that somebody has removed by hand.
     pub fn open(&self, file: &LiveFile) -> Result<File> {
+        if !self.tree.is_local() {
+            return self.tree.open(&file.path);
+        }
         let place = self.tree.root().join(&file.path);
         if let Some(found) = open_same(&place, file)? {
             return Ok(found);
@@ -79,6 +89,11 @@ impl Snapshot {
         Err(Error::unreachable(format!("{}: the file was removed", place.display()))
             .advise("read the log again from its start"))
     }
+}
+
+fn is_shown(path: &str, folder: &str) -> bool {
+    let rest = path.strip_prefix(folder).unwrap_or(path);
+    rest.split('/').all(|name| !name.starts_with(['.', '_']))
 }
 
 /// Where folders of a root stand on their way in and out, the better place first: beside the root,

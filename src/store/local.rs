@@ -12,12 +12,49 @@ use crate::error::{Error, Result};
 #[derive(Debug, Clone)]
 pub struct Tree {
     root: PathBuf,
+    /// Where the tree is not in a folder of this machine; `root` is its address then.
+    #[cfg(feature = "s3")]
+    bucket: Option<std::sync::Arc<super::object::Bucket>>,
 }
 
 impl Tree {
     /// A tree; nothing is touched and nothing needs to exist.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+        Self {
+            root: root.into(),
+            #[cfg(feature = "s3")]
+            bucket: None,
+        }
+    }
+
+    /// A tree in a bucket: `s3://BUCKET/PREFIX`.
+    #[cfg(feature = "s3")]
+    pub fn in_bucket(address: &str) -> Result<Self> {
+        let bucket = std::sync::Arc::new(super::object::Bucket::open(address)?);
+        Ok(Self { root: address.trim_end_matches('/').into(), bucket: Some(bucket) })
+    }
+
+    /// Whether the files are in a folder of this machine.
+    pub fn is_local(&self) -> bool {
+        #[cfg(feature = "s3")]
+        return self.bucket.is_none();
+        #[cfg(not(feature = "s3"))]
+        return true;
+    }
+
+    /// The files in the folders of a folder, with their sizes, where they are not local.
+    pub(super) fn remote_files(&self, _folder: &str) -> Result<Option<Vec<(String, u64)>>> {
+        #[cfg(feature = "s3")]
+        if let Some(bucket) = &self.bucket {
+            let mut files = Vec::new();
+            for (inner, _) in bucket.list(_folder)?.into_iter().filter(|(_, size)| size.is_none()) {
+                for (name, size) in bucket.list(&format!("{_folder}/{inner}"))? {
+                    files.extend(size.map(|size| (format!("{_folder}/{inner}/{name}"), size)));
+                }
+            }
+            return Ok(Some(files));
+        }
+        Ok(None)
     }
 
     /// Where the tree is.
@@ -27,6 +64,10 @@ impl Tree {
 
     /// The names in a folder, sorted; none when there is no such folder.
     pub fn list(&self, folder: &str) -> Result<Vec<String>> {
+        #[cfg(feature = "s3")]
+        if let Some(bucket) = &self.bucket {
+            return Ok(bucket.list(folder)?.into_iter().map(|(name, _)| name).collect());
+        }
         let path = self.root.join(folder);
         let entries = match fs::read_dir(&path) {
             Ok(entries) => entries,
@@ -54,12 +95,18 @@ impl Tree {
 
     /// Opens a file for reading.
     pub fn open(&self, path: &str) -> Result<File> {
-        let path = self.root.join(path);
-        File::open(&path).map_err(|error| Error::io(path.display(), error))
+        self.find(path)?.ok_or_else(|| {
+            let path = self.root.join(path);
+            Error::io(path.display(), io::ErrorKind::NotFound.into())
+        })
     }
 
     /// Opens a file for reading; `None` when there is none of that name.
     pub fn find(&self, path: &str) -> Result<Option<File>> {
+        #[cfg(feature = "s3")]
+        if let Some(bucket) = &self.bucket {
+            return bucket.get(path);
+        }
         let path = self.root.join(path);
         match File::open(&path) {
             Ok(file) => Ok(Some(file)),
@@ -124,6 +171,9 @@ impl Sealed {
 pub struct Writer {
     tree: Tree,
     workshop: Workshop,
+    /// Where the drafts are, if that is not the root.
+    #[cfg(feature = "s3")]
+    _elsewhere: Option<tempfile::TempDir>,
     /// Folders whose own name this writer has made durable already.
     settled: BTreeSet<PathBuf>,
     /// Folders with names not yet durable.
@@ -141,6 +191,8 @@ impl Writer {
         let mut writer = Self {
             tree,
             workshop,
+            #[cfg(feature = "s3")]
+            _elsewhere: None,
             settled: BTreeSet::new(),
             unsynced: BTreeSet::new(),
             switch: None,
@@ -153,6 +205,20 @@ impl Writer {
         }
         writer.settled.insert(writer.tree.root.clone());
         Ok(writer)
+    }
+
+    /// Opens a bucket for writing; drafts are in a temporary folder of this machine.
+    #[cfg(feature = "s3")]
+    pub fn in_bucket(address: &str) -> Result<Self> {
+        let folder = tempfile::tempdir().map_err(|error| Error::io("a temporary folder", error))?;
+        Ok(Self {
+            tree: Tree::in_bucket(address)?,
+            workshop: Workshop::open(folder.path())?,
+            _elsewhere: Some(folder),
+            settled: BTreeSet::new(),
+            unsynced: BTreeSet::new(),
+            switch: None,
+        })
     }
 
     /// The reading half of the same root.
@@ -174,6 +240,16 @@ impl Writer {
         folder: &str,
         names: impl Iterator<Item = String>,
     ) -> Result<String> {
+        #[cfg(feature = "s3")]
+        if let Some(bucket) = &self.tree.bucket {
+            let bytes = take_bytes(&sealed.path)?;
+            for name in names {
+                if bucket.create(&format!("{folder}/{name}"), bytes.clone())? {
+                    return Ok(name);
+                }
+            }
+            return Err(Error::unreachable(format!("{folder}: every name is taken")));
+        }
         if self.switch.is_none() {
             let path = switch_path(&self.tree.root);
             let switch = lock_file(&path)?;
@@ -199,6 +275,10 @@ impl Writer {
     /// Writes a small file in place of an older one of that name: whole at every moment, and
     /// durable on return.
     pub fn replace(&mut self, folder: &str, name: &str, bytes: &[u8]) -> Result<()> {
+        #[cfg(feature = "s3")]
+        if let Some(bucket) = &self.tree.bucket {
+            return bucket.replace(&format!("{folder}/{name}"), bytes.to_vec());
+        }
         let mut draft = self.create()?;
         draft.write_all(bytes).map_err(|error| Error::io(draft.path.display(), error))?;
         let sealed = draft.seal()?;
@@ -242,6 +322,15 @@ impl Writer {
         }
         Ok(path)
     }
+}
+
+/// The bytes of a draft that leaves this machine.
+#[cfg(feature = "s3")]
+fn take_bytes(path: &Path) -> Result<bytes::Bytes> {
+    let failed = |error| Error::io(path.display(), error);
+    let bytes = fs::read(path).map_err(failed)?;
+    fs::remove_file(path).map_err(failed)?;
+    Ok(bytes::Bytes::from(bytes))
 }
 
 /// Gives `draft` the name `target`; false when that name is taken. A hard link is the portable way

@@ -7,6 +7,8 @@
 
 pub mod live;
 pub mod local;
+#[cfg(feature = "s3")]
+mod object;
 pub mod swap;
 mod workshop;
 

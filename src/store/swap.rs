@@ -46,6 +46,13 @@ impl Rearranger {
     /// be written to; `Refused` where the file system has no locks.
     pub fn open(tree: &Tree) -> Result<Self> {
         let root = tree.root();
+        if !tree.is_local() {
+            return Err(Error::refused(format!(
+                "{}: objects cannot be exchanged for others in one step, so nothing is rearranged there",
+                root.display()
+            ))
+            .advise("compact a log in a local folder, or write larger files: rows, bytes, seconds"));
+        }
         let found = fs::metadata(root).map_err(|error| Error::io(root.display(), error))?;
         if !found.is_dir() {
             return Err(Error::unreachable(format!("{}: is not a folder", root.display())));

@@ -9,6 +9,7 @@ mod crash;
 mod given;
 mod given_back;
 mod names;
+mod object;
 mod readers;
 mod redelivery;
 mod stored;

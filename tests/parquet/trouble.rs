@@ -147,6 +147,18 @@ fn a_folder_that_cannot_be_written_to_is_named() {
 }
 
 #[test]
+fn a_log_that_is_a_disk_of_its_own_is_compacted_inside() {
+    let Some(disk) = Disk::new("3m") else { return };
+    let log = disk.0.path();
+    let address = format!("parquet:{}?rows=5", log.display());
+    assert_eq!(sink(&[&address], &input(0..20, 10)).0, 0);
+    let (code, _, error) = sink(&[&address, "--compact"], b"");
+    assert_eq!(code, 0, "{error}");
+    assert_eq!((ids(log), stored::files(log).len()), ((0..20).collect(), 1));
+    assert!(!log.join(".swap").exists());
+}
+
+#[test]
 fn a_damaged_file_is_named_where_it_is_needed() {
     let root = tempfile::tempdir().unwrap();
     let address = format!("parquet:{}", root.path().join("log").display());

@@ -27,6 +27,8 @@ pub(super) fn page() -> String {
     manual.text(KILLED);
     manual.section("RETENTION");
     manual.text(RETENTION);
+    manual.section("BUCKETS");
+    manual.text(BUCKETS);
     manual.section("LIMITS");
     manual.text(LIMITS);
     manual.see_also(&["ums-sink(1)", "ums(7)", "dws-endpoints(7)"]);
@@ -149,6 +151,15 @@ const RETENTION: &str = "\
 drops the files whose END is before that moment. Files with one younger row stay, so large files go in \
 large steps. What is dropped cannot be replayed: a row whose last change was before that moment is \
 missing from every state made of the log. A dropped row that is delivered again is stored again.";
+
+const BUCKETS: &str = "\
+A build with the feature s3 writes parquet:s3://BUCKET/PREFIX, also to other stores that speak S3. \
+Credentials, region and endpoint come from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, \
+AWS_REGION and AWS_ENDPOINT_URL (with AWS_ALLOW_HTTP=true for http), else from the machine's role. The \
+store must honour If-None-Match: *, as S3 does, so that no file takes another's name. Files are put \
+together in the temporary folder (TMPDIR) and held in memory while they are sent. Objects cannot be \
+exchanged in one step, so there is no compaction and no retention by ums-sink: make files large with \
+rows, bytes and seconds, and let the bucket's life-cycle rules drop what is old.";
 
 const LIMITS: &str = "\
 Compaction needs a file system with hard links, locks (flock) and RENAME_EXCHANGE, as ext4, XFS, Btrfs \
