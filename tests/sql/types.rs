@@ -105,6 +105,10 @@ fn comparable(case: &Case, cell: &str) -> String {
                 };
             format!("{:?}", numbers.iter().map(|number| number.to_bits()).collect::<Vec<_>>())
         }
+        // The servers do not agree on where an address is cut short.
+        _ if case.declared.starts_with("INET") => {
+            format!("{:?}", text().parse::<std::net::IpAddr>())
+        }
         // PostgreSQL shows no zeros at the end of a fraction, and a zone.
         _ if case.declared.contains("TIME") => {
             let text = text();
