@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::schema::{Definitions, Planned};
-use super::table::{Place, Stamper, Table, Writer, Writing, Written, system_fields};
+use super::table::{Place, Stamper, Table, Writer, Writing, Written};
 use super::{OnChange, Options, SchemaChange};
 use crate::error::{Error, Result};
 use crate::line::output::Output;
@@ -22,7 +22,7 @@ use crate::mysql::transaction::{Assembler, Context, Handler, Position, Wish};
 use crate::mysql::value::Scratch;
 use crate::mysql::versions::Versions;
 use crate::ums::json::push_u64;
-use crate::ums::{Marker, Namespace, id};
+use crate::ums::{Cause, Marker, Namespace, id};
 
 /// Messages of all tables together wait for at most so many bytes.
 const WAITING_MAX: usize = 16 << 20;
@@ -314,7 +314,7 @@ impl Publisher {
             )?;
         }
         if let Some(ended) = observed.ended {
-            self.terminate(context, event, name, ended)?;
+            self.terminate(context, event, name, (ended, Cause::Alter))?;
         }
         Ok(Table::new(self.namespace(name, observed.version), columns, keys))
     }
