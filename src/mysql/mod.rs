@@ -1,5 +1,6 @@
 //! MySQL and MariaDB: reading logs, decoding rows, connections. Uses `error` and `ums`.
 
+pub mod barrier;
 pub mod body;
 pub mod charset;
 pub mod chunk;
@@ -8,6 +9,7 @@ pub mod connect;
 pub mod cursor;
 pub mod ddl;
 pub mod decimal;
+pub mod declared;
 pub mod defaults_file;
 pub mod event;
 pub mod format;
@@ -22,6 +24,7 @@ pub mod query;
 pub mod rows;
 pub mod savepoints;
 pub mod schema;
+pub mod select;
 pub mod stamp;
 pub mod table_map;
 pub mod temporal;
