@@ -29,8 +29,7 @@ fn compare(server: &Server, database: &str, names: &[String], least: usize, more
     }
     server.sql(&script);
     let url = server.url();
-    let arguments =
-        ["--quiet", "--start", &start, "--stop", "latest", "--tables", &pattern, &url];
+    let arguments = ["--quiet", "--start", &start, "--stop", "latest", "--tables", &pattern, &url];
     let logged = tables(&run(&mut tail(&arguments)).stdout);
     let mut wrong = Vec::new();
     let mut rows = 0;
@@ -39,7 +38,10 @@ fn compare(server: &Server, database: &str, names: &[String], least: usize, more
             (&pulled[&format!("{database}.{name}")], &logged[&format!("{database}.{name}")]);
         ours.assert_whole();
         if ours.fields != theirs.fields || ours.keys != theirs.keys {
-            wrong.push(format!("{name}: {:?} {}, the log has {:?} {}", ours.fields, ours.keys, theirs.fields, theirs.keys));
+            wrong.push(format!(
+                "{name}: {:?} {}, the log has {:?} {}",
+                ours.fields, ours.keys, theirs.fields, theirs.keys
+            ));
         }
         let cells = |row: &Vec<String>| -> Vec<(String, String)> {
             let names = ours.fields.iter().map(|field| field["name"].as_str().unwrap().to_owned());
@@ -55,7 +57,10 @@ fn compare(server: &Server, database: &str, names: &[String], least: usize, more
         rows += ours.len();
         for (our, their) in ours.iter().zip(&theirs) {
             let short = |cells: &[(String, String)]| -> String {
-                cells.iter().map(|(n, c)| format!("{n}={} ", c.chars().take(120).collect::<String>())).collect()
+                cells
+                    .iter()
+                    .map(|(n, c)| format!("{n}={} ", c.chars().take(120).collect::<String>()))
+                    .collect()
             };
             if our != their {
                 wrong.push(format!("{name}: pulled {}, the log has {}", short(our), short(their)));
@@ -74,7 +79,11 @@ fn every_type(kind: Kind, test: &str, more: &[&str]) {
     let mut script = format!("{}USE {test};\n", session(kind));
     for case in &cases {
         let (name, declared) = (&case.name, &case.declared);
-        writeln!(script, "CREATE TABLE {name} (id INT PRIMARY KEY, c {declared}, touched INT DEFAULT 0);").unwrap();
+        writeln!(
+            script,
+            "CREATE TABLE {name} (id INT PRIMARY KEY, c {declared}, touched INT DEFAULT 0);"
+        )
+        .unwrap();
         for (number, value) in case.values.iter().enumerate() {
             writeln!(script, "INSERT INTO {name} (id, c) VALUES ({number}, {value});").unwrap();
         }

@@ -32,7 +32,8 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// Plans a table; `only` names the columns that are wanted, all when empty.
+    /// Plans a table; `only` names the columns that are wanted besides those of the primary key,
+    /// all when empty.
     ///
     /// # Errors
     /// `Data` for a column of a type that is not known, `Usage` for a wanted column that is not
@@ -54,7 +55,9 @@ impl Layout {
         let mut select = String::from("SELECT ");
         let mut dividers = Vec::new();
         let wanted = |column: &str| {
-            only.is_empty() || only.iter().any(|name| name.eq_ignore_ascii_case(column))
+            only.is_empty()
+                || only.iter().any(|name| name.eq_ignore_ascii_case(column))
+                || definition.keys.iter().any(|key| key == column)
         };
         for (column, defined) in planned.into_iter().zip(&definition.columns) {
             dividers.push(KeyColumn::new(defined, &column.kind));

@@ -162,6 +162,7 @@ fn shard(
         ids: if setup.rising { Ids::Rising(&run.next) } else { Ids::Same(place) },
         time: &view.time,
         uid: &uid,
+        shard: task.shard.number,
         dialect: setup.dialect,
         batch_rows: setup.batch_rows,
         batch_bytes: setup.batch_bytes,
