@@ -395,6 +395,7 @@ fn split(args: &Args) -> Split {
 fn tell(args: &Args, barrier: Barrier, origin: &Origin, ledger: Option<&Ledger>) {
     let (file, pos) = (&origin.file, origin.pos);
     match ledger.filter(|ledger| ledger.resumed) {
+        Some(_) if args.progress.quiet => {}
         Some(ledger) => {
             let done: usize = ledger.tables.values().map(|table| table.done.len()).sum();
             let known: usize = ledger.tables.values().map(|table| table.shards.len()).sum();
