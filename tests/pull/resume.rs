@@ -14,7 +14,10 @@ fn table(server: &Server, database: &str, rows: usize) {
     server.database(database);
     server.sql(&format!("CREATE TABLE {database}.t (k INT PRIMARY KEY, pad CHAR(100)); CREATE TABLE {database}.u (k INT PRIMARY KEY)"));
     let values: Vec<String> = (0..rows).map(|k| format!("({k}, 'x')")).collect();
-    server.sql(&format!("INSERT INTO {database}.t VALUES {}; INSERT INTO {database}.u VALUES (1), (2)", values.join(",")));
+    server.sql(&format!(
+        "INSERT INTO {database}.t VALUES {}; INSERT INTO {database}.u VALUES (1), (2)",
+        values.join(",")
+    ));
 }
 
 /// Numbers without a library: a step of a linear congruence.
@@ -42,8 +45,19 @@ fn killed_pulls_into_a_file() {
             let (out, ledger) = (folder.path().join("out.ums"), folder.path().join("state"));
             let (out, ledger) = (out.to_str().unwrap(), ledger.to_str().unwrap());
             let arguments = [
-                "--state", ledger, "--to", out, "--shard-rows", "100", "-j", "3", "--max-rows-per-sec", "20000",
-                "--tables", &pattern, &url,
+                "--state",
+                ledger,
+                "--to",
+                out,
+                "--shard-rows",
+                "100",
+                "-j",
+                "3",
+                "--max-rows-per-sec",
+                "20000",
+                "--tables",
+                &pattern,
+                &url,
             ];
             let mut kills = 0;
             loop {
@@ -52,7 +66,8 @@ fn killed_pulls_into_a_file() {
                 if kills < 4 && child.try_wait().unwrap().is_none() {
                     // The deadline's program passes nothing on; its child is the pull.
                     let id = child.id();
-                    let own = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap();
+                    let own =
+                        std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap();
                     for pid in own.split_whitespace() {
                         let _ = std::process::Command::new("kill").args(["-9", pid]).status();
                     }
@@ -69,7 +84,11 @@ fn killed_pulls_into_a_file() {
             let keys: BTreeSet<&str> = pulled.column("k").into_iter().collect();
             assert_eq!(keys.len(), 5000, "round {round}");
             assert!(!pulled.end.is_empty() && pulled.end.iter().all(|s| s["whole"] == true));
-            let rows: u64 = pulled.end.iter().map(|s| s["rows"].as_str().unwrap().parse::<u64>().unwrap()).sum();
+            let rows: u64 = pulled
+                .end
+                .iter()
+                .map(|s| s["rows"].as_str().unwrap().parse::<u64>().unwrap())
+                .sum();
             assert_eq!(rows, 5000);
             // At most the shards on their way at each kill are there twice.
             assert!(pulled.rows.len() <= 5000 + kills * 3 * 100, "{} rows", pulled.rows.len());
@@ -103,7 +122,8 @@ fn killed_pulls_into_a_pipe() {
                 .unwrap();
             std::thread::sleep(Duration::from_millis(30 + random(&mut state) % 200));
             if kills < 4 && child.try_wait().unwrap().is_none() {
-                let name = if random(&mut state).is_multiple_of(2) { "ums-sink" } else { "dbus-pull" };
+                let name =
+                    if random(&mut state).is_multiple_of(2) { "ums-sink" } else { "dbus-pull" };
                 for pid in descendants(child.id(), name) {
                     let _ = std::process::Command::new("kill").args(["-9", &pid]).status();
                 }
@@ -143,7 +163,12 @@ fn rows_in(path: &Path, table: &str) -> usize {
 }
 
 /// A pull with a state: how it ended, and its rows by table.
-fn resumed(folder: &Path, more: &[&str], pattern: &str, url: &str) -> (String, BTreeMap<String, usize>) {
+fn resumed(
+    folder: &Path,
+    more: &[&str],
+    pattern: &str,
+    url: &str,
+) -> (String, BTreeMap<String, usize>) {
     let state = folder.join("state");
     let mut arguments = vec!["--state", state.to_str().unwrap(), "--tables", pattern];
     arguments.extend(more);
