@@ -155,3 +155,39 @@ fn encrypted_and_plain_rows_are_the_same() {
     assert_eq!(plain.len(), 3);
     assert!(read("required") == plain, "the rows differ");
 }
+
+/// MariaDB logs the history of a versioned table as rows of it, so a pull brings it, too.
+#[test]
+fn system_versioned_tables() {
+    let test = "pull_versioned";
+    let Some(server) = Server::shared(Kind::MariaDb, test) else { return };
+    server.database(test);
+    let start = server.position().to_string();
+    server.sql(&format!(
+        "USE {test}; CREATE TABLE a (id INT PRIMARY KEY, n INT) WITH SYSTEM VERSIONING;
+         CREATE TABLE b (id INT PRIMARY KEY, n INT, s TIMESTAMP(6) GENERATED ALWAYS AS ROW START,
+           e TIMESTAMP(6) GENERATED ALWAYS AS ROW END, PERIOD FOR SYSTEM_TIME(s, e)) WITH SYSTEM VERSIONING;
+         INSERT INTO a VALUES (1, 1), (2, 2), (3, 3); INSERT INTO b (id, n) VALUES (1, 1), (2, 2);
+         UPDATE a SET n = n + 10; UPDATE b SET n = n + 10; DELETE FROM a WHERE id = 2;"
+    ));
+    let url = server.url();
+    let pattern = format!("{test}.*");
+    let arguments = ["--quiet", "--start", &start, "--stop", "latest", "--tables", &pattern, &url];
+    let logged = tables(&run(&mut tail(&arguments)).stdout);
+    for size in ["1", "100"] {
+        let pulled = pull(&server, &pattern, &["--shard-rows", size]);
+        for (name, rows) in [("a", 6), ("b", 4)] {
+            let (ours, theirs) =
+                (&pulled[&format!("{test}.{name}")], &logged[&format!("{test}.{name}")]);
+            assert_eq!((&ours.fields, &ours.keys), (&theirs.fields, &theirs.keys));
+            assert_eq!(ours.rows.len(), rows, "{name}");
+            // The last image of each version in the log is the one that was pulled.
+            let end = 4 + ours.fields.len() - 1;
+            for row in &ours.rows {
+                let last =
+                    theirs.rows.iter().rev().find(|r| (&r[4], &r[end]) == (&row[4], &row[end]));
+                assert_eq!(last.map(|r| &r[4..]), Some(&row[4..]), "{name}");
+            }
+        }
+    }
+}
