@@ -192,13 +192,16 @@ fn shard(
         Err(error) => return Err(error.into()),
     };
     session.conn.query_drop("COMMIT").map_err(failed("the transaction cannot be ended"))?;
-    if !writer.is_empty() {
-        count(writer.rows() as u64, writer.len() as u64);
+    let rest = writer.rows() as u64;
+    if rest > 0 {
+        count(rest, writer.len() as u64);
     }
     let id = if setup.rising.is_some() { first } else { place };
     let covered = Covered { id, ts: view.time, rows, range: task.shard.line() };
     run.outlet.shard_done(run, task, &mut writer, &covered).map_err(Trouble::Output)?;
     table.done(task.shard.number, covered);
+    // What the end of the run makes of it is for the next shard.
+    run.brake.pass(rest);
     Ok(())
 }
 
