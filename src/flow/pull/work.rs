@@ -10,7 +10,7 @@ use super::tables::NO_SUCH_TABLE;
 use super::{Run, Task};
 use crate::endpoint::pull::{Ids, Read, Session, read};
 use crate::error::{Error, Kind, Result};
-use crate::mysql::barrier::{Barrier, begin};
+use crate::mysql::barrier::Barrier;
 use crate::mysql::connect::{failed, server_code};
 use crate::mysql::value::Scratch;
 use crate::ums::{Covered, id};
@@ -126,9 +126,7 @@ fn shard(
         None => session.insert(run.open()?),
     };
     let known = table.shape(session, &run.wish)?.ok_or(Trouble::Gone)?;
-    let row = &setup.barrier_row;
-    let view = begin(setup.barrier, &mut session.conn, &setup.info, &table.name, row);
-    let view = view.map_err(|error| match setup.barrier {
+    let view = table.begin(session, setup).map_err(|error| match setup.barrier {
         // Else it is the barrier's own table that is missing.
         Barrier::Lock => error.into(),
         _ => Trouble::Source(error),
