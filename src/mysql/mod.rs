@@ -10,6 +10,7 @@ pub mod ddl;
 pub mod decimal;
 pub mod defaults_file;
 pub mod event;
+pub mod foreign_keys;
 pub mod format;
 pub mod frame;
 pub mod gtid;

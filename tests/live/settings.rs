@@ -105,3 +105,47 @@ fn settings_change_while_reading() {
         invariants(&changes);
     }
 }
+
+/// Foreign keys change rows below the log, except on a MySQL that carries them out itself.
+#[test]
+fn cascades_that_are_not_logged_are_named() {
+    let servers: [(Kind, &[&str], bool); 3] = [
+        (Kind::MariaDb, &[], true),
+        (Kind::MySql, &[], false),
+        (Kind::MySql, &["--innodb-native-foreign-keys=ON"], true),
+    ];
+    for (kind, options, expected) in servers {
+        let test = "cascades_that_are_not_logged_are_named";
+        let Some(server) = Server::private(kind, test, options) else { continue };
+        server.sql(
+            "CREATE DATABASE fk; USE fk; CREATE TABLE parent (id INT PRIMARY KEY);
+             CREATE TABLE deleted (id INT PRIMARY KEY, p INT,
+               CONSTRAINT gone FOREIGN KEY (p) REFERENCES parent (id) ON DELETE CASCADE);
+             CREATE TABLE emptied (id INT PRIMARY KEY, p INT,
+               CONSTRAINT none FOREIGN KEY (p) REFERENCES parent (id)
+                 ON DELETE SET NULL ON UPDATE CASCADE);
+             CREATE TABLE kept (id INT PRIMARY KEY, p INT,
+               CONSTRAINT held FOREIGN KEY (p) REFERENCES parent (id));
+             CREATE TABLE outside (id INT PRIMARY KEY, p INT,
+               CONSTRAINT out_of FOREIGN KEY (p) REFERENCES parent (id) ON DELETE CASCADE);
+             INSERT INTO parent VALUES (1); INSERT INTO deleted VALUES (1, 1);",
+        );
+        let url = server.url();
+        let arguments = ["--tables", "fk.*", "--exclude", "fk.outside", &url];
+        let check = run(tail(&["--check"]).args(arguments)).good();
+        let start = server.position();
+        server.sql("DELETE FROM fk.parent");
+        let start = start.to_string();
+        let live = run(tail(&["--start", &start, "--stop", "latest"]).args(arguments)).good();
+        for said in [&String::from_utf8_lossy(&check.stdout).into_owned(), &live.stderr] {
+            assert_eq!(said.matches("are not in the log").count(), if expected { 2 } else { 0 });
+            if expected {
+                assert!(said.contains("table fk.deleted: its rows that foreign key gone changes (ON DELETE CASCADE) when fk.parent does"), "{said}");
+                assert!(said.contains("ON DELETE SET NULL ON UPDATE CASCADE"), "{said}");
+            }
+        }
+        // What the warning says is so.
+        let deleted = live.changes().iter().filter(|c| c.table == "deleted").count();
+        assert_eq!(deleted, usize::from(!expected), "{kind:?}");
+    }
+}

@@ -200,6 +200,9 @@ pub struct Args {
 
     /// Test connection, grants and settings, say what is missing, exit
     ///
+    /// Also named are the captured tables with foreign keys that change rows (ON DELETE CASCADE and
+    /// the like) where the server does not log these changes: MariaDB, MySQL before 9.6, and later
+    /// ones with innodb_native_foreign_keys. A run from a server warns of them, too.
     /// Of files: whether the first one can be read as a log. Nothing is written.
     #[arg(long, help_heading = INSPECT, conflicts_with_all = ["audit", "at"])]
     pub check: bool,

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use super::args::{Args, Source};
+use super::inspect::unlogged_cascades;
 use super::options;
 use super::place::{Start, Stop};
 use crate::cli::message;
@@ -332,6 +333,7 @@ fn open_server(args: &Args, checkpoint: Option<&Checkpoint>) -> Result<Opened> {
     let latest = (LogName::new(&status.file).number, status.offset);
     stop(args, &mut bounds, Some(latest))?;
     warn_prepared(&mut conn);
+    warn_cascades(&mut conn, &info, args)?;
     let catalog = match from_information_schema(&mut conn) {
         Ok(catalog) => catalog,
         Err(error) if error.kind() == Kind::Unreachable => return Err(error),
@@ -379,6 +381,16 @@ fn warn_prepared(conn: &mut mysql::Conn) {
             rows.len()
         ));
     }
+}
+
+/// Rows that foreign keys change where the log does not hold it.
+fn warn_cascades(conn: &mut mysql::Conn, info: &ServerInfo, args: &Args) -> Result<()> {
+    match unlogged_cascades(conn, info, args) {
+        Ok(texts) => texts.iter().for_each(message::warn),
+        Err(error) if error.kind() == Kind::Unreachable => return Err(error),
+        Err(error) => message::warn(error),
+    }
+    Ok(())
 }
 
 /// Reads a definition anew over a connection of its own.
