@@ -25,8 +25,8 @@ use crate::mysql::gtid::GtidSet;
 use crate::mysql::live::{self, From, LiveLog};
 use crate::mysql::options::{ConnectOptions, Sources, resolve};
 use crate::mysql::schema::{Catalog, from_information_schema};
+use crate::mysql::schema_store::SchemaStore;
 use crate::mysql::transaction::Assembler;
-use crate::mysql::versions::Versions;
 use crate::ums::{Marker, id};
 
 /// Bytes of open transactions that wait in memory; larger ones go to a spill file.
@@ -57,18 +57,12 @@ impl Opened {
         out: Box<dyn Output>,
         on_change: Option<OnChange>,
     ) -> Result<Publisher> {
-        let store = store(args);
-        let versions = match &store {
-            Some(path) => Versions::load(path)?,
-            None => Versions::default(),
-        };
         let setup = Setup {
             options: options(args, self.source.clone(), self.base),
             definitions: std::mem::take(&mut self.definitions),
-            versions,
+            store: SchemaStore::open(store(args))?,
             bounds: self.bounds,
             marker_every: args.marker_every,
-            store,
             server: self.server.clone(),
             on_change,
         };
@@ -81,7 +75,7 @@ impl Opened {
     }
 }
 
-/// The file of the table versions.
+/// The file of what is known of tables.
 fn store(args: &Args) -> Option<PathBuf> {
     args.schema_store.clone().or_else(|| {
         args.checkpoint.as_ref().map(|path| {
@@ -217,7 +211,7 @@ fn open_files(
         live: false,
         prompt,
         bounds,
-        definitions: Definitions::default(),
+        definitions: Definitions::offline(),
         source,
         server,
         base,
@@ -264,6 +258,7 @@ fn open_server(args: &Args, checkpoint: Option<&Checkpoint>) -> Result<Opened> {
         Ok(From::Place(files.into_iter().next().unwrap_or_else(|| status.file.clone()), 4))
     };
     let mut written = None;
+    let resumes = position(checkpoint, &source).is_some();
     let from = if let Some(marker) = position(checkpoint, &source) {
         base = marker.base;
         gtids = GtidSet::parse(&marker.gtid)?;
@@ -363,7 +358,7 @@ fn open_server(args: &Args, checkpoint: Option<&Checkpoint>) -> Result<Opened> {
         live: true,
         prompt: true,
         bounds,
-        definitions: Definitions { catalog, refresh: Some(refresh(options)) },
+        definitions: Definitions::of_server(catalog, refresh(options), resumes),
         source,
         server: info.identity,
         base,

@@ -129,10 +129,11 @@ impl Publisher {
             }
             _ => {}
         }
-        self.definitions.apply(&statement);
         let id = self.id(context, event.offset)?;
-        let ended = self.versions.apply(&statement, id);
-        self.save_versions()?;
+        self.definitions.restore(&self.store.history, id);
+        self.definitions.apply(&statement, &mut self.store.history, id);
+        let ended = self.store.versions.apply(&statement, id);
+        self.store.save()?;
         for ended in ended {
             if !(self.options.capture)(&ended.table.schema, &ended.table.table) {
                 continue;
