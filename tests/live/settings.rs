@@ -3,7 +3,7 @@
 
 use crate::server::{Kind, Server};
 use crate::table;
-use crate::tail::{run, tail};
+use crate::tail::{from_files, run, tail};
 use crate::transactions::invariants;
 
 const SHOP: &str = include_str!("../../scripts/demo-shop.sql");
@@ -147,5 +147,41 @@ fn cascades_that_are_not_logged_are_named() {
         // What the warning says is so.
         let deleted = live.changes().iter().filter(|c| c.table == "deleted").count();
         assert_eq!(deleted, usize::from(!expected), "{kind:?}");
+    }
+}
+
+/// Two runs over two files, names not logged: the second knows what the first has learned.
+#[test]
+fn later_files_without_names_are_read_with_the_store() {
+    for (kind, least) in [(Kind::MySql, "MINIMAL"), (Kind::MariaDb, "NO_LOG")] {
+        let test = "later_files_without_names_are_read_with_the_store";
+        let option = format!("--binlog-row-metadata={least}");
+        let Some(server) = Server::private(kind, test, &[&option]) else { continue };
+        server.sql("FLUSH BINARY LOGS");
+        let first = server.position().file;
+        server.sql(
+            "CREATE DATABASE known CHARACTER SET latin1; USE known;
+             CREATE TABLE t (id INT UNSIGNED PRIMARY KEY, c VARCHAR(9) CHARACTER SET utf8mb4,
+               e ENUM('x','y') CHARACTER SET utf8mb4);
+             INSERT INTO t VALUES (1, 'one', 'x'); FLUSH BINARY LOGS;",
+        );
+        let second = server.position().file;
+        server.sql(
+            "USE known; INSERT INTO t VALUES (4294967295, 'two\u{e9}', 'y');
+             ALTER TABLE t ADD COLUMN d DECIMAL(9,2) AFTER id, RENAME COLUMN c TO f;
+             INSERT INTO t VALUES (3, 1.5, 'three', 'x');
+             CREATE TABLE u (id INT PRIMARY KEY, c VARCHAR(9)); INSERT INTO u VALUES (4, '\u{e9}');",
+        );
+        let folder = tempfile::tempdir().unwrap();
+        let store = folder.path().join("schema.json");
+        let more = ["--tables", "known.*", "--schema-store", store.to_str().unwrap(), "--ordered"];
+        let read = |file: &str| from_files(&[&server.log_file(file)], &more).good().changes();
+        let lines = |changes: Vec<crate::tail::Change>| -> Vec<String> {
+            changes.iter().map(|c| c.line(&["id", "c", "d", "e", "f"])).collect()
+        };
+        assert_eq!(lines(read(&first)), ["I 1 one - x -"], "{kind:?}");
+        let expected = ["I 4294967295 two\u{e9} - y -", "I 3 - 1.50 x three", "I 4 \u{e9} - - -"];
+        assert_eq!(lines(read(&second)), expected, "{kind:?}");
+        assert_eq!(lines(read(&second)), expected, "again, {kind:?}");
     }
 }

@@ -58,11 +58,7 @@ impl Definitions {
 
     /// Follows the statement at the event `id`.
     pub fn apply(&mut self, statement: &Statement, history: &mut History, id: i64) {
-        let touched = self.catalog.touched(statement);
-        self.catalog.apply(statement);
-        for table in touched {
-            history.record(&self.catalog, &table, id);
-        }
+        history.follow(&mut self.catalog, statement, id);
     }
 
     /// Keeps what the TABLE_MAP at the event `id` has shown to hold, or not to hold any more.

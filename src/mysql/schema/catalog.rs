@@ -193,7 +193,8 @@ impl Catalog {
         self.tables.retain(|table, _| table.schema != name);
     }
 
-    fn fold(&self, name: &str) -> String {
+    /// A database's name as it is kept.
+    pub(super) fn fold(&self, name: &str) -> String {
         if self.fold_case { name.to_lowercase() } else { name.to_owned() }
     }
 

@@ -10,15 +10,17 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::{Catalog, Shape, json};
-use crate::mysql::ddl::TableName;
+use crate::mysql::ddl::{Statement, TableName};
 
-/// What a table looked like, by the event (`_ums_id_`) from which it did; `None`: it was gone.
-type Entries = BTreeMap<i64, Option<Shape>>;
+/// What something was, by the event (`_ums_id_`) from which it was so; `None`: it was gone.
+type Entries<T> = BTreeMap<i64, Option<T>>;
 
 /// The definitions that tables have had.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct History {
-    tables: BTreeMap<TableName, Entries>,
+    tables: BTreeMap<TableName, Entries<Shape>>,
+    /// Default character sets, where known: columns that come later have them.
+    databases: BTreeMap<String, Entries<Option<String>>>,
     dirty: bool,
 }
 
@@ -35,10 +37,29 @@ impl History {
 
     /// The newest event that changed something.
     pub fn newest(&self) -> Option<i64> {
-        self.tables.values().filter_map(|entries| entries.keys().next_back()).max().copied()
+        let tables = self.tables.values().filter_map(|entries| entries.keys().next_back());
+        let databases = self.databases.values().filter_map(|entries| entries.keys().next_back());
+        tables.chain(databases).max().copied()
     }
 
-    /// Keeps what the catalog says of a table after the event `id`, where that is new.
+    /// Has the catalog follow the statement that is the event `id`, and keeps what is new.
+    pub fn follow(&mut self, catalog: &mut Catalog, statement: &Statement, id: i64) {
+        let touched = catalog.touched(statement);
+        catalog.apply(statement);
+        for table in touched {
+            self.record(catalog, &table, id);
+        }
+        if let Statement::CreateDatabase { name, .. }
+        | Statement::AlterDatabase { name, .. }
+        | Statement::DropDatabase(name) = statement
+        {
+            let name = catalog.fold(name);
+            let now = catalog.databases.get(&name);
+            self.dirty |= set(self.databases.entry(name).or_default(), now, id);
+        }
+    }
+
+    /// Keeps what the catalog says of a table at the event `id`, where that is new.
     pub fn record(&mut self, catalog: &Catalog, table: &TableName, id: i64) {
         self.set(catalog.key(table), catalog.shape(table), id);
     }
@@ -49,13 +70,9 @@ impl History {
     }
 
     fn set(&mut self, table: TableName, shape: Option<&Shape>, id: i64) {
-        let before = self.tables.get(&table).and_then(|entries| entries.range(..=id).next_back());
-        let known = before.and_then(|(_, shape)| shape.as_ref());
-        if known == shape {
-            return;
+        if shape.is_some() || self.tables.contains_key(&table) {
+            self.dirty |= set(self.tables.entry(table).or_default(), shape, id);
         }
-        self.tables.entry(table).or_default().insert(id, shape.cloned());
-        self.dirty = true;
     }
 
     /// Sets the catalog to what held before the event `id`. Where the history does not know a
@@ -72,42 +89,64 @@ impl History {
                 _ => {}
             }
         }
+        for (name, entries) in &self.databases {
+            if let Some((_, Some(charset))) = entries.range(..id).next_back() {
+                catalog.insert_database(name, charset.clone());
+            }
+        }
     }
 
     /// As the schema store keeps it.
     pub fn to_json(&self) -> Value {
-        let entry = |(id, shape): (&i64, &Option<Shape>)| match shape {
-            None => json!({ "from_id": id, "gone": true }),
-            Some(Shape::Unknown(reason)) => json!({ "from_id": id, "unknown": reason }),
-            Some(Shape::Known(table)) => json!({ "from_id": id, "table": json::write(table) }),
+        let shape = |shape: &Shape| match shape {
+            Shape::Unknown(reason) => json!({ "unknown": reason }),
+            Shape::Known(table) => json::write(table),
         };
         let tables = self.tables.iter().map(|(name, entries)| {
-            let entries: Vec<Value> = entries.iter().map(entry).collect();
-            json!({ "schema": name.schema, "table": name.table, "history": entries })
+            let history = json::write_entries(entries, shape);
+            json!({ "schema": name.schema, "table": name.table, "history": history })
         });
-        Value::Array(tables.collect())
+        let databases = self.databases.iter().map(|(name, entries)| {
+            let history = json::write_entries(entries, |charset| json!(charset));
+            json!({ "schema": name, "history": history })
+        });
+        json!({
+            "tables": tables.collect::<Vec<_>>(), "databases": databases.collect::<Vec<_>>(),
+        })
     }
 
     /// Reads it back; `None` when it is something else.
     pub fn from_json(value: &Value) -> Option<Self> {
-        let mut tables = BTreeMap::new();
-        for table in value.as_array()? {
-            let text = |key| Some(table.get(key)?.as_str()?.to_owned());
-            let name = TableName::new(text("schema")?, text("table")?);
-            let entries = table.get("history")?.as_array()?.iter().map(|entry| {
-                let shape = if let Some(reason) = entry.get("unknown") {
-                    Some(Shape::Unknown(reason.as_str()?.to_owned()))
-                } else if let Some(table) = entry.get("table") {
-                    Some(Shape::Known(json::read(table)?))
-                } else {
-                    entry.get("gone")?.as_bool()?.then_some(None)?
-                };
-                Some((entry.get("from_id")?.as_i64()?, shape))
-            });
-            tables.insert(name, entries.collect::<Option<Entries>>()?);
+        let mut history = Self::default();
+        let text = |value: &Value, key| Some(value.get(key)?.as_str()?.to_owned());
+        for table in value.get("tables")?.as_array()? {
+            let name = TableName::new(text(table, "schema")?, text(table, "table")?);
+            let shape = |value: &Value| match value.get("unknown") {
+                Some(reason) => Some(Shape::Unknown(reason.as_str()?.to_owned())),
+                None => Some(Shape::Known(json::read(value)?)),
+            };
+            history.tables.insert(name, json::read_entries(table.get("history")?, shape)?);
         }
-        Some(Self { tables, dirty: false })
+        for database in value.get("databases")?.as_array()? {
+            let charset = |value: &Value| match value {
+                Value::Null => Some(None),
+                text => Some(Some(text.as_str()?.to_owned())),
+            };
+            let entries = json::read_entries(database.get("history")?, charset)?;
+            history.databases.insert(text(database, "schema")?, entries);
+        }
+        Some(history)
     }
+}
+
+/// Adds an entry where it says something new; whether it did.
+fn set<T: Clone + PartialEq>(entries: &mut Entries<T>, now: Option<&T>, id: i64) -> bool {
+    let before = entries.range(..=id).next_back().and_then(|(_, known)| known.as_ref());
+    if before == now {
+        return false;
+    }
+    entries.insert(id, now.cloned());
+    true
 }
 
 #[cfg(test)]
@@ -115,7 +154,8 @@ mod tests {
     use super::*;
     use crate::mysql::ddl::{SqlMode, classify};
 
-    const LOG: [&str; 9] = [
+    const LOG: [&str; 11] = [
+        "CREATE DATABASE shop CHARACTER SET latin1",
         "CREATE TABLE t (id INT UNSIGNED PRIMARY KEY, e ENUM('a','b''c') CHARACTER SET latin1)",
         "ALTER TABLE t ADD COLUMN more VARCHAR(9) COLLATE utf8mb4_bin NOT NULL INVISIBLE",
         "CREATE TABLE u LIKE t",
@@ -123,6 +163,7 @@ mod tests {
         "RENAME TABLE t TO old, u TO t",
         "ALTER TABLE t DROP COLUMN more, RENAME TO v",
         "DROP TABLE old",
+        "ALTER DATABASE shop CHARACTER SET latin2",
         "CREATE TABLE t (x BIGINT) WITH SYSTEM VERSIONING",
         "DROP DATABASE shop",
     ];
@@ -132,11 +173,7 @@ mod tests {
         let mut seen = Vec::new();
         for (at, sql) in LOG.iter().enumerate().skip(from) {
             let statement = classify(sql, SqlMode::default(), true, "shop");
-            let touched = catalog.touched(&statement);
-            catalog.apply(&statement);
-            for table in touched {
-                history.record(catalog, &table, at as i64 * 100 + 100);
-            }
+            history.follow(catalog, &statement, at as i64 * 100 + 100);
             seen.push(catalog.clone());
         }
         seen
@@ -152,7 +189,7 @@ mod tests {
             let (mut catalog, mut again) = (Catalog::default(), history.clone());
             again.restore(&mut catalog, from as i64 * 100 + 100);
             if let Some(before) = from.checked_sub(1) {
-                assert_eq!(catalog.tables, whole[before].tables, "before {}", LOG[from]);
+                assert_eq!(catalog, whole[before], "before {}", LOG[from]);
             }
             assert_eq!(play(&mut catalog, &mut again, from), whole[from..], "{}", LOG[from]);
             assert_eq!(again, history, "redelivery adds nothing");
@@ -161,7 +198,8 @@ mod tests {
 
     #[test]
     fn what_is_no_history_is_refused() {
-        for text in ["{}", "[1]", r#"[{"schema":"a","table":"b","history":[{"from_id":1}]}]"#] {
+        let entry = r#"{"tables":[{"schema":"a","table":"b","history":[{"from_id":1,"is":1}]}],"databases":[]}"#;
+        for text in ["{}", "[1]", r#"{"tables":[1],"databases":[]}"#, entry] {
             assert_eq!(History::from_json(&serde_json::from_str(text).unwrap()), None, "{text}");
         }
     }

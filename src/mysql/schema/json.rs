@@ -1,8 +1,10 @@
-//! A table's definition as JSON, for the schema store. Uses nothing else. Not hot.
+//! Definitions as JSON, for the schema store. Uses nothing else. Not hot.
 //!
 //! What is null or false is left out.
 
-use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
 
 use super::{ColumnDefinition, TableDefinition};
 
@@ -70,4 +72,31 @@ fn text(value: &Value, key: &str) -> Option<Option<String>> {
 
 fn flag(value: &Value, key: &str) -> Option<bool> {
     value.get(key).map_or(Some(false), Value::as_bool)
+}
+
+/// Writes what something was, by the event from which it was so; without `is` it was gone.
+pub(super) fn write_entries<T>(
+    entries: &BTreeMap<i64, Option<T>>,
+    write: impl Fn(&T) -> Value,
+) -> Value {
+    let entry = |(id, what): (&i64, &Option<T>)| match what {
+        Some(what) => json!({ "from_id": id, "is": write(what) }),
+        None => json!({ "from_id": id }),
+    };
+    Value::Array(entries.iter().map(entry).collect())
+}
+
+/// Reads it back; `None` when it is something else.
+pub(super) fn read_entries<T>(
+    value: &Value,
+    read: impl Fn(&Value) -> Option<T>,
+) -> Option<BTreeMap<i64, Option<T>>> {
+    let entry = |entry: &Value| {
+        let what = match entry.get("is") {
+            Some(what) => Some(read(what)?),
+            None => None,
+        };
+        Some((entry.get("from_id")?.as_i64()?, what))
+    };
+    value.as_array()?.iter().map(entry).collect()
 }
