@@ -185,3 +185,37 @@ fn later_files_without_names_are_read_with_the_store() {
         assert_eq!(lines(read(&second)), expected, "again, {kind:?}");
     }
 }
+
+/// A server shows its tables as they are now; rows from before a change between two runs have the
+/// names of their time.
+#[test]
+fn a_run_that_resumes_before_a_change_has_the_names_of_that_place() {
+    for (kind, least) in [(Kind::MySql, "MINIMAL"), (Kind::MariaDb, "NO_LOG")] {
+        let test = "a_run_that_resumes_before_a_change_has_the_names_of_that_place";
+        let option = format!("--binlog-row-metadata={least}");
+        let Some(server) = Server::private(kind, test, &[&option]) else { continue };
+        let start = server.position().to_string();
+        server.sql(
+            "CREATE DATABASE renamed; USE renamed;
+             CREATE TABLE t (id INT PRIMARY KEY, a INT, b INT); INSERT INTO t VALUES (1, 1, 1);",
+        );
+        let folder = tempfile::tempdir().unwrap();
+        let [checkpoint, out] = ["p.json", "out.json"].map(|name| folder.path().join(name));
+        let (checkpoint, out) = (checkpoint.to_str().unwrap(), out.to_str().unwrap());
+        let url = server.url();
+        let arguments = ["--quiet", "--tables", "renamed.*", "--start", &start, "--stop", "latest"];
+        let read = || {
+            let more = ["--checkpoint", checkpoint, "--to", out, &url];
+            run(tail(&arguments).args(more)).good();
+            let text = std::fs::read_to_string(out).unwrap();
+            let changes = text.lines().flat_map(crate::tail::changes_of);
+            changes.map(|c| c.line(&["id", "a", "b", "c"])).collect::<Vec<_>>()
+        };
+        assert_eq!(read(), ["I 1 1 1 -"], "{kind:?}");
+        server.sql(
+            "USE renamed; INSERT INTO t VALUES (2, 2, 2);
+             ALTER TABLE t RENAME COLUMN a TO c; INSERT INTO t VALUES (3, 3, 3);",
+        );
+        assert_eq!(read(), ["I 1 1 1 -", "I 2 2 2 -", "I 3 - 3 3"], "{kind:?}");
+    }
+}
