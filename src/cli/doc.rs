@@ -1,8 +1,10 @@
 //! Help, manual pages and completions, all from the one table of tools. Uses `cli`. Not hot.
 
 mod endpoints;
+mod flows;
 mod format;
 mod manual;
+mod parquet;
 mod tool;
 
 use std::fmt::Write as _;
@@ -70,7 +72,9 @@ pub fn completions(tool: &Tool, shell: Shell) -> Vec<u8> {
 pub fn pages() -> Vec<(String, String)> {
     let mut pages: Vec<_> =
         TOOLS.iter().map(|tool| (format!("{}.1", tool.name), tool::page(tool))).collect();
+    pages.push(("dws-flows.5".into(), flows::page()));
     pages.push(("ums.7".into(), format::page()));
     pages.push(("dws-endpoints.7".into(), endpoints::page()));
+    pages.push(("dws-parquet.7".into(), parquet::page()));
     pages
 }

@@ -10,6 +10,8 @@ pub mod doc;
 pub mod exit;
 pub mod message;
 pub mod progress;
+#[cfg(feature = "parquet")]
+pub mod replay;
 pub mod signal;
 pub mod sink;
 pub mod tail;
@@ -20,7 +22,12 @@ use std::process::ExitCode;
 use crate::error::Result;
 
 /// Every tool, in the order of the README.
-pub const TOOLS: &[&Tool] = &[&tail::TOOL, &sink::TOOL];
+pub const TOOLS: &[&Tool] = &[
+    &tail::TOOL,
+    &sink::TOOL,
+    #[cfg(feature = "parquet")]
+    &replay::TOOL,
+];
 
 /// One command of the toolkit: its help, its manual page, its completions and its code.
 #[derive(Debug)]

@@ -1,6 +1,9 @@
 //! `ums-sink`: UMS messages into a store. Uses every layer. The loop is in `flow::sink`; not hot.
 
 mod args;
+#[cfg(feature = "parquet")]
+mod compact;
+mod flows;
 mod page;
 
 use std::collections::HashSet;
@@ -16,7 +19,7 @@ use super::{Outcome, Tool, message};
 use crate::endpoint::{self, Input};
 use crate::error::{Error, Result};
 use crate::flow::checkpoint::Checkpoint;
-use crate::flow::sink::{Plan, run as flow};
+use crate::flow::sink::{Plan, Source, run as flow};
 use crate::flow::stats::Counters;
 use crate::sink::{Flush, Rejects, Sink, Spec, Target, Written, find};
 use crate::ums::marker::checkpoint_text;
@@ -36,7 +39,11 @@ pub const TOOL: Tool = Tool {
 
 fn run(matches: &ArgMatches) -> Result<Outcome> {
     let args = Args::from_arg_matches(matches).map_err(|error| Error::usage(error.to_string()))?;
-    let target = Target { url: Url::parse(&args.destination)?, options: args.options() };
+    if let Some(file) = &args.flows {
+        return flows::run(&args, file);
+    }
+    let destination = args.destination.as_deref().unwrap_or_default();
+    let target = Target { url: Url::parse(destination)?, options: args.options() };
     let spec = find(&target.url)?;
     if args.check {
         let found = (spec.probe)(&target)?;
@@ -46,11 +53,25 @@ fn run(matches: &ArgMatches) -> Result<Outcome> {
     if args.position {
         return print_position(spec, &target);
     }
+    if args.compact || args.drop_before.is_some() {
+        return rearrange(&args, &target);
+    }
     if args.checkpoint.is_some() && spec.flush == Flush::Cheap && !args.dry_run {
         return Err(Error::usage(format!("--checkpoint: {} is never durable", target.url))
             .advise("let the command that makes the rows durable keep the position"));
     }
     land(&args, spec, target)
+}
+
+#[cfg(feature = "parquet")]
+fn rearrange(args: &Args, target: &Target) -> Result<Outcome> {
+    compact::run(args, target)
+}
+
+#[cfg(not(feature = "parquet"))]
+fn rearrange(_: &Args, target: &Target) -> Result<Outcome> {
+    Err(Error::usage(format!("{}: only the Parquet log is compacted", target.url))
+        .advise("this build lacks it; build with the feature parquet"))
 }
 
 fn print_position(spec: &Spec, target: &Target) -> Result<Outcome> {
@@ -84,23 +105,25 @@ fn land(args: &Args, spec: &Spec, mut target: Target) -> Result<Outcome> {
     let to_stdout = args.dry_run || target.url.scheme() == "-";
     let progress = Progress::start(args.progress, Arc::clone(&counters), to_stdout);
     let result = flow(Plan {
-        input,
-        max_line: usize::try_from(args.max_line).unwrap_or(usize::MAX),
+        source: Source {
+            input,
+            max_line: usize::try_from(args.max_line).unwrap_or(usize::MAX),
+            stop: stop.flag(),
+            counters,
+        },
         flush: sink.rhythm().unwrap_or(spec.flush),
         sink: sink.as_mut(),
         checkpoint: checkpoint.as_mut(),
         rejects: rejects.clone(),
-        stop: stop.flag(),
-        counters,
     });
     progress.finish();
     let rejected = say_rejected(args, &rejects);
     let summary = result?;
-    if summary.terminations > 0 && !args.dry_run {
+    if summary.left > 0 && !args.dry_run {
         message::warn(format_args!(
-            "{} notices that a version of a table ended (TRUNCATE, DROP, a change of columns) were \
-             not applied: rows that such a statement removed are still in {}",
-            summary.terminations, target.url
+            "{} notices that a table lost its rows (TRUNCATE, DROP, a new name) were not applied: \
+             such rows are still in {}",
+            summary.left, target.url
         ));
     }
     Ok(stop.outcome(rejected))

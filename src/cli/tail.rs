@@ -140,9 +140,6 @@ fn on_change(command: &str, change: &SchemaChange) -> Result<()> {
     if status.success() {
         return Ok(());
     }
-    Err(Error::refused(format!(
-        "{} at {}: the command of --on-schema-change failed ({status})",
-        change.file, change.offset
-    ))
-    .advise("start again with the same --checkpoint when the change has been dealt with"))
+    Err(Error::refused(format!("the command of --on-schema-change failed ({status})"))
+        .advise("start again with the same --checkpoint when the change has been dealt with"))
 }

@@ -2,6 +2,8 @@
 //! allocation a cell: text and bytes stand end to end in one buffer, which the writer takes over
 //! without copying. Uses `error` and `ums`.
 
+mod refill;
+
 use parquet::column::writer::{ColumnWriter, get_typed_column_writer_mut};
 use parquet::data_type::{
     BoolType, ByteArray, ByteArrayType, DoubleType, FixedLenByteArray, FixedLenByteArrayType,

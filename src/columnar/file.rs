@@ -1,6 +1,8 @@
 //! One Parquet file in the making: rows gather in columns and leave as row groups, so that memory is
 //! bounded by the row group whatever the file's size. Uses `error` and `ums`. Hot in `append`.
 
+mod merge;
+
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::Arc;
@@ -19,9 +21,14 @@ use super::uids::Change;
 use crate::error::{Error, Result};
 use crate::ums::Cell;
 
-/// Rows of a row group: DuckDB and Spark hand one to a thread, and want some 100,000 rows in it.
+pub use merge::{Shape, Source, merge};
+
+/// Rows of a row group. DuckDB hands one to a thread and wants 100,000 rows or more in it (122,880
+/// are its own unit); more would leave threads idle over a file of the usual million.
 const GROUP_ROWS: usize = 128 * 1024;
-/// Bytes of a row group in memory, where rows are long.
+/// Bytes of a row group in memory, where rows are long. Spark cuts files at 128 MiB and gives a row
+/// group to the task whose piece has its middle, so one should be clearly below that when it is
+/// compressed, and a task holds it whole when it is not.
 const GROUP_BYTES: usize = 64 << 20;
 /// A dictionary that grows beyond this has too few repetitions to be worth its hashing.
 const DICTIONARY_BYTES: usize = 256 << 10;
@@ -243,5 +250,16 @@ fn encoding(form: Form) -> Option<Encoding> {
 }
 
 fn cannot_write(error: ParquetError) -> Error {
-    Error::unreachable(format!("a Parquet file cannot be written: {error}")).caused_by(error)
+    let text = match &error {
+        ParquetError::External(cause) => cause.to_string(),
+        other => other.to_string(),
+    };
+    let full = match &error {
+        ParquetError::External(cause) => cause.downcast_ref::<std::io::Error>(),
+        _ => None,
+    };
+    let full = full.is_some_and(|cause| cause.kind() == std::io::ErrorKind::StorageFull);
+    let failed = Error::unreachable(format!("a Parquet file cannot be written: {text}"));
+    let failed = failed.caused_by(error);
+    if full { failed.advise("make room there and start again") } else { failed }
 }

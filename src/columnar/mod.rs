@@ -1,4 +1,5 @@
-//! UMS rows as Parquet files. Uses `error` and `ums`. Holds the hot files `column.rs` and `parse.rs`.
+//! UMS rows as Parquet files. Uses `error` and `ums`. Holds the hot files `column.rs` and
+//! `parse.rs` for writing, `cells.rs` and `print.rs` for reading.
 //!
 //! One file has one schema: a column for each field of its messages, in their order, and behind
 //! them **companions**: where a value of a typed column has no representation in the column's type
@@ -26,13 +27,17 @@
 //! The file's key-value metadata hold `ums.namespace`, `ums.keys` (a JSON array), `ums.fields` (the
 //! message's whole schema object) and `ums.text` (a JSON object: field to companion column).
 
+mod cells;
 mod column;
 pub mod file;
 mod group;
 mod metadata;
+pub mod names;
 pub mod parse;
+pub mod print;
+pub mod read;
 pub mod schema;
 pub mod uids;
 
-pub use file::{Appended, FileWriter, Span};
+pub use file::{Appended, FileWriter, Shape, Source, Span, merge};
 pub use schema::{Identity, Layout};

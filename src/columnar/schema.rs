@@ -130,6 +130,11 @@ impl Layout {
         &self.header.schema
     }
 
+    /// The positions of `_ums_id_`, `_ums_ts_`, `_ums_op_` and `_ums_uid_` among the fields.
+    pub fn system(&self) -> (usize, usize, usize, usize) {
+        (self.id, self.ts, self.op, self.uid)
+    }
+
     /// Whether rows under `other` may go into the same file: same fields and keys, spelled alike.
     pub fn fits(&self, other: &Arc<Header>) -> bool {
         Arc::ptr_eq(&self.header, other)

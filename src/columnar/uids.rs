@@ -38,11 +38,12 @@ impl Change {
 /// The changes in a file, sorted.
 pub fn changes(file: File) -> Result<Vec<Change>> {
     read(file).map_err(|error| {
-        Error::unreachable(
-            "a stored Parquet file cannot be read, so rows delivered again cannot be told",
-        )
+        Error::data(format!(
+            "the stored Parquet file is damaged or cut short, so rows delivered again cannot be told: \
+             {error}"
+        ))
         .caused_by(error)
-        .advise("move the file away if it is damaged")
+        .advise("put back a whole copy, or move the file away and its rows are stored again")
     })
 }
 

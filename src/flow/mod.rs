@@ -1,7 +1,11 @@
 //! Movement: from a source of lines to a sink. Uses everything but `cli`.
 
 pub mod checkpoint;
+pub mod flows;
+mod lane;
 pub mod queue;
+#[cfg(feature = "parquet")]
+pub mod replay;
 pub mod sink;
 pub mod stats;
 pub mod tail;

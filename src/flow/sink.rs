@@ -6,31 +6,27 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 
 use super::checkpoint::Checkpoint;
+use super::lane::Lane;
 use super::stats::Counters;
 use crate::endpoint::Input;
 use crate::error::{Error, Result};
 use crate::line::{LineReader, Lines};
 use crate::sink::{Flush, Rejects, Sink};
-use crate::ums::{Decoder, Marker, Protocol};
+use crate::ums::{Decoder, Marker, Message, Protocol};
 
 /// Batches that may wait between the two threads.
 const WAITING: usize = 4;
 
-/// How soon a stop is noticed while nothing comes.
-const TICK: Duration = Duration::from_millis(100);
-
 /// What to move, and how.
 pub struct Plan<'a> {
-    /// Where the lines come from.
-    pub input: Input,
-    /// The longest line taken, in bytes.
-    pub max_line: usize,
-    /// Where they go.
+    /// The stream.
+    pub source: Source,
+    /// Where the messages go.
     pub sink: &'a mut dyn Sink,
     /// When to flush.
     pub flush: Flush,
@@ -38,6 +34,14 @@ pub struct Plan<'a> {
     pub checkpoint: Option<&'a mut Checkpoint>,
     /// Where the sink puts rows that can never be stored; durable before any position moves.
     pub rejects: Rejects,
+}
+
+/// A stream, with what watches over it.
+pub struct Source {
+    /// Where the lines come from.
+    pub input: Input,
+    /// The longest line taken, in bytes.
+    pub max_line: usize,
     /// Raised by whoever wants a clean end.
     pub stop: Arc<AtomicBool>,
     /// Raised as rows are written.
@@ -49,10 +53,30 @@ pub struct Plan<'a> {
 pub struct Summary {
     /// Rows taken over by the sink.
     pub rows: u64,
-    /// Notices that a version of a table ended (TRUNCATE, DROP, an incompatible change).
-    pub terminations: u64,
+    /// Notices of rows that left the source (TRUNCATE, DROP, a new name), applied.
+    pub applied: u64,
+    /// The same, not applied: the rows are still in the destination.
+    pub left: u64,
     /// Whether the stop flag ended the run.
     pub stopped: bool,
+}
+
+/// Where messages go: one sink, or several.
+pub(super) trait Destination {
+    /// Writes a message; gives the rows taken over.
+    fn write(&mut self, message: &Message, line: &[u8], marker: Option<&Marker>) -> Result<u64>;
+
+    /// Makes durable what is full.
+    fn settle(&mut self) -> Result<()>;
+
+    /// Makes durable what is old; asked after each batch and at each tick.
+    fn tick(&mut self, nothing_waits: bool) -> Result<()>;
+
+    /// How long it can be left alone.
+    fn patience(&self) -> Duration;
+
+    /// Makes everything durable.
+    fn finish(&mut self) -> Result<()>;
 }
 
 /// Moves lines until the input ends or the stop flag rises; both end with a flush of everything
@@ -65,28 +89,28 @@ pub struct Summary {
 /// `Data` with `NAME:LINE` for a bad line or a row that the sink cannot take; the sink's errors;
 /// `Usage` for a checkpoint behind a sink that is never durable.
 pub fn run(plan: Plan) -> Result<Summary> {
-    let Plan { input, max_line, sink, flush, checkpoint, rejects, stop, counters } = plan;
+    let Plan { source, sink, flush, checkpoint, rejects } = plan;
+    let mut one = One { sink, lane: Lane::new(flush, rejects), checkpoint };
+    let stopped = pump(source, &mut one)?;
+    let Lane { rows, applied, left, .. } = one.lane;
+    Ok(Summary { rows, applied, left, stopped })
+}
+
+/// The loop; tells whether the stop flag ended it.
+pub(super) fn pump(source: Source, destination: &mut dyn Destination) -> Result<bool> {
+    let Source { input, max_line, stop, counters } = source;
     let name = input.name.clone();
     let (taken, size) = (Arc::clone(&input.taken), input.size);
     let batches = read_lines(input, max_line)?;
     counters.bytes_total.store(size, Ordering::Relaxed);
-    let mut run = Run {
-        sink,
-        flush,
-        checkpoint,
-        rejects,
-        counters,
-        decoder: Decoder::default(),
-        markers: Vec::new(),
-        pending: Pending::default(),
-        summary: Summary::default(),
-    };
+    let mut run = Run { destination, counters, decoder: Decoder::default() };
+    let mut stopped = false;
     loop {
         if stop.load(Ordering::Relaxed) {
-            run.summary.stopped = true;
+            stopped = true;
             break;
         }
-        match batches.recv_timeout(run.patience()) {
+        match batches.recv_timeout(run.destination.patience()) {
             Ok(Ok(lines)) => {
                 if let Err(failure) = run.take(&lines, &name) {
                     return Err(run.give_up(failure));
@@ -97,10 +121,10 @@ pub fn run(plan: Plan) -> Result<Summary> {
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
         }
-        run.flush_when_due(batches.is_empty())?;
+        run.destination.tick(batches.is_empty())?;
     }
-    run.make_durable()?;
-    Ok(run.summary)
+    run.destination.finish()?;
+    Ok(stopped)
 }
 
 fn read_lines(input: Input, max_line: usize) -> Result<Receiver<Result<Lines>>> {
@@ -125,25 +149,10 @@ enum Failure {
     Sink(Error),
 }
 
-/// What was written and is not durable yet.
-#[derive(Debug, Default)]
-struct Pending {
-    rows: u64,
-    bytes: u64,
-    since: Option<Instant>,
-}
-
 struct Run<'a> {
-    sink: &'a mut dyn Sink,
-    flush: Flush,
-    checkpoint: Option<&'a mut Checkpoint>,
-    rejects: Rejects,
+    destination: &'a mut dyn Destination,
     counters: Arc<Counters>,
     decoder: Decoder,
-    /// The newest marker of each source; every row before it has been written.
-    markers: Vec<Marker>,
-    pending: Pending,
-    summary: Summary,
 }
 
 impl Run<'_> {
@@ -158,76 +167,11 @@ impl Run<'_> {
                 }
                 _ => None,
             };
-            self.summary.terminations +=
-                u64::from(message.protocol == Protocol::IncrementTermination);
-            let written = self.sink.write(&message, line);
-            let written = written.map_err(|error| Failure::Sink(place(error)))?;
-            self.counters.add_message(written.rows);
-            self.summary.rows += written.rows;
-            self.pending.rows += written.rows;
-            self.pending.bytes += line.len() as u64;
-            self.pending.since.get_or_insert_with(Instant::now);
-            let marked = marker.is_some();
-            if let Some(marker) = marker {
-                self.remember(marker);
-            }
-            let due = match self.flush {
-                Flush::Cheap => marked,
-                Flush::Costly { rows, bytes, .. } => {
-                    self.pending.rows >= rows || self.pending.bytes >= bytes
-                }
-            };
-            if due {
-                self.make_durable().map_err(Failure::Sink)?;
-            }
+            let rows = self.destination.write(&message, line, marker.as_ref());
+            self.counters.add_message(rows.map_err(|error| Failure::Sink(place(error)))?);
+            self.destination.settle().map_err(Failure::Sink)?;
         }
         Ok(())
-    }
-
-    fn remember(&mut self, marker: Marker) {
-        let same = |old: &&mut Marker| old.kind == marker.kind && old.source == marker.source;
-        match self.markers.iter_mut().find(same) {
-            Some(old) => *old = marker,
-            None => self.markers.push(marker),
-        }
-    }
-
-    /// How long to wait for the next batch.
-    fn patience(&self) -> Duration {
-        match (self.flush, self.pending.since) {
-            (Flush::Costly { seconds, .. }, Some(since)) => {
-                Duration::from_secs(seconds).saturating_sub(since.elapsed()).min(TICK)
-            }
-            _ => TICK,
-        }
-    }
-
-    fn flush_when_due(&mut self, nothing_waits: bool) -> Result<()> {
-        let Some(since) = self.pending.since else { return Ok(()) };
-        let due = match self.flush {
-            Flush::Cheap => nothing_waits,
-            Flush::Costly { seconds, .. } => since.elapsed() >= Duration::from_secs(seconds),
-        };
-        if due { self.make_durable() } else { Ok(()) }
-    }
-
-    fn make_durable(&mut self) -> Result<()> {
-        if self.pending.since.is_none() {
-            return Ok(());
-        }
-        // A sink may commit the position itself, and may reject rows as it does.
-        self.rejects.flush()?;
-        let durable = self.sink.flush(&self.markers)?;
-        self.rejects.flush()?;
-        self.pending = Pending::default();
-        match &mut self.checkpoint {
-            Some(checkpoint) if durable => checkpoint.advance(&self.markers),
-            Some(_) => Err(Error::usage("--checkpoint: what is written here is never durable")
-                .advise(
-                    "write to a file or a database, or let the last command of the pipe keep it",
-                )),
-            None => Ok(()),
-        }
     }
 
     /// The error to end with; the first one counts.
@@ -236,11 +180,58 @@ impl Run<'_> {
             Failure::Sink(error) => error,
             Failure::Input(error) => {
                 // When this fails, too, the checkpoint stays behind, which is safe.
-                let _ = self.make_durable();
+                let _ = self.destination.finish();
                 error
             }
         }
     }
+}
+
+/// One sink, which takes everything.
+struct One<'a> {
+    sink: &'a mut dyn Sink,
+    lane: Lane,
+    checkpoint: Option<&'a mut Checkpoint>,
+}
+
+impl Destination for One<'_> {
+    fn write(&mut self, message: &Message, line: &[u8], marker: Option<&Marker>) -> Result<u64> {
+        let rows = self.lane.write(self.sink, message, line)?;
+        if let Some(marker) = marker {
+            self.lane.mark(marker);
+        }
+        Ok(rows)
+    }
+
+    fn settle(&mut self) -> Result<()> {
+        if self.lane.is_full() { self.finish() } else { Ok(()) }
+    }
+
+    fn tick(&mut self, nothing_waits: bool) -> Result<()> {
+        if self.lane.is_old(nothing_waits) { self.finish() } else { Ok(()) }
+    }
+
+    fn patience(&self) -> Duration {
+        self.lane.patience()
+    }
+
+    fn finish(&mut self) -> Result<()> {
+        if !self.lane.is_pending() {
+            return Ok(());
+        }
+        let durable = self.lane.flush(self.sink)?;
+        match &mut self.checkpoint {
+            Some(checkpoint) if durable => checkpoint.advance(&self.lane.markers),
+            Some(_) => Err(never_durable()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A checkpoint has no meaning behind a pipe.
+pub(super) fn never_durable() -> Error {
+    Error::usage("--checkpoint: what is written here is never durable")
+        .advise("write to a file or a database, or let the last command of the pipe keep it")
 }
 
 #[cfg(test)]
@@ -248,7 +239,7 @@ mod tests {
     use super::*;
     use crate::error::Kind;
     use crate::sink::Written;
-    use crate::ums::{Dialect, Message};
+    use crate::ums::Dialect;
     use std::path::{Path, PathBuf};
 
     fn marker(id: i64) -> Marker {
@@ -305,19 +296,21 @@ mod tests {
         let mut probe = Probe { checkpoint: path.clone(), flushes: Vec::new(), fail_at };
         let mut checkpoint = Checkpoint::open(&path).unwrap();
         let result = run(Plan {
-            input: Input {
-                name: "t".into(),
-                reader: Box::new(std::io::Cursor::new(input.as_bytes().to_vec())),
-                size: 0,
-                taken: Arc::default(),
+            source: Source {
+                input: Input {
+                    name: "t".into(),
+                    reader: Box::new(std::io::Cursor::new(input.as_bytes().to_vec())),
+                    size: 0,
+                    taken: Arc::default(),
+                },
+                max_line: 1 << 20,
+                stop: Arc::default(),
+                counters: Arc::default(),
             },
-            max_line: 1 << 20,
             sink: &mut probe,
             flush,
             checkpoint: Some(&mut checkpoint),
             rejects: Rejects::default(),
-            stop: Arc::default(),
-            counters: Arc::default(),
         });
         let left = stored(&path);
         (result, probe, left)

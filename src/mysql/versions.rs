@@ -279,7 +279,7 @@ mod tests {
             statement.fold_names();
             let ended = versions.apply(&statement, id);
             assert_eq!(versions.apply(&statement, id), ended, "redelivered: {sql}");
-            let show = |e: &Ended| format!("{} {} {}", e.table, e.version, e.cause);
+            let show = |e: &Ended| format!("{} {} {}", e.table, e.version, e.cause.past());
             ended.iter().map(show).collect::<Vec<_>>().join(", ")
         };
         assert_eq!(play("TRUNCATE A", 10), "shop.a 0 truncated");

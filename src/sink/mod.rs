@@ -3,6 +3,7 @@
 //! To add a sink: one file here with `pub const SPEC: Spec`, one `pub mod` line and one row in
 //! `ALL`. Help, manual pages, unknown-scheme errors and `--check` follow from the table.
 
+mod claim;
 pub mod mysql;
 pub mod reject;
 mod sql;
@@ -18,11 +19,11 @@ pub mod postgres;
 pub mod sqlite;
 
 use crate::error::{Error, Result};
-use crate::ums::{Marker, Message};
+use crate::ums::{Marker, Message, Termination};
 use crate::url::{Opt, Url};
 
 pub use reject::Rejects;
-pub use target::{Delete, Mode, Options, Target};
+pub use target::{Delete, Mode, OnTruncate, Options, Target};
 
 /// Every sink of this build.
 pub const ALL: &[&Spec] = &[
@@ -55,6 +56,13 @@ pub trait Sink: Send {
     /// several sources), kept by sinks that store the position beside the rows, in the same
     /// transaction.
     fn flush(&mut self, markers: &[Marker]) -> Result<bool>;
+
+    /// Applies the notice that a table of the source lost its rows (see [`Options::applies`]), which
+    /// `write` has been given as a message before; false when it was not applied, for which the run
+    /// has a warning. Sinks that keep every change, or pass lines on, have nothing to apply.
+    fn end_rows(&mut self, _: &Termination) -> Result<bool> {
+        Ok(false)
+    }
 
     /// When to flush this one, where its address said so; else the table's row does.
     fn rhythm(&self) -> Option<Flush> {

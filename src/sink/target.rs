@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::reject::Rejects;
 use crate::error::{Error, Result};
-use crate::ums::{Namespace, Pattern, Schema};
+use crate::ums::{Namespace, Pattern, Schema, Termination};
 use crate::url::Url;
 
 /// An address with the options that every sink understands.
@@ -23,6 +23,8 @@ pub struct Options {
     pub mode: Mode,
     /// What a delete leaves behind.
     pub delete: Delete,
+    /// What a TRUNCATE or DROP of the source does.
+    pub on_truncate: OnTruncate,
     /// Never create or widen a table.
     pub no_create: bool,
     /// Table names by namespace; the first match wins.
@@ -84,6 +86,16 @@ pub enum Delete {
     Hard,
 }
 
+/// `--on-truncate`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnTruncate {
+    /// The target loses the rows that the source lost.
+    #[default]
+    Apply,
+    /// They stay, and the run says so at its end.
+    Ignore,
+}
+
 /// `--map PATTERN=TABLE`.
 #[derive(Debug, Clone)]
 pub struct TableRule {
@@ -111,19 +123,25 @@ impl TableRule {
     /// Reads `PATTERN=TABLE`; TABLE may hold `{schema}`, `{table}` and `{source}`.
     pub fn parse(text: &str) -> Result<Self> {
         let (pattern, table) = halves("--map", "TABLE", text)?;
+        Self::new(Pattern::parse(pattern)?, table)
+            .map_err(|error| error.at(format_args!("--map {text}")))
+    }
+
+    /// Names the table of all namespaces that match.
+    pub fn new(pattern: Pattern, table: &str) -> Result<Self> {
         let mut rest = table;
         while let Some(open) = rest.find('{') {
             let place = rest.get(open..).unwrap_or_default();
             let Some(known) = PLACES.iter().find(|(name, _)| place.starts_with(name)) else {
                 let names: Vec<_> = PLACES.iter().map(|(name, _)| *name).collect();
                 return Err(Error::usage(format!(
-                    "--map {text}: unknown placeholder; known are {}",
+                    "unknown placeholder; known are {}",
                     names.join(", ")
                 )));
             };
             rest = place.get(known.0.len()..).unwrap_or_default();
         }
-        Ok(Self { pattern: Pattern::parse(pattern)?, table: table.to_owned() })
+        Ok(Self { pattern, table: table.to_owned() })
     }
 }
 
@@ -135,7 +153,12 @@ impl KeyRule {
         if columns.iter().any(String::is_empty) {
             return Err(Error::usage(format!("--keys {text}: a column's name is empty")));
         }
-        Ok(Self { pattern: Pattern::parse(pattern)?, columns })
+        Ok(Self::new(Pattern::parse(pattern)?, columns))
+    }
+
+    /// Names the key of all namespaces that match.
+    pub fn new(pattern: Pattern, columns: Vec<String>) -> Self {
+        Self { pattern, columns }
     }
 }
 
@@ -165,6 +188,20 @@ impl Options {
                 TableName { name, mapped: true }
             }
         }
+    }
+
+    /// Whether the sink applies a notice: TRUNCATE or DROP of a whole table, one row a key.
+    ///
+    /// To apply it means, in stream order and in the transaction of the rows around it: all rows of
+    /// the table with an id below the notice's are deleted (soft: `_is_active_` = 0 with the
+    /// notice's id and time; hard: gone), and the notice's id is kept as the **fence** of the source
+    /// table: rows below it that come later are dropped, whether their keys were seen or not. A
+    /// target table that several source tables share cannot be told apart, and is left alone.
+    pub fn applies(&self, notice: &Termination) -> bool {
+        self.on_truncate == OnTruncate::Apply
+            && self.mode == Mode::Upsert
+            && notice.whole
+            && notice.removes_rows()
     }
 
     /// The positions of the key columns among the fields, in key order; empty when the table has

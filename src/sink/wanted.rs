@@ -70,13 +70,13 @@ impl<'a> Wanted<'a> {
         }
         Ok(Self { namespace, table, fields, keys })
     }
+}
 
-    /// The first four parts as written: what a target table belongs to. Version and shards change
-    /// without making it another table.
-    pub(super) fn source(&self) -> String {
-        let written = self.namespace.to_string();
-        written.splitn(5, '.').take(4).collect::<Vec<_>>().join(".")
-    }
+/// The first four parts as written: what a target table belongs to. Version and shards change
+/// without making it another table.
+pub(super) fn source(namespace: &Namespace) -> String {
+    let written = namespace.to_string();
+    written.splitn(5, '.').take(4).collect::<Vec<_>>().join(".")
 }
 
 fn is_system(name: &str) -> bool {

@@ -5,19 +5,56 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::workshop::Workshop;
+use super::workshop::{Workshop, lock_file, switch_path};
 use crate::error::{Error, Result};
 
 /// The reading half: names and bytes under a root. Paths are relative to it, parts joined by `/`.
 #[derive(Debug, Clone)]
 pub struct Tree {
     root: PathBuf,
+    /// Where the tree is not in a folder of this machine; `root` is its address then.
+    #[cfg(feature = "s3")]
+    bucket: Option<std::sync::Arc<super::object::Bucket>>,
 }
 
 impl Tree {
     /// A tree; nothing is touched and nothing needs to exist.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+        Self {
+            root: root.into(),
+            #[cfg(feature = "s3")]
+            bucket: None,
+        }
+    }
+
+    /// A tree in a bucket: `s3://BUCKET/PREFIX`.
+    #[cfg(feature = "s3")]
+    pub fn in_bucket(address: &str) -> Result<Self> {
+        let bucket = std::sync::Arc::new(super::object::Bucket::open(address)?);
+        Ok(Self { root: address.trim_end_matches('/').into(), bucket: Some(bucket) })
+    }
+
+    /// Whether the files are in a folder of this machine.
+    pub fn is_local(&self) -> bool {
+        #[cfg(feature = "s3")]
+        return self.bucket.is_none();
+        #[cfg(not(feature = "s3"))]
+        return true;
+    }
+
+    /// The files in the folders of a folder, with their sizes, where they are not local.
+    pub(super) fn remote_files(&self, _folder: &str) -> Result<Option<Vec<(String, u64)>>> {
+        #[cfg(feature = "s3")]
+        if let Some(bucket) = &self.bucket {
+            let mut files = Vec::new();
+            for (inner, _) in bucket.list(_folder)?.into_iter().filter(|(_, size)| size.is_none()) {
+                for (name, size) in bucket.list(&format!("{_folder}/{inner}"))? {
+                    files.extend(size.map(|size| (format!("{_folder}/{inner}/{name}"), size)));
+                }
+            }
+            return Ok(Some(files));
+        }
+        Ok(None)
     }
 
     /// Where the tree is.
@@ -27,6 +64,10 @@ impl Tree {
 
     /// The names in a folder, sorted; none when there is no such folder.
     pub fn list(&self, folder: &str) -> Result<Vec<String>> {
+        #[cfg(feature = "s3")]
+        if let Some(bucket) = &self.bucket {
+            return Ok(bucket.list(folder)?.into_iter().map(|(name, _)| name).collect());
+        }
         let path = self.root.join(folder);
         let entries = match fs::read_dir(&path) {
             Ok(entries) => entries,
@@ -54,8 +95,24 @@ impl Tree {
 
     /// Opens a file for reading.
     pub fn open(&self, path: &str) -> Result<File> {
+        self.find(path)?.ok_or_else(|| {
+            let path = self.root.join(path);
+            Error::io(path.display(), io::ErrorKind::NotFound.into())
+        })
+    }
+
+    /// Opens a file for reading; `None` when there is none of that name.
+    pub fn find(&self, path: &str) -> Result<Option<File>> {
+        #[cfg(feature = "s3")]
+        if let Some(bucket) = &self.bucket {
+            return bucket.get(path);
+        }
         let path = self.root.join(path);
-        File::open(&path).map_err(|error| Error::io(path.display(), error))
+        match File::open(&path) {
+            Ok(file) => Ok(Some(file)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::io(path.display(), error)),
+        }
     }
 }
 
@@ -68,7 +125,10 @@ pub struct Draft {
 
 impl Write for Draft {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.write(bytes)
+        // Who writes here is most often a library that knows no path.
+        self.file.write(bytes).map_err(|error| {
+            io::Error::new(error.kind(), format!("{}: {error}", self.path.display()))
+        })
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -77,6 +137,15 @@ impl Write for Draft {
 }
 
 impl Draft {
+    pub(super) fn create(path: PathBuf) -> Result<Self> {
+        let file = File::options()
+            .write(true)
+            .create_new(true)
+            .open(&path)
+            .map_err(|error| Error::io(path.display(), error))?;
+        Ok(Self { file, path })
+    }
+
     /// Makes the bytes durable and closes the file, still under its draft name.
     pub fn seal(self) -> Result<Sealed> {
         self.file.sync_all().map_err(|error| Error::io(self.path.display(), error))?;
@@ -90,15 +159,27 @@ pub struct Sealed {
     path: PathBuf,
 }
 
+impl Sealed {
+    /// Where it stands, under its draft name.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
 /// The writing half. Several writers, in one process or in many, may share a root.
 #[derive(Debug)]
 pub struct Writer {
     tree: Tree,
     workshop: Workshop,
+    /// Where the drafts are, if that is not the root.
+    #[cfg(feature = "s3")]
+    _elsewhere: Option<tempfile::TempDir>,
     /// Folders whose own name this writer has made durable already.
     settled: BTreeSet<PathBuf>,
     /// Folders with names not yet durable.
     unsynced: BTreeSet<PathBuf>,
+    /// From the first name that is not durable until all are: nobody exchanges folders meanwhile.
+    switch: Option<File>,
 }
 
 impl Writer {
@@ -107,8 +188,15 @@ impl Writer {
     pub fn open(root: impl Into<PathBuf>) -> Result<Self> {
         let tree = Tree::new(root);
         let workshop = Workshop::open(&tree.root)?;
-        let mut writer =
-            Self { tree, workshop, settled: BTreeSet::new(), unsynced: BTreeSet::new() };
+        let mut writer = Self {
+            tree,
+            workshop,
+            #[cfg(feature = "s3")]
+            _elsewhere: None,
+            settled: BTreeSet::new(),
+            unsynced: BTreeSet::new(),
+            switch: None,
+        };
         // The root's own name; a parent that may not be opened was not made by us.
         if let Some(parent) =
             writer.tree.root.parent().filter(|parent| !parent.as_os_str().is_empty())
@@ -119,6 +207,20 @@ impl Writer {
         Ok(writer)
     }
 
+    /// Opens a bucket for writing; drafts are in a temporary folder of this machine.
+    #[cfg(feature = "s3")]
+    pub fn in_bucket(address: &str) -> Result<Self> {
+        let folder = tempfile::tempdir().map_err(|error| Error::io("a temporary folder", error))?;
+        Ok(Self {
+            tree: Tree::in_bucket(address)?,
+            workshop: Workshop::open(folder.path())?,
+            _elsewhere: Some(folder),
+            settled: BTreeSet::new(),
+            unsynced: BTreeSet::new(),
+            switch: None,
+        })
+    }
+
     /// The reading half of the same root.
     pub fn tree(&self) -> &Tree {
         &self.tree
@@ -126,23 +228,39 @@ impl Writer {
 
     /// Starts a file.
     pub fn create(&mut self) -> Result<Draft> {
-        let path = self.workshop.next();
-        let file = File::options()
-            .write(true)
-            .create_new(true)
-            .open(&path)
-            .map_err(|error| Error::io(path.display(), error))?;
-        Ok(Draft { file, path })
+        Draft::create(self.workshop.next())
     }
 
     /// Lets a sealed draft appear in `folder` under the first of `names` that is free, and gives
-    /// that name. The name is durable after the next `sync`.
+    /// that name. The name is durable after the next `sync`, which ought to be soon: until then
+    /// nobody can rearrange the root.
     pub fn publish(
         &mut self,
         sealed: Sealed,
         folder: &str,
         names: impl Iterator<Item = String>,
     ) -> Result<String> {
+        #[cfg(feature = "s3")]
+        if let Some(bucket) = &self.tree.bucket {
+            let bytes = take_bytes(&sealed.path)?;
+            for name in names {
+                if bucket.create(&format!("{folder}/{name}"), bytes.clone())? {
+                    return Ok(name);
+                }
+            }
+            return Err(Error::unreachable(format!("{folder}: every name is taken")));
+        }
+        if self.switch.is_none() {
+            let path = switch_path(&self.tree.root);
+            let switch = lock_file(&path)?;
+            // Where there are no locks, nobody rearranges.
+            if let Err(error) = switch.lock_shared()
+                && error.kind() != io::ErrorKind::Unsupported
+            {
+                return Err(Error::io(path.display(), error));
+            }
+            self.switch = Some(switch);
+        }
         let folder = self.settle(folder)?;
         for name in names {
             let target = folder.join(&name);
@@ -157,6 +275,10 @@ impl Writer {
     /// Writes a small file in place of an older one of that name: whole at every moment, and
     /// durable on return.
     pub fn replace(&mut self, folder: &str, name: &str, bytes: &[u8]) -> Result<()> {
+        #[cfg(feature = "s3")]
+        if let Some(bucket) = &self.tree.bucket {
+            return bucket.replace(&format!("{folder}/{name}"), bytes.to_vec());
+        }
         let mut draft = self.create()?;
         draft.write_all(bytes).map_err(|error| Error::io(draft.path.display(), error))?;
         let sealed = draft.seal()?;
@@ -176,6 +298,7 @@ impl Writer {
                 return Err(failed);
             }
         }
+        self.switch = None;
         Ok(())
     }
 
@@ -201,9 +324,18 @@ impl Writer {
     }
 }
 
+/// The bytes of a draft that leaves this machine.
+#[cfg(feature = "s3")]
+fn take_bytes(path: &Path) -> Result<bytes::Bytes> {
+    let failed = |error| Error::io(path.display(), error);
+    let bytes = fs::read(path).map_err(failed)?;
+    fs::remove_file(path).map_err(failed)?;
+    Ok(bytes::Bytes::from(bytes))
+}
+
 /// Gives `draft` the name `target`; false when that name is taken. A hard link is the portable way
 /// to refuse a taken name in one step; where there are none, a look before the rename has to do.
-fn appear(draft: &Path, target: &Path) -> io::Result<bool> {
+pub(super) fn appear(draft: &Path, target: &Path) -> io::Result<bool> {
     match fs::hard_link(draft, target) {
         Ok(()) => {
             // The file has appeared; a second name left behind goes with the draft folder.
@@ -227,7 +359,7 @@ fn appear(draft: &Path, target: &Path) -> io::Result<bool> {
     }
 }
 
-fn sync_folder(path: &Path) -> io::Result<()> {
+pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
@@ -271,7 +403,7 @@ mod tests {
         drop(other);
         living.publish(kept, "t", std::iter::once("f".to_owned())).unwrap();
         drop(living);
-        assert_eq!(Tree::new(root.path()).list(".tmp").unwrap(), ["lock"]);
+        assert_eq!(Tree::new(root.path()).list(".tmp").unwrap(), ["lock", "switch"]);
         assert_eq!(Tree::new(root.path()).list("t").unwrap(), ["f"]);
     }
 

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! ROOT/.tmp/lock               held for a moment by whoever opens or clears
+//! ROOT/.tmp/switch             see `swap.rs`
 //! ROOT/.tmp/PID-N/lock         held by its writer for as long as that writer lives
 //! ROOT/.tmp/PID-N/M.tmp        a draft
 //! ```
@@ -16,7 +17,7 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Result};
 
 /// The folder under the root that holds every writer's drafts; hidden from directory listings.
-const DRAFTS: &str = ".tmp";
+pub(super) const DRAFTS: &str = ".tmp";
 const LOCK: &str = "lock";
 
 /// A folder that is this writer's alone; removed when dropped.
@@ -68,7 +69,12 @@ impl Drop for Workshop {
     }
 }
 
-fn lock_file(path: &Path) -> Result<File> {
+/// The lock that publishing shares and that rearranging holds alone.
+pub(super) fn switch_path(root: &Path) -> PathBuf {
+    root.join(DRAFTS).join("switch")
+}
+
+pub(super) fn lock_file(path: &Path) -> Result<File> {
     File::options()
         .create(true)
         .truncate(false)
@@ -78,7 +84,7 @@ fn lock_file(path: &Path) -> Result<File> {
 }
 
 /// Waits for a lock; false where the file system has none.
-fn take(lock: &File, folder: &Path) -> Result<bool> {
+pub(super) fn take(lock: &File, folder: &Path) -> Result<bool> {
     match lock.lock() {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == std::io::ErrorKind::Unsupported => Ok(false),
@@ -86,7 +92,7 @@ fn take(lock: &File, folder: &Path) -> Result<bool> {
     }
 }
 
-fn create_folder(path: &Path) -> Result<()> {
+pub(super) fn create_folder(path: &Path) -> Result<()> {
     fs::create_dir_all(path).map_err(|error| {
         Error::io(path.display(), error).advise("the sink needs a folder that it may write to")
     })

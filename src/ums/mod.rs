@@ -14,9 +14,11 @@ pub mod marker;
 pub mod model;
 pub mod namespace;
 mod scan;
+pub mod termination;
 
 pub use decode::{Cell, Decoder, Message, Row};
 pub use encode::MessageWriter;
 pub use marker::{Marker, checkpoint_text, parse_checkpoint};
 pub use model::{Dialect, Field, Op, Protocol, Schema, Type};
 pub use namespace::{Namespace, Pattern};
+pub use termination::{Cause, Termination};

@@ -2,10 +2,17 @@
 //! and, where there is a Python with them, by DuckDB and pyarrow.
 #![cfg(feature = "parquet")]
 
+mod compact;
+mod compact_crash;
 mod crash;
+#[path = "../replay/given.rs"]
+mod given;
+mod given_back;
 mod names;
+mod object;
 mod readers;
 mod redelivery;
 mod stored;
 mod stream;
+mod trouble;
 mod values;

@@ -1,18 +1,25 @@
-//! DuckDB and pyarrow read every value of every type as it was sent.
+//! DuckDB, pyarrow and Spark read every value of every type as it was sent, before a compaction and
+//! after it; and DuckDB beside one counts right or says that it cannot.
 
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use dws::ums::json::push_base64;
 use dws::ums::{Protocol, Type};
 
+use crate::compact;
+use crate::stored;
 use crate::stream::{self, Row};
 
 const CHECK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/parquet/readers.py");
+const SPARK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/parquet/spark.py");
+const BESIDE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/parquet/beside.py");
 
 /// One column: name, type, origin, the values' texts.
-type Column = (&'static str, Type, Option<&'static str>, Vec<Option<String>>);
+pub type Column = (&'static str, Type, Option<&'static str>, Vec<Option<String>>);
 
-fn columns() -> Vec<Column> {
+pub fn columns() -> Vec<Column> {
     let texts = |texts: &[&str]| -> Vec<Option<String>> {
         texts.iter().map(|text| Some((*text).to_owned())).chain([None]).collect()
     };
@@ -111,13 +118,8 @@ fn columns() -> Vec<Column> {
     ]
 }
 
-#[test]
-fn duckdb_and_pyarrow_read_every_value() {
-    let Some(python) = std::env::var_os("DWS_TEST_PYTHON") else {
-        println!("skipped: DWS_TEST_PYTHON names no python with duckdb and pyarrow");
-        return;
-    };
-    let root = tempfile::tempdir().unwrap();
+/// A log of every type in `root`, in one file or in one a row, and beside it what was sent.
+fn write(root: &Path, one_a_row: bool) -> PathBuf {
     let columns = columns();
     let fields =
         columns.iter().map(|(name, ty, origin, _)| stream::field(name, *ty, *origin)).collect();
@@ -144,27 +146,115 @@ fn duckdb_and_pyarrow_read_every_value() {
         }));
         expected.push(serde_json::Value::Object(values));
     }
-    // Many files and row groups, and one big message: readers take them as one table.
-    for memory in ["1", "268435456"] {
-        let root = root.path().join(memory);
-        let mut sink = stream::open(&root, &format!("?memory={memory}"));
-        for rows in rows.chunks(if memory == "1" { 1 } else { count }) {
-            let line = stream::line(Protocol::IncrementData, &schema, rows);
-            stream::write(sink.as_mut(), &line).unwrap();
-        }
-        sink.flush(&[]).unwrap();
-        let wanted = root.join("expected.json");
-        let types: serde_json::Map<_, _> =
-            columns.iter().map(|(name, ty, ..)| ((*name).into(), ty.name().into())).collect();
-        let job = serde_json::json!({ "types": types, "rows": expected });
-        std::fs::write(&wanted, job.to_string()).unwrap();
-        let done = Command::new(&python).arg(CHECK).arg(&root).arg(&wanted).output().unwrap();
-        assert!(
-            done.status.success(),
-            "memory {memory}\n{}{}",
-            String::from_utf8_lossy(&done.stdout),
-            String::from_utf8_lossy(&done.stderr)
-        );
-        println!("{}", String::from_utf8_lossy(&done.stdout));
+    let mut sink = stream::open(root, if one_a_row { "?memory=1" } else { "" });
+    for rows in rows.chunks(if one_a_row { 1 } else { count }) {
+        let line = stream::line(Protocol::IncrementData, &schema, rows);
+        stream::write(sink.as_mut(), &line).unwrap();
     }
+    sink.flush(&[]).unwrap();
+    let wanted = root.with_extension("json");
+    let types: serde_json::Map<_, _> =
+        columns.iter().map(|(name, ty, ..)| ((*name).into(), ty.name().into())).collect();
+    let job = serde_json::json!({ "types": types, "rows": expected });
+    std::fs::write(&wanted, job.to_string()).unwrap();
+    wanted
+}
+
+fn check(what: &str, command: &mut Command) -> String {
+    let done = command.output().unwrap();
+    let said = String::from_utf8_lossy(&done.stdout).into_owned();
+    let errors = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success(), "{what}\n{said}{errors}");
+    println!("{what}: {said}");
+    said
+}
+
+/// Many files and row groups, one big one, and many made one: readers take them as one table.
+fn in_each_form(mut read: impl FnMut(&str, &Path, &Path)) {
+    let root = tempfile::tempdir().unwrap();
+    let one = root.path().join("one");
+    let wanted = write(&one, false);
+    read("one file", &one, &wanted);
+    let many = root.path().join("many");
+    let wanted = write(&many, true);
+    read("a file a row", &many, &wanted);
+    assert_eq!(compact::run(&many, 1 << 30).len(), 1);
+    assert_eq!(stored::files(&many).len(), 1);
+    read("merged", &many, &wanted);
+}
+
+#[test]
+fn duckdb_and_pyarrow_read_every_value() {
+    let Some(python) = std::env::var_os("DWS_TEST_PYTHON") else {
+        println!("skipped: DWS_TEST_PYTHON names no python with duckdb and pyarrow");
+        return;
+    };
+    in_each_form(|what, root, wanted| {
+        check(what, Command::new(&python).arg(CHECK).arg(root).arg(wanted));
+    });
+}
+
+#[test]
+fn spark_reads_every_value() {
+    let Some(python) = std::env::var_os("DWS_TEST_SPARK") else {
+        println!("skipped: DWS_TEST_SPARK names no python with pyspark, duckdb and a Java");
+        return;
+    };
+    in_each_form(|what, root, wanted| {
+        check(what, Command::new(&python).arg(SPARK).arg(root).arg(wanted));
+    });
+}
+
+#[test]
+fn duckdb_beside_a_compaction_counts_right_or_fails() {
+    beside_a_compaction("duckdb");
+}
+
+#[test]
+fn pyarrow_beside_a_compaction_counts_right_or_fails() {
+    beside_a_compaction("pyarrow");
+}
+
+/// Counts in a loop while the log is compacted again and again.
+fn beside_a_compaction(reader: &str) {
+    let Some(python) = std::env::var_os("DWS_TEST_PYTHON") else {
+        println!("skipped: DWS_TEST_PYTHON names no python with duckdb and pyarrow");
+        return;
+    };
+    const TABLES: i64 = 4;
+    let root = tempfile::tempdir().unwrap();
+    let log = root.path().join("log");
+    let mut sink = stream::open(&log, "");
+    let mut next = 0;
+    let mut more = || {
+        for _ in 0..TABLES * 2 {
+            let name = format!("mysql.db1.shop.t{}.0.0.0", next % TABLES);
+            let schema = stream::schema(&name, Vec::new());
+            let row = Row::new(next, format!("u{next}"));
+            let line = stream::line(Protocol::IncrementData, &schema, &[row]);
+            stream::write(sink.as_mut(), &line).unwrap();
+            sink.flush(&[]).unwrap();
+            next += 1;
+        }
+    };
+    more();
+    let done = root.path().join("done");
+    let reading = Command::new(&python)
+        .args([BESIDE.as_ref(), log.as_os_str(), done.as_os_str(), reader.as_ref()])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let start = std::time::Instant::now();
+    let mut exchanges = 0;
+    while start.elapsed() < Duration::from_secs(4) {
+        more();
+        // A target that some files are above: the listing has old names and new ones.
+        exchanges += compact::run_warned(&log, 1 << 20, Duration::from_millis(50)).len();
+    }
+    std::fs::write(done, "").unwrap();
+    let said = reading.wait_with_output().unwrap();
+    let text = String::from_utf8_lossy(&said.stdout);
+    assert!(said.status.success(), "{text}{}", String::from_utf8_lossy(&said.stderr));
+    println!("{reader}: {exchanges} exchanges; {text}");
 }

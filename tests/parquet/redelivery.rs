@@ -5,6 +5,7 @@ use std::path::Path;
 use dws::ums::{Protocol, Schema, Type};
 use proptest::prelude::*;
 
+use crate::compact;
 use crate::stored;
 use crate::stream::{self, Row};
 
@@ -89,6 +90,8 @@ enum Event {
     CrashAfterFlush,
     /// The process dies while files get their names: those that the seed picks have none yet.
     CrashInFlush(u64),
+    /// Another process merges files, all or only the very small ones.
+    Compact(bool),
 }
 
 fn events() -> impl Strategy<Value = Vec<Event>> {
@@ -100,13 +103,14 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
             1 => Just(Event::Crash),
             1 => Just(Event::CrashAfterFlush),
             2 => any::<u64>().prop_map(Event::CrashInFlush),
+            1 => any::<bool>().prop_map(Event::Compact),
         ],
         1..30,
     )
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
     #[test]
     fn each_change_is_stored_once(
@@ -138,6 +142,9 @@ proptest! {
                 Event::Flush => {
                     prop_assert!(sink.flush(&[]).unwrap());
                     position = at;
+                }
+                Event::Compact(all) => {
+                    compact::run(root.path(), if all { 1 << 20 } else { 4000 });
                 }
                 Event::Crash | Event::CrashAfterFlush | Event::CrashInFlush(_) => {
                     let before = stored::files(root.path());

@@ -51,8 +51,16 @@ pub fn row_groups(path: &Path) -> usize {
 }
 
 pub fn rows(path: &Path) -> Vec<Values> {
-    let companions: serde_json::Value = serde_json::from_str(&metadata(path)["ums.text"]).unwrap();
-    let reader = SerializedFileReader::new(File::open(path).unwrap()).unwrap();
+    rows_of(File::open(path).unwrap())
+}
+
+pub fn rows_of(file: File) -> Vec<Values> {
+    let reader = SerializedFileReader::new(file).unwrap();
+    let companions: serde_json::Value = {
+        let mut pairs = reader.metadata().file_metadata().key_value_metadata().unwrap().iter();
+        let text = pairs.find(|pair| pair.key == "ums.text").unwrap().value.as_ref().unwrap();
+        serde_json::from_str(text).unwrap()
+    };
     let mut rows = Vec::new();
     for row in reader.get_row_iter(None).unwrap() {
         let row = row.unwrap();

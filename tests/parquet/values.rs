@@ -82,13 +82,13 @@ fn odd(ty: Type, text: &str) -> bool {
             || text.starts_with(|c: char| "0123456789.+-itfn".contains(c.to_ascii_lowercase())))
 }
 
-fn float(value: f32) -> String {
+pub fn float(value: f32) -> String {
     let mut text = Vec::new();
     push_f32(&mut text, value);
     String::from_utf8(text).unwrap()
 }
 
-fn double(value: f64) -> String {
+pub fn double(value: f64) -> String {
     let mut text = Vec::new();
     push_f64(&mut text, value);
     String::from_utf8(text).unwrap()
@@ -125,13 +125,33 @@ fn spell(value: &Value) -> Option<String> {
     })
 }
 
-type Table = (Vec<(Type, Option<&'static str>)>, Vec<Vec<Option<String>>>);
+pub type Table = (Vec<(Type, Option<&'static str>)>, Vec<Vec<Option<String>>>);
 
-fn tables() -> impl Strategy<Value = Table> {
+pub fn tables() -> impl Strategy<Value = Table> {
     proptest::collection::vec(proptest::sample::select(TYPES), 1..6).prop_flat_map(|types| {
         let row: Vec<_> = types.iter().map(|(ty, origin)| cell(*ty, *origin)).collect();
         (Just(types), proptest::collection::vec(row, 1..40))
     })
+}
+
+/// The rows of a table, numbered.
+pub fn rows(types: &[(Type, Option<&str>)], table: &[Vec<Option<String>>]) -> Vec<Row> {
+    let row = |(index, cells): (usize, &Vec<Option<String>>)| {
+        let row = Row::new(index as i64, format!("u{index}"));
+        cells.iter().zip(types).fold(row, |row, (cell, (ty, _))| match cell {
+            None => row.cell("null"),
+            // Bare only where the text is a JSON token of that type.
+            Some(text)
+                if ty.is_bare()
+                    && serde_json::from_str::<serde_json::Value>(text)
+                        .is_ok_and(|v| v.is_number() || v.is_boolean()) =>
+            {
+                row.cell(text)
+            }
+            Some(text) => row.text(text),
+        })
+    };
+    table.iter().enumerate().map(row).collect()
 }
 
 proptest! {
@@ -151,20 +171,7 @@ proptest! {
             .collect();
         let schema = stream::schema("mysql.db1.shop.orders.0.0.0", fields);
         let mut sink = stream::open(root.path(), &format!("?memory={memory}"));
-        let rows: Vec<Row> = table
-            .iter()
-            .enumerate()
-            .map(|(index, cells)| {
-                let row = Row::new(index as i64, format!("u{index}"));
-                cells.iter().zip(&types).fold(row, |row, (cell, (ty, _))| match cell {
-                    None => row.cell("null"),
-                    // Bare only where the text is a JSON token of that type.
-                    Some(text) if ty.is_bare() && serde_json::from_str::<serde_json::Value>(text)
-                        .is_ok_and(|v| v.is_number() || v.is_boolean()) => row.cell(text),
-                    Some(text) => row.text(text),
-                })
-            })
-            .collect();
+        let rows = rows(&types, &table);
         for rows in rows.chunks(batch) {
             stream::write(sink.as_mut(), &stream::line(Protocol::IncrementData, &schema, rows)).unwrap();
         }

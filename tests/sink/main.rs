@@ -4,8 +4,10 @@
 
 mod crash;
 mod files;
+mod flows;
 mod idempotent;
 mod manners;
 mod rejects;
 mod support;
 mod tables;
+mod truncate;

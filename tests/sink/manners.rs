@@ -161,19 +161,6 @@ fn a_reader_that_goes_away_is_done() {
 }
 
 #[test]
-fn tables_that_were_emptied_are_said_once() {
-    let folder = Folder::new();
-    let orders = Table::orders();
-    let end = orders.message_of("data_increment_termination", &[]);
-    let input = orders.message(&[(1, "I", r#""1","a","1",1"#)]) + &end + &end;
-    let output = run(&[&folder.sqlite(), "--quiet"], &input);
-    assert!(output.status.success());
-    let text = error_text(&output);
-    assert_eq!(text.lines().count(), 1);
-    assert!(text.contains("2 notices"), "{text}");
-}
-
-#[test]
 fn a_database_that_somebody_writes_is_worth_a_restart() {
     let folder = Folder::new();
     let line = Table::orders().message(&[(1, "I", r#""1","a","1",1"#)]);

@@ -40,7 +40,7 @@ pub(super) fn page() -> String {
     }
     manual.section("PASSWORDS");
     manual.text(PASSWORDS);
-    manual.see_also(&["dbus-tail(1)", "ums-sink(1)", "ums(7)"]);
+    manual.see_also(&["dbus-tail(1)", "ums-sink(1)", "ums-replay(1)", "ums(7)", "dws-parquet(7)"]);
     manual.finish()
 }
 
@@ -78,7 +78,10 @@ dbus-tail reads the logs of MySQL and MariaDB from
   -                          standard input, see --log-name
 
 The user of a server needs REPLICATION SLAVE and REPLICATION CLIENT. --check tests it and names the \
-grant that is missing.";
+grant that is missing.
+
+ums-replay reads the log that ums-sink parquet:DIR has written, from the same address, parquet:DIR, \
+also while it is written or compacted.";
 
 const STORES: &str = "\
 The argument of ums-sink is where rows land.";

@@ -1,7 +1,7 @@
 //! ums(7): the message format. Texts, and tables made from `ums::model`. Uses `ums`. Not hot.
 
 use super::manual::Manual;
-use crate::ums::{Op, Protocol, Type};
+use crate::ums::{Cause, Op, Protocol, Type};
 
 /// Renders the page.
 pub(super) fn page() -> String {
@@ -37,6 +37,9 @@ pub(super) fn page() -> String {
     manual.text(IDS);
     manual.section("MARKERS");
     manual.text(MARKERS);
+    manual.section("ENDS");
+    manual.text(ENDS);
+    manual.items(Cause::ALL.map(|(cause, name, _)| (name, cause_meaning(cause))));
     manual.section("SPELLINGS");
     manual.text(SPELLINGS);
     manual.section("GUARANTEES");
@@ -81,7 +84,7 @@ fn meaning(protocol: Protocol) -> &'static str {
         Protocol::BatchData => "Rows replayed from the Parquet log.",
         Protocol::Heartbeat => "A marker: the position, and proof of life. See MARKERS.",
         Protocol::IncrementTermination => {
-            "This version of the namespace ends; rows of the next version follow."
+            "This version of the namespace ends; rows of the next version follow. See ENDS."
         }
         Protocol::BatchTermination => {
             "The pull of one table ended; the fields say which key ranges it covered."
@@ -241,6 +244,25 @@ Every command passes markers on in order with the rows around them; one that hol
 the marker back, too; one that writes to several places writes it to all. Only what makes rows \
 durable moves a checkpoint: the command at the end of the pipe writes the newest marker's position \
 when everything before it is durable, and the command at the head starts there the next time.";
+
+const ENDS: &str = "\
+A data_increment_termination message stands where a version of a namespace ends: all rows of that \
+version are before it. Its fields are _ums_id_ and _ums_ts_, the place and time of the statement \
+(rows before it have smaller ids, rows behind it greater ones), cause, and whole: true where the \
+statement concerned the whole table, false where it concerned one of several source tables that \
+--shard publishes as one. The causes:";
+
+fn cause_meaning(cause: Cause) -> &'static str {
+    match cause {
+        Cause::Truncate => "TRUNCATE: every row is gone, and no row message says so.",
+        Cause::Drop => {
+            "DROP, also as a part of CREATE OR REPLACE and DROP DATABASE: as with truncate, the \
+             rows are gone."
+        }
+        Cause::Rename => "The table has another name; its rows are still there under that name.",
+        Cause::Alter => "The columns changed incompatibly; the rows are still there.",
+    }
+}
 
 const SPELLINGS: &str = "\
 --ums dbus writes the spelling of the DBus and Wormhole programs of 2020: ums_id_, ums_ts_, ums_op_, \

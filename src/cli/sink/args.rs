@@ -7,12 +7,14 @@ use clap::builder::NonEmptyStringValueParser;
 
 use crate::cli::{message, progress, value};
 use crate::sink::target::{KeyRule, Login, Notice, TableRule};
-use crate::sink::{Delete, Mode, Options, Rejects};
+use crate::sink::{Delete, Mode, OnTruncate, Options, Rejects};
 
 /// What the command line says.
 #[derive(Debug, Clone, clap::Parser)]
 #[command(override_usage = "ums-sink [OPTIONS] DEST\n       \
-    ums-sink --position DEST")]
+    ums-sink [OPTIONS] --flows FILE\n       \
+    ums-sink --position DEST\n       \
+    ums-sink --compact [--drop-before TIME] parquet:DIR")]
 pub struct Args {
     /// Where the rows land: a database, parquet:DIR, a file, or - for standard output
     ///
@@ -21,7 +23,23 @@ pub struct Args {
     /// Files (.gz and .zst by name) and standard output get the messages unchanged. Options stand
     /// in the query: sqlite:shop.db?busy=30. See dws-endpoints(7).
     #[arg(value_name = "DEST", value_parser = NonEmptyStringValueParser::new())]
-    pub destination: String,
+    #[arg(required_unless_present = "flows")]
+    pub destination: Option<String>,
+
+    /// Run the flows of FILE, each with its own destination, tables and keys
+    ///
+    /// dws-flows(5) describes the file. SIGHUP has it read again without losing a row.
+    #[arg(long, value_name = "FILE", help_heading = FLOWS, conflicts_with_all = [
+        "destination", "mode", "delete", "on_truncate", "map", "keys", "no_create", "position",
+        "dry_run"])]
+    pub flows: Option<PathBuf>,
+
+    /// Let a flow that fails stay behind alone, and run the others to the end
+    ///
+    /// Its position and the common one stay where they were, so that a new start delivers again what
+    /// it missed; to the other flows that changes nothing. The exit status is that of its error.
+    #[arg(long, help_heading = FLOWS, conflicts_with = "destination", hide_short_help = true)]
+    pub keep_going: bool,
 
     /// Read messages from this endpoint [standard input]
     #[arg(long, value_name = "ENDPOINT", help_heading = INPUT)]
@@ -63,6 +81,15 @@ pub struct Args {
     #[arg(hide_possible_values = true)]
     pub delete: DeleteArg,
 
+    /// What TRUNCATE and DROP in the source do: the rows go (apply), or stay (ignore)
+    ///
+    /// apply deletes, as --delete says, the rows of that table that are older, in the order of the
+    /// stream, and keeps away older ones that come late. Tables that several source tables share are
+    /// left alone, as with ignore, and the run says so. Renaming a table never deletes rows.
+    #[arg(long, value_name = "HOW", value_enum, default_value_t, help_heading = TABLES)]
+    #[arg(hide_possible_values = true, hide_short_help = true)]
+    pub on_truncate: OnTruncateArg,
+
     /// Name target tables: '*.*.crm=crm_{table}'; may be repeated
     ///
     /// PATTERN is a namespace (type.source.schema.table…) with * for a part or inside one; TABLE may
@@ -82,6 +109,30 @@ pub struct Args {
     /// For targets whose tables somebody else looks after. The message names what is missing.
     #[arg(long, help_heading = TABLES, hide_short_help = true)]
     pub no_create: bool,
+
+    /// Merge the small files of a Parquet log into large ones, and exit
+    ///
+    /// Writers may write and readers read meanwhile: see dws-parquet(7) for what they see.
+    /// Nothing is read from standard input. With --dry-run the folders and files are named and left alone.
+    #[arg(long, help_heading = LOG, conflicts_with_all = ["from", "checkpoint", "position", "check"])]
+    pub compact: bool,
+
+    /// How large the files of --compact become
+    ///
+    /// Files of half this size or more are left alone. Larger files are read faster and dropped in
+    /// larger steps.
+    #[arg(long, value_name = "SIZE", default_value = "128MiB", help_heading = LOG)]
+    #[arg(value_parser = value::bytes, requires = "compact", hide_short_help = true)]
+    pub target_size: u64,
+
+    /// Drop the files of a Parquet log that hold nothing of TIME or later, and exit
+    ///
+    /// TIME is UTC: 2026-11-21, 2026-11-21T01:02:03 or seconds since 1970, compared with _ums_ts_ as
+    /// the names of the folders say it. With --compact it is done first. With --dry-run the folders
+    /// are named and left alone.
+    #[arg(long, value_name = "TIME", help_heading = LOG, value_parser = value::instant)]
+    #[arg(conflicts_with_all = ["from", "checkpoint", "position", "check"])]
+    pub drop_before: Option<i64>,
 
     /// Read the password of a database from FILE (its first line)
     ///
@@ -120,7 +171,9 @@ pub struct Args {
 const INPUT: &str = "Input";
 const PLACE: &str = "Position";
 const TABLES: &str = "Tables";
+const LOG: &str = "The Parquet log as a whole";
 const CONNECTION: &str = "Connection";
+const FLOWS: &str = "Flows";
 const LOOK: &str = "Looking";
 
 /// `--mode`.
@@ -143,6 +196,16 @@ pub enum DeleteArg {
     Hard,
 }
 
+/// `--on-truncate`.
+#[derive(Debug, Clone, Copy, Default, clap::ValueEnum)]
+pub enum OnTruncateArg {
+    /// The rows go.
+    #[default]
+    Apply,
+    /// The rows stay.
+    Ignore,
+}
+
 impl Args {
     /// What sinks need to know.
     pub fn options(&self) -> Options {
@@ -154,6 +217,10 @@ impl Args {
             delete: match self.delete {
                 DeleteArg::Soft => Delete::Soft,
                 DeleteArg::Hard => Delete::Hard,
+            },
+            on_truncate: match self.on_truncate {
+                OnTruncateArg::Apply => OnTruncate::Apply,
+                OnTruncateArg::Ignore => OnTruncate::Ignore,
             },
             no_create: self.no_create,
             map: self.map.clone(),

@@ -16,7 +16,15 @@ pub(super) const PAGE: Page = Page {
     files: FILES,
     examples: EXAMPLES,
     diagnostics: DIAGNOSTICS,
-    see_also: &["dbus-tail(1)", "ums(7)", "dws-endpoints(7)", "sqlite3(1)"],
+    see_also: &[
+        "dbus-tail(1)",
+        "ums-replay(1)",
+        "ums(7)",
+        "dws-endpoints(7)",
+        "dws-parquet(7)",
+        "dws-flows(5)",
+        "sqlite3(1)",
+    ],
     caveats: CAVEATS,
     bugs: "",
 };
@@ -32,6 +40,13 @@ partial row image does not have keep their values. B rows, the images before an 
 applied. A delete keeps the row with _is_active_ = 0 and the id of the delete, so that an older row \
 that comes late cannot bring it back; a later insert can. With --delete hard the row goes, and key and \
 id stay in a side table, _ums_tombstone_TABLE.
+
+TRUNCATE and DROP of a source table come as notices in the stream. With --on-truncate apply, the \
+default, the older rows of that table are deleted as --delete says, in the same transaction and order as \
+the rows around them, and the id of the statement is kept in _ums_fence: rows below it that come late \
+stay away, also those whose keys the target never saw. A pull after a TRUNCATE therefore needs ids above \
+it, that is --id batch. A target table that several source tables share is left alone, and a \
+RENAME of the source table deletes nothing; the run then ends with a warning.
 
 Tables are created when they are missing and widened when messages bring new columns, under the source \
 table's own name or the one that --map gives. Two source tables of one name (in two schemas, or of two \
@@ -115,6 +130,23 @@ const EXAMPLES: &[Example] = &[
         runnable: false,
     },
     Example {
+        what: "One stream into many places, each with its own tables; kill -HUP has the file read again.",
+        command: "dbus-tail --checkpoint pos.json mysql://repl@db1/ |\n\
+                  \x20   ums-sink --checkpoint pos.json --flows flows.toml",
+        runnable: false,
+    },
+    Example {
+        what: "Put rows that cannot be stored aside, and land them once the cause is mended.",
+        command: "dbus-tail shop.000001 | ums-sink --reject bad.ums sqlite:shop.db &&\n\
+                  \x20   ums-sink sqlite:shop.db < bad.ums",
+        runnable: true,
+    },
+    Example {
+        what: "Drop what is older than a year from a Parquet log, and merge its small files.",
+        command: "ums-sink --compact --drop-before 2025-11-21 parquet:/data/log",
+        runnable: false,
+    },
+    Example {
         what: "Keep every change of two schemas apart.",
         command: "ums-sink --mode append --map '*={schema}_{table}' sqlite:history.db < changes.ums",
         runnable: false,
@@ -122,6 +154,19 @@ const EXAMPLES: &[Example] = &[
 ];
 
 const DIAGNOSTICS: &[(&str, &str)] = &[
+    (
+        "…: another process is rearranging it",
+        "A compaction or a retention run of this Parquet log is at work. Start again when it is done.",
+    ),
+    (
+        "…: the Parquet file is damaged or cut short",
+        "Somebody else wrote to it, or the disk is failing; files of a log appear whole and are never \
+         changed. Put back a copy, or move the file away. Nothing was changed.",
+    ),
+    (
+        "a Parquet file cannot be written: …: No space left on device",
+        "What is durable stays, and the position does not lead it. Make room and start again.",
+    ),
     (
         "stdin:LINE: …",
         "The line is no message, or a row of it cannot be stored. Lines before it are durable or \
@@ -131,6 +176,21 @@ const DIAGNOSTICS: &[(&str, &str)] = &[
         "…: … rows could not be stored; they are in FILE with the reasons",
         "The end of a run with --reject. Each message of FILE has the reason behind its rows, under \
          the key reject. Mend the cause, then land FILE as it is: ums-sink DEST < FILE.",
+    ),
+    (
+        "no flow takes …: its rows are passed over",
+        "No match of --flows fits this source table. Add a flow, or leave the table out at the source. \
+         The position moves past the rows.",
+    ),
+    (
+        "flow …: …; going on without …",
+        "The flow failed, and --keep-going lets the others go on. Mend the cause and start again: what it \
+         missed is delivered again.",
+    ),
+    (
+        "FILE:LINE: …; going on with the flows as they were",
+        "The file of --flows was read again after SIGHUP and is not good, or a destination in it cannot \
+         be opened. Nothing has changed; mend the file and send SIGHUP again.",
     ),
     (
         "…: line is longer than … bytes",
@@ -173,9 +233,10 @@ const DIAGNOSTICS: &[(&str, &str)] = &[
          seconds the run ends with 4.",
     ),
     (
-        "… notices that a version of a table ended … were not applied",
-        "TRUNCATE and DROP are not applied to the destination. Delete the rows there, if they \
-         should go.",
+        "… notices that a table lost its rows … were not applied",
+        "With --on-truncate ignore, in destinations that keep every change, for tables that several \
+         source tables share, and for a table that was renamed. Delete the rows there, if they should \
+         go.",
     ),
 ];
 

@@ -8,7 +8,7 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 use super::schema::{Definitions, Planned};
-use super::table::{Place, Stamper, Table, Writer, Writing, Written, system_fields};
+use super::table::{Place, Stamper, Table, Writer, Writing, Written};
 use super::{OnChange, Options, SchemaChange};
 use crate::error::{Error, Result};
 use crate::line::output::Output;
@@ -21,7 +21,7 @@ use crate::mysql::temporal::push_utc_micros;
 use crate::mysql::transaction::{Assembler, Context, Handler, Position, Wish};
 use crate::mysql::value::Scratch;
 use crate::ums::json::push_u64;
-use crate::ums::{Marker, Namespace, id};
+use crate::ums::{Cause, Marker, Namespace, id};
 
 /// Messages of all tables together wait for at most so many bytes.
 const WAITING_MAX: usize = 16 << 20;
@@ -297,7 +297,7 @@ impl Publisher {
             )?;
         }
         if let Some(ended) = observed.ended {
-            self.terminate(context, event, name, ended)?;
+            self.terminate(context, event, name, (ended, Cause::Alter))?;
         }
         Ok(Table::new(self.namespace(name, observed.version), columns, keys))
     }

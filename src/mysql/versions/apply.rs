@@ -1,7 +1,8 @@
-//! Statements that end versions. Uses `ddl`. Once a statement; not hot.
+//! Statements that end versions. Uses `ums`, `ddl`. Once a statement; not hot.
 
 use super::Versions;
 use crate::mysql::ddl::{Statement, TableName};
+use crate::ums::Cause;
 
 /// A version that a statement ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,8 +11,8 @@ pub struct Ended {
     pub table: TableName,
     /// The version that no row has from here on.
     pub version: u32,
-    /// What ended it: `dropped`, `renamed`, `truncated`.
-    pub cause: &'static str,
+    /// What ended it.
+    pub cause: Cause,
 }
 
 impl Versions {
@@ -22,28 +23,28 @@ impl Versions {
         match statement {
             Statement::Truncate(table) => {
                 let found = self.truncate(table, id).map(|version| (table.clone(), version));
-                found.map(ended("truncated")).into_iter().collect()
+                found.map(ended(Cause::Truncate)).into_iter().collect()
             }
             Statement::DropTables { tables, temporary: false, .. } => {
                 let found = tables.iter().filter_map(|t| Some((t.clone(), self.drop(t, id)?)));
-                found.map(ended("dropped")).collect()
+                found.map(ended(Cause::Drop)).collect()
             }
             Statement::CreateTable(create) if create.or_replace && !create.temporary => {
                 let found = self.drop(&create.table, id).map(|v| (create.table.clone(), v));
-                found.map(ended("dropped")).into_iter().collect()
+                found.map(ended(Cause::Drop)).into_iter().collect()
             }
             Statement::RenameTables(pairs) => {
-                self.rename(pairs, id).into_iter().map(ended("renamed")).collect()
+                self.rename(pairs, id).into_iter().map(ended(Cause::Rename)).collect()
             }
             Statement::AlterTable(alter) => {
                 let pair = alter.rename_to.as_ref().filter(|to| **to != alter.table);
                 let pairs: Vec<_> =
                     pair.map(|to| (alter.table.clone(), to.clone())).into_iter().collect();
-                self.rename(&pairs, id).into_iter().map(ended("renamed")).collect()
+                self.rename(&pairs, id).into_iter().map(ended(Cause::Rename)).collect()
             }
             Statement::DropDatabase(name)
             | Statement::CreateDatabase { name, or_replace: true, .. } => {
-                self.drop_database(name, id).into_iter().map(ended("dropped")).collect()
+                self.drop_database(name, id).into_iter().map(ended(Cause::Drop)).collect()
             }
             _ => Vec::new(),
         }
@@ -60,13 +61,13 @@ impl Versions {
             return None;
         }
         let (version, columns) = (last.version, last.columns.clone());
-        self.append(table, id, version.saturating_add(1), &columns, "truncated", false);
+        self.append(table, id, version.saturating_add(1), &columns, Cause::Truncate.past(), false);
         Some(version)
     }
 
     /// DROP: the name's next table has a new version. Gives the one that ended.
     pub fn drop(&mut self, table: &TableName, id: i64) -> Option<u32> {
-        self.leave(table, id, "dropped")
+        self.leave(table, id, Cause::Drop.past())
     }
 
     /// RENAME TABLE, all its pairs. Histories follow names: a name that another table takes over
@@ -79,7 +80,7 @@ impl Versions {
             left.push(from);
         }
         left.into_iter()
-            .filter_map(|name| Some((name.clone(), self.leave(name, id, "renamed")?)))
+            .filter_map(|name| Some((name.clone(), self.leave(name, id, Cause::Rename.past())?)))
             .collect()
     }
 

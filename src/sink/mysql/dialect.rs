@@ -1,12 +1,14 @@
 //! The SQL of MySQL and MariaDB. Uses the shapes. Not hot: statements are built once a group.
 
 use crate::sink::sql::kind::{Kind, size};
-use crate::sink::sql::session::{Dialect, list, tombstone_name};
+use crate::sink::sql::session::{Dialect, Found, list, tombstone_name};
 use crate::sink::sql::shape::{Column, Shape};
 use crate::sink::target::{Delete, Mode};
 
-/// The most characters of a text key: 3,072 bytes at four each (InnoDB's limit of an index).
-const LONGEST_KEY: u64 = 768;
+/// The most bytes of a key (InnoDB's limit of an index).
+const KEY_BYTES: u64 = 3072;
+/// The most characters of a text key, at four bytes each.
+const LONGEST_KEY: u64 = KEY_BYTES / 4;
 /// Longer texts are stored beside the row, as TEXT: a row holds 65,535 bytes.
 const LONGEST_VARCHAR: u64 = 1024;
 /// When the declared texts of a row would take more bytes, all of them are TEXT.
@@ -29,6 +31,10 @@ impl MySqlDialect {
         }
     }
 
+    fn labels(self, labels: &[String]) -> String {
+        labels.iter().map(|label| self.literal(label)).collect::<Vec<_>>().join(",")
+    }
+
     /// `INSERT … VALUES ` and what follows the rows.
     pub(super) fn upsert(&self, shape: &Shape) -> (String, String) {
         let table = self.quote(&shape.table);
@@ -39,15 +45,25 @@ impl MySqlDialect {
         };
         let columns = list(self, data.chain(own.iter().copied()));
         let head = format!("INSERT INTO {table} ({columns}) VALUES ");
-        if shape.mode == Mode::Append {
-            // Not IGNORE, which would hide other errors, too.
-            return (head, " ON DUPLICATE KEY UPDATE `_ums_uid_` = `_ums_uid_`".to_owned());
-        }
         let new = |name: &str| match self.mariadb {
             true => format!("VALUES({})", self.quote(name)),
-            false => format!("`new`.{}", self.quote(name)),
+            false => format!("`_ums_new`.{}", self.quote(name)),
         };
         let old = |name: &str| format!("{table}.{}", self.quote(name));
+        let alias = if self.mariadb { "" } else { " AS `_ums_new`" };
+        // The row that is met may share a value of another unique index only. It is not the incoming
+        // one: a NULL where none is allowed refuses it, instead of writing over the other.
+        let same = |names: &[&str]| {
+            let same = names.iter().map(|name| format!("{} = {}", old(name), new(name)));
+            same.collect::<Vec<_>>().join(" AND ")
+        };
+        if shape.mode == Mode::Append {
+            // Not IGNORE, which would hide other errors, too.
+            let same = same(&["_ums_uid_", "_ums_op_"]);
+            let uid = old("_ums_uid_");
+            let end = format!("{alias} ON DUPLICATE KEY UPDATE {uid} = IF({same}, {uid}, NULL)");
+            return (head, end);
+        }
         let wins = format!("{} >= {}", new("_ums_id_"), old("_ums_id_"));
         let mut set: Vec<String> = Vec::new();
         for column in shape.columns.iter().filter(|column| !column.key) {
@@ -67,8 +83,8 @@ impl MySqlDialect {
             set.push(format!("{} = IF({wins}, {}, {})", old(name), new(name), old(name)));
         }
         let (id, incoming) = (old("_ums_id_"), new("_ums_id_"));
-        set.push(format!("{id} = GREATEST({id}, {incoming})"));
-        let alias = if self.mariadb { "" } else { " AS `new`" };
+        let keys: Vec<&str> = shape.keys().map(|column| column.name.as_str()).collect();
+        set.push(format!("{id} = IF({}, GREATEST({id}, {incoming}), NULL)", same(&keys)));
         (head, format!("{alias} ON DUPLICATE KEY UPDATE {}", set.join(", ")))
     }
 
@@ -80,9 +96,9 @@ impl MySqlDialect {
         let id = "`_ums_id_`";
         let end = match self.mariadb {
             true => format!("{id} = GREATEST({table}.{id}, VALUES({id}))"),
-            false => format!("{id} = GREATEST({table}.{id}, `new`.{id})"),
+            false => format!("{id} = GREATEST({table}.{id}, `_ums_new`.{id})"),
         };
-        let alias = if self.mariadb { "" } else { " AS `new`" };
+        let alias = if self.mariadb { "" } else { " AS `_ums_new`" };
         (
             format!("INSERT INTO {table} ({columns}) VALUES "),
             format!("{alias} ON DUPLICATE KEY UPDATE {end}"),
@@ -107,6 +123,59 @@ impl MySqlDialect {
             keys.join(", ")
         )
     }
+}
+
+/// The word, the length and the bytes a unit of a text or binary string that is stored in the row.
+fn parsed(declared: &str) -> Option<(&'static str, u64, u64)> {
+    let (word, rest) = declared.split_once('(')?;
+    let length = rest.split_once(')')?.0.parse::<u64>().ok()?;
+    match word {
+        "varchar" => Some(("varchar", length, 4)),
+        "char" => Some(("char", length, 4)),
+        "varbinary" => Some(("varbinary", length, 1)),
+        "binary" => Some(("binary", length, 1)),
+        _ => None,
+    }
+}
+
+/// The bytes that a column takes in the row; no other type takes more than a DECIMAL of 65 digits.
+fn bytes(declared: &str) -> u64 {
+    parsed(declared).map_or(30, |(_, length, unit)| length * unit)
+}
+
+/// The type of a longer string that is stored beside the row.
+fn beside(declared: &str) -> Option<String> {
+    match parsed(declared)? {
+        (_, 0..=64, _) => None,
+        ("varchar" | "char", length, unit) => Some(format!("{}text", size(length * unit))),
+        (_, length, _) => Some(format!("{}blob", size(length))),
+    }
+}
+
+/// Where the key's columns together are longer than an index may be, the long texts of the key share
+/// what room there is.
+fn shorter_keys(columns: &[(String, String)], keys: &[&str]) -> Vec<(String, String)> {
+    let is_key = |name: &str| keys.contains(&name);
+    let long = |declared: &str| {
+        matches!(parsed(declared), Some(("varchar" | "varbinary", _, _))) && bytes(declared) > 256
+    };
+    let all = || columns.iter().filter(|(name, _)| is_key(name));
+    if all().map(|(_, declared)| bytes(declared)).sum::<u64>() <= KEY_BYTES {
+        return columns.to_vec();
+    }
+    let fixed: u64 = all().filter(|(_, d)| !long(d)).map(|(_, d)| bytes(d)).sum();
+    let count = all().filter(|(_, d)| long(d)).count().max(1) as u64;
+    let share = KEY_BYTES.saturating_sub(fixed) / count;
+    columns
+        .iter()
+        .map(|(name, declared)| match parsed(declared) {
+            Some((word, length, unit)) if is_key(name) && long(declared) => {
+                let length = length.min(share / unit);
+                (name.clone(), format!("{word}({length}) NOT NULL"))
+            }
+            _ => (name.clone(), declared.clone()),
+        })
+        .collect()
 }
 
 impl Dialect for MySqlDialect {
@@ -152,9 +221,16 @@ impl Dialect for MySqlDialect {
             Kind::Inet(version) if self.mariadb && *version == 6 => "inet6".to_owned(),
             Kind::Inet(_) => "varchar(45)".to_owned(),
             Kind::Vector => text(u64::MAX),
+            // Servers that are not strict keep '' for what is no label (its number is 0); a strict
+            // session can write it only where it is a label.
+            Kind::Enum(labels) if !labels.iter().any(String::is_empty) => {
+                format!("enum({},'')", self.labels(labels))
+            }
+            Kind::Enum(labels) => format!("enum({})", self.labels(labels)),
+            Kind::Set(labels) => format!("set({})", self.labels(labels)),
             Kind::Binary(length) if *length <= 255 => format!("binary({length})"),
             Kind::Binary(length) | Kind::Varbinary(length) | Kind::Blob(length) if key => {
-                format!("varbinary({})", (*length).clamp(1, LONGEST_KEY * 4))
+                format!("varbinary({})", (*length).clamp(1, KEY_BYTES))
             }
             Kind::Binary(length) | Kind::Varbinary(length) if *length <= LONGEST_VARCHAR => {
                 format!("varbinary({length})")
@@ -182,19 +258,15 @@ impl Dialect for MySqlDialect {
     }
 
     fn create(&self, table: &str, columns: &[(String, String)], keys: &[&str]) -> String {
-        let length = |declared: &str| {
-            let (number, _) = declared.strip_prefix("varchar(")?.split_once(')')?;
-            number.parse::<u64>().ok()
-        };
-        let bytes: u64 = columns.iter().filter_map(|(_, declared)| length(declared)).sum();
-        let too_large = bytes.saturating_mul(4) > LARGEST_ROW;
+        let too_large =
+            columns.iter().map(|(_, declared)| bytes(declared)).sum::<u64>() > LARGEST_ROW;
+        let columns = shorter_keys(columns, keys);
         let mut parts: Vec<String> = columns
             .iter()
-            .map(|(name, declared)| match length(declared) {
-                Some(length) if too_large && length > 64 && !keys.contains(&name.as_str()) => {
-                    format!("{} {}text", self.quote(name), size(length * 4))
-                }
-                _ => format!("{} {declared}", self.quote(name)),
+            .map(|(name, declared)| {
+                let aside = too_large && !keys.contains(&name.as_str());
+                let moved = aside.then(|| beside(declared)).flatten();
+                format!("{} {}", self.quote(name), moved.as_deref().unwrap_or(declared))
             })
             .collect();
         parts.push(format!("PRIMARY KEY ({})", list(self, keys.iter().copied())));
@@ -206,6 +278,14 @@ impl Dialect for MySqlDialect {
         )
     }
 
+    fn added(&self, declared: &str, found: &[Found]) -> String {
+        let all: u64 = found.iter().map(|found| bytes(&found.declared)).sum();
+        match beside(declared) {
+            Some(moved) if all + bytes(declared) > LARGEST_ROW => moved,
+            _ => declared.to_owned(),
+        }
+    }
+
     fn alter_type(&self, table: &str, column: &str, declared: &str) -> String {
         format!("ALTER TABLE {} MODIFY COLUMN {} {declared}", self.quote(table), self.quote(column))
     }
@@ -213,7 +293,7 @@ impl Dialect for MySqlDialect {
     fn columns_query(&self, table: &str) -> String {
         format!(
             "SELECT column_name, column_type, IF(extra LIKE '%GENERATED%' AND extra NOT LIKE \
-             '%DEFAULT_GENERATED%', '1', '0') FROM information_schema.columns WHERE table_schema = \
+             '%DEFAULT_GENERATED%', '1', '0'), IF(is_nullable = 'YES', '1', '0') FROM information_schema.columns WHERE table_schema = \
              DATABASE() AND table_name = {} ORDER BY ordinal_position",
             self.literal(table)
         )

@@ -6,6 +6,9 @@ use crate::error::{Error, Result};
 use crate::ums::base64::decode_base64;
 use crate::ums::{Cell, Type};
 
+/// As a number, MySQL takes it for a decimal. MariaDB stores 0 however it is written.
+const MINUS_ZERO: &str = "'-0'";
+
 /// Appends the literal of a cell; the error says what was expected, and never what was there.
 pub(super) fn push_value(sql: &mut String, cell: &Cell, ty: Type) -> Result<()> {
     if let (Cell::Plain(text), Type::String | Type::Date | Type::Datetime) = (cell, ty) {
@@ -18,10 +21,19 @@ pub(super) fn push_value(sql: &mut String, cell: &Cell, ty: Type) -> Result<()> 
     };
     match ty {
         Type::String | Type::Date | Type::Datetime => push_text(sql, &text),
-        Type::Int | Type::Long | Type::Decimal | Type::Double => push_number(sql, &text)?,
+        Type::Int | Type::Long | Type::Decimal => push_number(sql, &text)?,
+        Type::Double => {
+            let start = sql.len();
+            push_number(sql, &text)?;
+            if text.starts_with('-') && text.parse::<f64>() == Ok(0.0) {
+                sql.truncate(start);
+                sql.push_str(MINUS_ZERO);
+            }
+        }
         Type::Float => match text.parse::<f32>() {
             // The server reads a literal as a double and refuses what is above the largest float,
             // which the shortest text of that very float is.
+            Ok(0.0) if text.starts_with('-') => sql.push_str(MINUS_ZERO),
             Ok(number) if number.is_finite() => {
                 let _ = write!(sql, "{:e}", f64::from(number));
             }
@@ -69,14 +81,28 @@ fn push_bytes(sql: &mut String, bytes: &[u8]) {
     sql.push('\'');
 }
 
-/// A number as it is written; anything else would be SQL.
+/// A number as it is written: sign, digits, fraction, exponent. Anything else would be SQL: `5-3`
+/// and `1e` are no numbers to the server.
 fn push_number(sql: &mut String, text: &str) -> Result<()> {
-    let unsigned = text.strip_prefix('-').unwrap_or(text);
-    let begins = unsigned.bytes().next().is_some_and(|byte| byte.is_ascii_digit());
-    let goes_on = unsigned
-        .bytes()
-        .all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'e' | b'E' | b'+' | b'-'));
-    if !begins || !goes_on || unsigned.contains("--") {
+    let digits = |text: &mut &[u8]| {
+        let count = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        *text = text.get(count..).unwrap_or_default();
+        count > 0
+    };
+    let mut rest = text.strip_prefix('-').unwrap_or(text).as_bytes();
+    let mut good = digits(&mut rest);
+    if let Some((b'.', behind)) = rest.split_first() {
+        rest = behind;
+        good &= digits(&mut rest);
+    }
+    if let Some((b'e' | b'E', behind)) = rest.split_first() {
+        rest = match behind.split_first() {
+            Some((b'+' | b'-', behind)) => behind,
+            _ => behind,
+        };
+        good &= digits(&mut rest);
+    }
+    if !good || !rest.is_empty() {
         return Err(unfit("a number"));
     }
     sql.push_str(text);
@@ -102,6 +128,7 @@ mod tests {
         assert_eq!(literal(Cell::Escaped(br"a\\b\n"), Type::String).unwrap(), "'a\\\\b\n'");
         assert_eq!(literal(Cell::Plain("-1.50"), Type::Decimal).unwrap(), "-1.50");
         assert_eq!(literal(Cell::Bare(b"1e-7"), Type::Double).unwrap(), "1e-7");
+        assert_eq!(literal(Cell::Bare(b"-0.0"), Type::Double).unwrap(), "'-0'");
         assert_eq!(
             literal(Cell::Bare(b"3.4028235e38"), Type::Float).unwrap(),
             "3.4028234663852886e38"
@@ -113,7 +140,10 @@ mod tests {
 
     #[test]
     fn a_number_is_never_sql() {
-        for text in ["", "-", "1;", "1 OR 1", "e", "--1", "1--1", "0x1", ".5", "NaN"] {
+        for text in [
+            "", "-", "1;", "1 OR 1", "e", "--1", "1--1", "0x1", ".5", "NaN", "5-3", "1e", "1.2.3",
+            "1e5+3", "1.",
+        ] {
             assert!(literal(Cell::Plain(text), Type::Long).is_err(), "{text}");
         }
     }

@@ -48,7 +48,14 @@ pub(super) fn from(what: impl Display, error: mysql::Error) -> Error {
         return Error::unreachable(format!("{what}: {}", describe(&error))).caused_by(error);
     };
     if let Some((_, text)) = ROW.iter().find(|(code, _)| *code == answer.code) {
-        let column = column(&answer.message).map(|name| format!("column {name}: "));
+        let column = column(&answer.message);
+        // Only our own statement writes a NULL there, when it meets a row of another key.
+        let met =
+            matches!(column.as_deref(), Some("_ums_id_" | "_ums_uid_")) && answer.code == 1048;
+        if met {
+            return from_code(1062);
+        }
+        let column = column.map(|name| format!("column {name}: "));
         return Error::data(format!(
             "{}{text} (error {})",
             column.unwrap_or_default(),
@@ -68,15 +75,25 @@ pub(super) fn from(what: impl Display, error: mysql::Error) -> Error {
     if advice.is_empty() { built } else { built.advise(advice) }
 }
 
+fn from_code(code: u16) -> Error {
+    let text = ROW.iter().find(|(known, _)| *known == code).map_or("", |(_, text)| text);
+    Error::data(format!("{text} (error {code})"))
+}
+
 /// The column that a message names: `… for column 'c' at row 1`, `` … `d`.`t`.`c` at row 1 ``,
 /// `Column 'c' cannot be null`. The value stands before it, so the last one is looked for.
 fn column(message: &str) -> Option<String> {
+    // MariaDB calls the check of a column TABLE.COLUMN.
+    if let Some(rest) = message.strip_prefix("CONSTRAINT `") {
+        let (name, _) = rest.rsplit_once("` failed for ")?;
+        return name.split_once('.').map(|(_, column)| column.to_owned());
+    }
     let (rest, end) = match message.rfind("for column ") {
         Some(at) => (message.get(at + 11..)?, " at row"),
         None => (message.strip_prefix("Column ").or_else(|| message.strip_prefix("Field "))?, "' "),
     };
     let named = rest.split(end).next()?;
-    let last = named.rsplit('.').next()?;
+    let last = named.trim_end_matches('.').rsplit('.').next()?;
     let name = last.trim_matches(['\'', '`']);
     (!name.is_empty()).then(|| name.to_owned())
 }
@@ -92,6 +109,8 @@ mod tests {
             ("Data too long for column `d`.`t`.`a` at row 7", None),
             ("Incorrect value: 'x for column 'b'' for column `d`.`t`.`a` at row 7", Some("a")),
             ("Column 'a' cannot be null", Some("a")),
+            ("Invalid JSON text: \"secret\" at position 1 in value for column 't.a'.", Some("a")),
+            ("CONSTRAINT `t.a` failed for `d`.`t`", Some("a")),
             ("Duplicate entry 'secret' for key 'u'", None),
         ] {
             if let Some(name) = name {

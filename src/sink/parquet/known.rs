@@ -10,14 +10,20 @@
 //! was delivered again (a topic that holds a stretch twice) or shares an event with the row before
 //! it. Rows of a pull share ids by design, and shards come side by side: they are held against the
 //! files found at the start alone.
+//!
+//! A compaction may put the rows of several files into one at any moment. A file that is no longer
+//! at its place is such a one: the names are read anew, and the row is looked for again. Rows that
+//! retention has dropped are not known any more; delivered again, they are stored again.
 
 use std::collections::{HashMap, HashSet};
 
-use super::names;
-use crate::columnar::Identity;
 use crate::columnar::uids::{self, Change};
-use crate::error::Result;
-use crate::store::Tree;
+use crate::columnar::{Identity, names};
+use crate::error::{Error, Result};
+use crate::store::{Tree, live_files};
+
+/// How often names are read anew for one row before something else must be wrong.
+const ATTEMPTS: usize = 100;
 
 /// Changes held in memory for look-ups, over all namespaces: 256 MiB.
 const CACHED_CHANGES: usize = 1 << 24;
@@ -34,6 +40,7 @@ pub enum Standing {
 /// The changes of one namespace.
 #[derive(Debug)]
 pub struct Known {
+    folder: String,
     /// In order of their least ids.
     parts: Vec<Part>,
     /// For each part the greatest id of it and all parts before it.
@@ -74,6 +81,7 @@ impl Known {
     /// Reads the names of a namespace's files.
     pub fn open(tree: &Tree, folder: &str, cache: &mut Cache) -> Result<Self> {
         let mut known = Self {
+            folder: folder.to_owned(),
             parts: Vec::new(),
             reach: Vec::new(),
             earlier: None,
@@ -81,23 +89,34 @@ impl Known {
             recent: None,
             hint: 0,
         };
+        known.read(tree, cache)?;
+        Ok(known)
+    }
+
+    /// Reads the names of the files. What is met for the first time was there before this run, or
+    /// holds rows that were: a file of a compaction, whose rows may be of both kinds.
+    fn read(&mut self, tree: &Tree, cache: &mut Cache) -> Result<()> {
+        let mut before: HashMap<_, _> =
+            self.parts.drain(..).map(|part| (part.path.clone(), part)).collect();
         let mut found = Vec::new();
-        for times in tree.list(folder)? {
-            for name in tree.list(&format!("{folder}/{times}"))? {
-                if let Some((ids, number)) = names::read_part(&name) {
-                    found.push((ids, number, format!("{folder}/{times}/{name}")));
-                }
+        for file in live_files(tree, &self.folder)?.files() {
+            let name = file.path.rsplit('/').next().unwrap_or_default();
+            if let Some((ids, number)) = names::read_part(name) {
+                found.push((ids, number, file.path.clone()));
             }
         }
         // Files of one range in the order in which they were written, as far as names tell.
         found.sort_unstable_by(|a, b| (a.0, a.1, &a.2).cmp(&(b.0, b.1, &b.2)));
         for (ids, _, path) in found {
-            let number = cache.number();
-            known.parts.push(Part { ids, path, number, earlier: true });
+            self.parts.push(match before.remove(&path) {
+                Some(part) => part,
+                None => Part { ids, path, number: cache.number(), earlier: true },
+            });
         }
-        known.earlier = known.parts.iter().map(|part| part.ids.1).max();
-        known.measure();
-        Ok(known)
+        let earlier = self.parts.iter().filter(|part| part.earlier);
+        self.earlier = self.earlier.max(earlier.map(|part| part.ids.1).max());
+        self.measure();
+        Ok(())
     }
 
     /// Adds files that this run has published; they hold all changes accepted so far.
@@ -114,6 +133,18 @@ impl Known {
         if let Some(recent) = &mut self.recent {
             recent.clear();
         }
+    }
+
+    /// The greatest number of the files of these times and ids, as far as they are known. A new
+    /// file gets a greater one: a name that a compaction has set free would, used again, be taken
+    /// for the file that had it before.
+    pub fn last_number(&self, folder: &str, ids: (i64, i64)) -> u64 {
+        let number = |part: &Part| {
+            let name = part.path.strip_prefix(folder)?.strip_prefix('/')?;
+            names::read_part(name).map(|(_, number)| number)
+        };
+        let same = self.parts.iter().filter(|part| part.ids == ids);
+        same.filter_map(number).max().unwrap_or(0)
     }
 
     /// Whether a row of a log comes out of order for the first time, so that the changes not yet
@@ -159,8 +190,7 @@ impl Known {
         }
     }
 
-    /// Looks into the files whose range holds `id`, from the last one that had a change onwards
-    /// and round: what is delivered again comes in the order in which it was written.
+    /// Whether a file holds the change.
     fn find(
         &mut self,
         id: i64,
@@ -169,6 +199,29 @@ impl Known {
         tree: &Tree,
         cache: &mut Cache,
     ) -> Result<bool> {
+        for _ in 0..ATTEMPTS {
+            match self.look(id, change, log, tree, cache)? {
+                Some(found) => return Ok(found),
+                None => self.read(tree, cache)?,
+            }
+        }
+        Err(Error::unreachable(format!(
+            "{}: files disappear as fast as they are looked for",
+            tree.root().join(&self.folder).display()
+        )))
+    }
+
+    /// Looks into the files whose range holds `id`, from the last one that had a change onwards
+    /// and round: what is delivered again comes in the order in which it was written. `None` when
+    /// a file is gone.
+    fn look(
+        &mut self,
+        id: i64,
+        change: Change,
+        log: bool,
+        tree: &Tree,
+        cache: &mut Cache,
+    ) -> Result<Option<bool>> {
         let end = self.parts.partition_point(|part| part.ids.0 <= id);
         let start = self.reach.partition_point(|reach| *reach < id);
         let turn = self.hint.clamp(start, end.max(start));
@@ -178,14 +231,15 @@ impl Known {
                 continue;
             }
             let changes = cache
-                .get(part.number, || uids::changes(tree.open(&part.path)?))
+                .get(part.number, || tree.find(&part.path)?.map(uids::changes).transpose())
                 .map_err(|error| error.at(tree.root().join(&part.path).display()))?;
+            let Some(changes) = changes else { return Ok(None) };
             if changes.binary_search(&change).is_ok() {
                 self.hint = index;
-                return Ok(true);
+                return Ok(Some(true));
             }
         }
-        Ok(false)
+        Ok(Some(false))
     }
 
     fn measure(&mut self) {
@@ -210,12 +264,17 @@ impl Cache {
         self.parts
     }
 
-    /// The changes of a part; the parts not asked for longest make room.
-    fn get(&mut self, part: u64, load: impl FnOnce() -> Result<Vec<Change>>) -> Result<&[Change]> {
+    /// The changes of a part, nothing when `load` finds none; the parts not asked for longest make
+    /// room.
+    fn get(
+        &mut self,
+        part: u64,
+        load: impl FnOnce() -> Result<Option<Vec<Change>>>,
+    ) -> Result<Option<&[Change]>> {
         self.clock += 1;
         let clock = self.clock;
         if !self.loaded.contains_key(&part) {
-            let changes = load()?;
+            let Some(changes) = load()? else { return Ok(None) };
             while self.changes + changes.len() > self.room {
                 let oldest = self.loaded.iter().min_by_key(|(_, (_, used))| *used);
                 let Some((&oldest, _)) = oldest else { break };
@@ -225,9 +284,9 @@ impl Cache {
             self.changes += changes.len();
             self.loaded.insert(part, (changes, clock));
         }
-        let Some((changes, used)) = self.loaded.get_mut(&part) else { return Ok(&[]) };
+        let Some((changes, used)) = self.loaded.get_mut(&part) else { return Ok(None) };
         *used = clock;
-        Ok(changes)
+        Ok(Some(changes))
     }
 }
 
@@ -244,9 +303,9 @@ mod tests {
         {
             let changes = cache.get(part, || {
                 loads.push(part);
-                Ok(vec![Change::new(b"u", b"I"); size])
+                Ok(Some(vec![Change::new(b"u", b"I"); size]))
             });
-            assert_eq!(changes.unwrap().len(), size);
+            assert_eq!(changes.unwrap().unwrap().len(), size);
             let held: usize = cache.loaded.values().map(|(changes, _)| changes.len()).sum();
             assert_eq!(held, cache.changes);
             assert!(held <= 10 || cache.loaded.len() == 1);

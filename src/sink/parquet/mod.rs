@@ -15,8 +15,9 @@
 //! After an error other than bad input the sink takes nothing more: what was accepted before it is
 //! not durable, and goes with the process.
 
+pub mod compact;
 mod known;
-mod names;
+pub mod retain;
 mod table;
 
 use std::collections::HashMap;
@@ -25,6 +26,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{Delete, Flush, Rejects, Sink, Spec, Target, Written};
+use crate::columnar::names;
 use crate::error::{Error, Kind, Result};
 use crate::store::{Tree, Writer};
 use crate::ums::decode::Header;
@@ -33,6 +35,13 @@ use crate::ums::{Marker, Message, Namespace};
 use crate::url::Opt;
 use known::Cache;
 use table::Table;
+
+/// Where this build writes.
+const PLACES: &str = if cfg!(feature = "s3") {
+    "the Parquet log is in local folders and S3 buckets; write parquet:DIR or parquet:s3://BUCKET/PREFIX"
+} else {
+    "this build writes the Parquet log to local folders; write parquet:DIR (S3 comes with the feature s3)"
+};
 
 const MIB: u64 = 1 << 20;
 const ROWS: u64 = 1_000_000;
@@ -116,7 +125,7 @@ impl ParquetLog {
         };
         let memory = url.number("memory", MEMORY)?;
         Ok(Self {
-            store: Writer::open(root)?,
+            store: writer(root)?,
             flush,
             tables: Vec::new(),
             by_namespace: HashMap::new(),
@@ -257,15 +266,50 @@ impl ParquetLog {
     }
 }
 
+/// The address of a log in a bucket.
+#[cfg(feature = "s3")]
+fn bucket(root: &Path) -> Option<&str> {
+    root.to_str().filter(|root| root.starts_with("s3://"))
+}
+
+fn writer(root: PathBuf) -> Result<Writer> {
+    #[cfg(feature = "s3")]
+    if let Some(address) = bucket(&root) {
+        return Writer::in_bucket(address);
+    }
+    Writer::open(root)
+}
+
+/// The reading half of a log, whether it is there or not.
+fn reader(root: PathBuf) -> Result<Tree> {
+    #[cfg(feature = "s3")]
+    if let Some(address) = bucket(&root) {
+        return Tree::in_bucket(address);
+    }
+    Ok(Tree::new(root))
+}
+
+/// The log at an address, for what is done to it as a whole; it has to be there.
+pub fn tree(target: &Target) -> Result<Tree> {
+    let root = root(target)?;
+    let tree = reader(root.clone())?;
+    if !tree.is_local() {
+        return Ok(tree);
+    }
+    let about = std::fs::metadata(&root).map_err(|error| Error::io(root.display(), error))?;
+    if !about.is_dir() {
+        return Err(Error::usage(format!("{}: is not a folder", root.display())));
+    }
+    Ok(tree)
+}
+
 /// The root of the log; an error for options that have no meaning here.
 fn root(target: &Target) -> Result<PathBuf> {
     let (url, options) = (&target.url, &target.options);
     let path = url.path();
-    if url.authority().is_some() || path.contains("://") {
-        return Err(Error::usage(format!(
-            "{url}: this build writes the Parquet log to local folders"
-        ))
-        .advise("write parquet:DIR"));
+    let in_bucket = cfg!(feature = "s3") && path.starts_with("s3://");
+    if url.authority().is_some() || path.contains("://") && !in_bucket {
+        return Err(Error::usage(format!("{url}: {PLACES}")));
     }
     if !options.map.is_empty() || !options.keys.is_empty() || options.delete == Delete::Hard {
         return Err(Error::usage(format!(
@@ -278,6 +322,11 @@ fn root(target: &Target) -> Result<PathBuf> {
 
 fn probe(target: &Target) -> Result<String> {
     let root = root(target)?;
+    let tree = reader(root.clone())?;
+    if !tree.is_local() {
+        let names = tree.list("")?;
+        return Ok(format!("{} can be listed; it holds {} names", root.display(), names.len()));
+    }
     let existing = root.ancestors().find(|path| path.exists()).unwrap_or(Path::new("."));
     let about =
         std::fs::metadata(existing).map_err(|error| Error::io(existing.display(), error))?;
@@ -292,7 +341,11 @@ fn probe(target: &Target) -> Result<String> {
 }
 
 fn positions(target: &Target) -> Result<Vec<Marker>> {
-    let tree = Tree::new(root(target)?);
+    stored_positions(&reader(root(target)?)?)
+}
+
+/// The positions that a log keeps: every row below them is in its files.
+pub fn stored_positions(tree: &Tree) -> Result<Vec<Marker>> {
     let mut markers = Vec::new();
     for name in tree.list(names::CHECKPOINTS)? {
         if !name.ends_with(".json") {

@@ -4,8 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::known::{Cache, Known, Standing};
-use super::names;
-use crate::columnar::{Appended, FileWriter, Layout, Span};
+use crate::columnar::{Appended, FileWriter, Layout, Span, names};
 use crate::error::{Error, Result};
 use crate::sink::reject::{Rejects, row_name};
 use crate::store::{Draft, Sealed, Writer};
@@ -157,7 +156,8 @@ impl Table {
         let mut files = Vec::with_capacity(self.sealed.len());
         for (sealed, span) in self.sealed.drain(..) {
             let folder = format!("{}/{}", self.folder, names::times(&span));
-            let name = store.publish(sealed, &folder, names::parts(&span))?;
+            let after = self.known.last_number(&folder, span.ids);
+            let name = store.publish(sealed, &folder, names::parts(&span, after))?;
             files.push((span.ids, format!("{folder}/{name}")));
         }
         if !files.is_empty() {
@@ -176,6 +176,7 @@ impl Table {
             }
         }
         self.publish(store, cache)?;
+        store.sync()?;
         let mut changes = HashSet::new();
         for open in &self.open {
             open.file.changes(|change| {

@@ -24,14 +24,14 @@ impl PostgresDialect {
         let source = source(&shape.columns, 4);
         let mut values: Vec<String> = shape.columns.iter().enumerate().map(cast).collect();
         let count = values.len();
-        values.extend([format!("c{count}::bigint"), format!("c{}::timestamp", count + 1)]);
-        values.push(format!("c{}", count + 2));
+        values.extend([format!("s.c{count}::bigint"), format!("s.c{}::timestamp", count + 1)]);
+        values.push(format!("s.c{}", count + 2));
         values.push(match shape.mode {
-            Mode::Append => format!("c{}", count + 3),
-            Mode::Upsert => format!("c{}::smallint", count + 3),
+            Mode::Append => format!("s.c{}", count + 3),
+            Mode::Upsert => format!("s.c{}::smallint", count + 3),
         });
         let head = format!(
-            "INSERT INTO {table} AS t ({columns}) SELECT {} FROM {source}",
+            "INSERT INTO {table} AS t ({columns}) OVERRIDING SYSTEM VALUE SELECT {} FROM {source}",
             values.join(", ")
         );
         if shape.mode == Mode::Append {
@@ -39,7 +39,7 @@ impl PostgresDialect {
         }
         let newer = match shape.tombstones {
             true => format!(
-                " WHERE NOT EXISTS (SELECT 1 FROM {} AS d WHERE {} AND d.\"_ums_id_\" > c{count}::bigint)",
+                " WHERE NOT EXISTS (SELECT 1 FROM {} AS d WHERE {} AND d.\"_ums_id_\" > s.c{count}::bigint)",
                 self.quote(&tombstone_name(&shape.table)),
                 self.same_keys(shape, "d")
             ),
@@ -72,7 +72,7 @@ impl PostgresDialect {
         let keys: Vec<Column> = shape.keys().cloned().collect();
         let names = list(self, keys.iter().map(|column| column.name.as_str()));
         let mut values: Vec<String> = keys.iter().enumerate().map(cast).collect();
-        values.push(format!("c{}::bigint", keys.len()));
+        values.push(format!("s.c{}::bigint", keys.len()));
         let same: Vec<_> = keys
             .iter()
             .map(|column| self.quote(&column.name))
@@ -113,7 +113,11 @@ fn source(columns: &[Column], more: usize) -> String {
 
 /// A column of `source` as the target's type.
 fn cast((at, column): (usize, &Column)) -> String {
-    format!("c{at}::{}", column.declared)
+    match (column.declared.as_str(), column.ty) {
+        // A cast would read escapes in the text.
+        ("bytea", ty) if ty != Type::Binary => format!("convert_to(s.c{at}, 'UTF8')"),
+        (declared, _) => format!("s.c{at}::{declared}"),
+    }
 }
 
 impl Dialect for PostgresDialect {
@@ -205,7 +209,7 @@ impl Dialect for PostgresDialect {
         // assignment refuses them.
         format!(
             "SELECT a.attname, format_type(a.atttypid, -1), CASE a.attgenerated WHEN '' THEN '0' ELSE \
-             '1' END FROM pg_attribute a WHERE a.attrelid = to_regclass({}) AND a.attnum > 0 AND NOT \
+             '1' END, CASE WHEN a.attnotnull THEN '0' ELSE '1' END FROM pg_attribute a WHERE a.attrelid = to_regclass({}) AND a.attnum > 0 AND NOT \
              a.attisdropped ORDER BY a.attnum",
             self.literal(&self.quote(table))
         )

@@ -42,15 +42,28 @@ pub(super) fn from(what: impl Display, error: postgres::Error) -> Error {
             Some(source) => format!("{what}: {error}: {source}"),
             None => format!("{what}: {error}"),
         };
+        // The client library's own words for a password that it was not given.
+        if text.contains("password missing") {
+            return Error::refused(text)
+                .caused_by(error)
+                .advise("give it in DWS_PASSWORD or --password-file");
+        }
         return Error::unreachable(text).caused_by(error);
     };
     let state = answer.code().code();
+    // Two sessions make the same table in the same moment: the catalogue's own indexes decide.
+    if *answer.code() == SqlState::UNIQUE_VIOLATION && answer.schema() == Some("pg_catalog") {
+        return Error::unreachable(format!("{what}: another session makes the same table"));
+    }
     if let Some((_, text)) = ROW.iter().find(|(known, _)| *known == state) {
         return Error::data(format!("{}{text} (SQLSTATE {state})", place(answer)));
     }
-    // Creating a table in the same moment as another session.
-    let raced = *answer.code() == SqlState::UNIQUE_VIOLATION;
-    let passing = raced || PASSING.iter().any(|known| state.starts_with(known));
+    // Class 22 is about data, whatever is added to it.
+    if state.starts_with("22") {
+        let text = "a value that the target column's type does not have";
+        return Error::data(format!("{}{text} (SQLSTATE {state})", place(answer)));
+    }
+    let passing = PASSING.iter().any(|known| state.starts_with(known));
     let kind = if passing { Kind::Unreachable } else { Kind::Refused };
     let advice = match state {
         "42501" => "grant the user what is missing",

@@ -1,6 +1,7 @@
 //! PostgreSQL as a target. Uses `error`, `sink::sql`, `url`. HOT in `arrays`.
 
 mod arrays;
+mod blame;
 mod dialect;
 mod failure;
 mod login;

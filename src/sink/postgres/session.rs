@@ -11,11 +11,12 @@ use postgres::types::ToSql;
 use postgres::{Client, SimpleQueryMessage, Statement};
 
 use super::arrays::Array;
+use super::blame;
 use super::dialect::PostgresDialect;
 use super::failure;
 use super::login::Login;
 use crate::error::{Error, Result};
-use crate::sink::sql::session::{Dialect, Session};
+use crate::sink::sql::session::{Dialect, Session, tombstone_name};
 use crate::sink::sql::shape::{Column, Group, Shape};
 use crate::sink::target::{Delete, Mode};
 use crate::ums::{Cell, Op, Type};
@@ -37,7 +38,7 @@ impl PostgresSession {
         let mut client = login.connect()?;
         let mut settings = "SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = \
                             'postgres'; SET standard_conforming_strings = on; SET client_min_messages \
-                            = warning"
+                            = warning; SET lock_timeout = '50s'"
             .to_owned();
         if let Some(schema) = &login.schema {
             settings.push_str(&format!("; SET search_path = {}", PostgresDialect.quote(schema)));
@@ -103,10 +104,16 @@ impl Session for PostgresSession {
         let dead =
             |at: &usize| delete.is_some() && group.get(*at).is_some_and(|row| row.op == Op::Delete);
         let (dead, live): (Vec<usize>, Vec<usize>) = rows.partition(dead);
+        if shape.tombstones && shape.mode == Mode::Upsert {
+            // A delete of another process, which this statement does not see yet, and a row of it
+            // that comes late must not pass each other.
+            let side = PostgresDialect.quote(&tombstone_name(&shape.table));
+            self.execute(&format!("LOCK TABLE {side} IN SHARE ROW EXCLUSIVE MODE"))?;
+        }
         if !live.is_empty() {
             let columns: Vec<&Column> = shape.columns.iter().collect();
             let arrays = gather(group, &live, &columns, true)?;
-            self.run(&upsert, &arrays).map_err(|error| self.blame(error, group, &live))?;
+            self.run(&upsert, &arrays)?;
         }
         if let Some(delete) = delete.filter(|_| !dead.is_empty()) {
             let columns: Vec<&Column> = shape.keys().collect();
@@ -114,6 +121,16 @@ impl Session for PostgresSession {
             self.run(&delete, &arrays)?;
         }
         Ok(())
+    }
+
+    fn blame(&mut self, group: &Group, at: usize, error: Error) -> Error {
+        if error.to_string().starts_with("column") {
+            return error;
+        }
+        match blame::column(&mut self.client, group, at) {
+            Some(column) => error.at(format_args!("column {column}")),
+            None => error,
+        }
     }
 
     fn dialect(&self) -> &dyn Dialect {
@@ -124,33 +141,6 @@ impl Session for PostgresSession {
         let rows = self.query("SHOW server_version")?;
         let version = rows.into_iter().flatten().flatten().next().unwrap_or_default();
         Ok(format!("PostgreSQL {version}"))
-    }
-}
-
-impl PostgresSession {
-    /// The error with the column to blame, where a cast failed: the server does not say which.
-    fn blame(&self, error: Error, group: &Group, rows: &[usize]) -> Error {
-        let [at] = rows else { return error };
-        let Some(row) = group.get(*at) else { return error };
-        let mut cells = Vec::new();
-        let fields = group.shape.header.schema.fields.len();
-        if error.to_string().starts_with("column") || row.row.split(fields, &mut cells).is_err() {
-            return error;
-        }
-        // NUL and zero dates are what PostgreSQL cannot store; anything else is left to the text.
-        let suspect = group.shape.columns.iter().find(|column| {
-            let text = cells.get(column.cell).and_then(|cell| cell.text().ok().flatten());
-            let text = text.unwrap_or_default();
-            match column.ty {
-                Type::Date | Type::Datetime => text.contains("-00"),
-                Type::String => text.contains('\0'),
-                _ => false,
-            }
-        });
-        match suspect {
-            Some(column) => error.at(format_args!("column {}", column.name)),
-            None => error,
-        }
     }
 }
 

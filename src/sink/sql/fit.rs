@@ -12,11 +12,12 @@ use super::kind::Kind;
 use super::session::{Dialect, Found, Session, tombstone_name};
 use super::shape::{Column, Shape};
 use crate::error::{Error, Result};
-use crate::sink::target::{Delete, Mode, Options};
-use crate::sink::wanted::{APPEND_COLUMNS, UPSERT_COLUMNS, Wanted};
+use crate::sink::claim::{SHARED, judge, mode_name};
+use crate::sink::target::{Delete, Mode, OnTruncate, Options};
+use crate::sink::wanted::{APPEND_COLUMNS, UPSERT_COLUMNS, Wanted, source};
 use crate::ums::decode::Header;
 
-const TABLE: &str = "_ums_table";
+pub(super) const TABLE: &str = "_ums_table";
 const COLUMN: &str = "_ums_column";
 
 /// Creates the sink's own tables where they are missing.
@@ -33,6 +34,7 @@ pub(in crate::sink) fn prepare(session: &mut dyn Session) -> Result<()> {
             columns(&super::position::COLUMNS),
             super::position::COLUMNS[..2].to_vec(),
         ),
+        (super::fence::TABLE, columns(&["source", "id"]), vec!["source"]),
     ];
     for (name, columns, keys) in tables {
         if read(session, name)?.is_empty() {
@@ -71,6 +73,11 @@ pub(in crate::sink) fn fit(
         };
         let sql = session.dialect().create(&name, &columns, &keys);
         session.execute(&sql)?;
+        // Another process may have been first, with fewer columns.
+        let found = read(session, &name)?;
+        if found.len() < columns.len() {
+            change(session, &wanted, options, &found, made)?;
+        }
     } else {
         change(session, &wanted, options, &found, made)?;
     }
@@ -89,7 +96,11 @@ pub(in crate::sink) fn fit(
     }
     let now = read(session, &name)?;
     let changed = now != found;
-    Ok((shape(header, &wanted, options, now, tombstones)?, changed))
+    let mut shape = shape(header, &wanted, options, now, tombstones)?;
+    if options.on_truncate == OnTruncate::Apply && options.mode == Mode::Upsert {
+        shape.fence = super::fence::of(session, wanted.namespace)?;
+    }
+    Ok((shape, changed))
 }
 
 /// What a first message of this schema does to an empty database: statements to read.
@@ -111,7 +122,7 @@ pub(in crate::sink) fn plan(
         .into_iter()
         .map(|(name, declared)| {
             let declared = declared.trim_end_matches(" NOT NULL").to_owned();
-            Found { name, declared, generated: false }
+            Found { name, declared, generated: false, nullable: true }
         })
         .collect();
     let shape = shape(header, &wanted, options, found, options.delete == Delete::Hard)?;
@@ -143,7 +154,7 @@ fn read(session: &mut dyn Session, table: &str) -> Result<Vec<Found>> {
     let found = rows.into_iter().map(|row| {
         let mut cells = row.into_iter().map(Option::unwrap_or_default);
         let mut next = || cells.next().unwrap_or_default();
-        Found { name: next(), declared: next(), generated: next() == "1" }
+        Found { name: next(), declared: next(), generated: next() == "1", nullable: next() == "1" }
     });
     Ok(found.collect())
 }
@@ -161,10 +172,6 @@ fn declarations(dialect: &dyn Dialect, wanted: &Wanted, mode: Mode) -> Vec<(Stri
 /// Claims the name; tells whether the table is of our own making.
 fn claim(session: &mut dyn Session, wanted: &Wanted, mode: Mode, missing: bool) -> Result<bool> {
     let name = &wanted.table.name;
-    let mode = match mode {
-        Mode::Upsert => "upsert",
-        Mode::Append => "append",
-    };
     let dialect = session.dialect();
     let sql = format!(
         "SELECT {} FROM {} WHERE {} = {}",
@@ -174,38 +181,24 @@ fn claim(session: &mut dyn Session, wanted: &Wanted, mode: Mode, missing: bool) 
         dialect.literal(name)
     );
     let found = session.query(&sql)?.into_iter().next();
-    let own = wanted.source();
+    let (mut owner, mut made) = (source(wanted.namespace), missing);
     if let Some(row) = found.filter(|_| !missing) {
         let mut cells = row.into_iter().map(Option::unwrap_or_default);
         let mut next = || cells.next().unwrap_or_default();
-        let (source, made_for, made) = (next(), next(), next());
-        if !wanted.table.mapped && source != own {
-            return Err(Error::refused(format!(
-                "{}: table {name} belongs to {}",
-                wanted.namespace,
-                if source.is_empty() { "several sources by --map" } else { &source }
-            ))
-            .advise(format!(
-                "give each its own with --map, such as --map '{own}={{schema}}_{{table}}'"
-            )));
+        let (known, made_for) = (next(), next());
+        made = next() == "1";
+        if !judge(wanted, mode, &known, &made_for)? {
+            return Ok(made);
         }
-        if made_for != mode {
-            return Err(Error::refused(format!(
-                "{}: table {name} was filled with --mode {made_for}",
-                wanted.namespace
-            ))
-            .advise(format!("use another database or another name (--map) for --mode {mode}")));
-        }
-        return Ok(made == "1");
+        owner = SHARED.to_owned();
     }
     // Also a table that somebody dropped meanwhile: it is made anew.
-    let source = if wanted.table.mapped { "" } else { own.as_str() };
     let dialect = session.dialect();
     let values = [
         dialect.literal(name),
-        dialect.literal(source),
-        dialect.literal(mode),
-        u8::from(missing).to_string(),
+        dialect.literal(&owner),
+        dialect.literal(mode_name(mode)),
+        u8::from(made).to_string(),
     ];
     let sql = dialect.replace(TABLE, &["name", "source", "mode", "made"], 1, &values);
     session.execute(&sql)?;
@@ -215,7 +208,7 @@ fn claim(session: &mut dyn Session, wanted: &Wanted, mode: Mode, missing: bool) 
         let sql = format!("DELETE FROM {table} WHERE {column} = {}", dialect.literal(name));
         session.execute(&sql)?;
     }
-    Ok(missing)
+    Ok(made)
 }
 
 /// The kinds that columns of our making have.
@@ -271,10 +264,13 @@ fn change(
         return Err(Error::refused(format!("table {name} lacks columns {}", columns.join(", ")))
             .advise("add them, or leave out --no-create"));
     }
-    for (column, declared) in missing {
+    let mut there = found.to_vec();
+    for (name_of_column, declared) in missing {
         let dialect = session.dialect();
-        let (table, column) = (dialect.quote(name), dialect.quote(&column));
+        let declared = dialect.added(&declared, &there);
+        let (table, column) = (dialect.quote(name), dialect.quote(&name_of_column));
         session.execute(&format!("ALTER TABLE {table} ADD COLUMN {column} {declared}"))?;
+        there.push(Found { name: name_of_column, declared, generated: false, nullable: true });
     }
     let keys = if options.mode == Mode::Append {
         vec!["_ums_uid_", "_ums_op_"]
@@ -300,12 +296,18 @@ fn change(
             |error: Error| error.at(format_args!("{}: column {}", wanted.namespace, field.name));
         let joined = old.join(&Kind::of(field)).map_err(place)?;
         if joined != *old {
-            let dialect = session.dialect();
             let key = wanted.keys.contains(&field.name.as_str());
+            let dialect = session.dialect();
             let declared = dialect.declare(&joined, key);
-            let sql = dialect.alter_type(name, &field.name, &declared);
             if declared != dialect.declare(old, key) {
-                session.execute(&sql).map_err(place)?;
+                // The side table first: the kind, which is stored last, says that both are done.
+                let side = tombstone_name(name);
+                for table in [side.as_str(), name.as_str()] {
+                    if table == name || (key && !read(session, &side)?.is_empty()) {
+                        let sql = session.dialect().alter_type(table, &field.name, &declared);
+                        session.execute(&sql).map_err(place)?;
+                    }
+                }
             }
             store_kind(session, name, &field.name, &joined)?;
         }
@@ -348,13 +350,21 @@ fn shape(
         let column = column.ok_or_else(|| {
             Error::refused(format!("{}: column {} went away", wanted.namespace, field.name))
         })?;
+        let key = wanted.keys.contains(&field.name.as_str());
+        if column.generated && key {
+            return Err(Error::refused(format!(
+                "{}: the target computes the key column {} itself",
+                wanted.namespace, field.name
+            ))
+            .advise("name other columns with --keys, or use another table (--map)"));
+        }
         if !column.generated {
             columns.push(Column {
                 cell: *cell,
                 name: column.name.clone(),
                 ty: field.ty,
                 declared: column.declared.clone(),
-                key: wanted.keys.contains(&field.name.as_str()),
+                key,
             });
         }
     }
@@ -363,7 +373,10 @@ fn shape(
         let mut data = wanted.fields.iter();
         data.any(|(_, field)| field.name.eq_ignore_ascii_case(name)) || own.contains(&name)
     };
-    let absent = found.into_iter().filter(|found| !found.generated && !present(&found.name));
+    // What takes no NULL is no column of the source's that a partial image left out.
+    let absent = found
+        .into_iter()
+        .filter(|found| !found.generated && found.nullable && !present(&found.name));
     Ok(Shape {
         header: Arc::clone(header),
         table: wanted.table.name.clone(),
@@ -376,5 +389,6 @@ fn shape(
         mode: options.mode,
         delete: options.delete,
         tombstones,
+        fence: None,
     })
 }

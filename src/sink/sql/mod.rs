@@ -7,6 +7,7 @@
 //! its own when all of them have committed, so it never leads. A crash between leaves rows ahead of
 //! the position that will come again, which changes nothing.
 
+mod fence;
 mod fit;
 pub(in crate::sink) mod kind;
 mod position;
@@ -27,7 +28,7 @@ use super::target::{Delete, Mode, Options, Target};
 use super::{Flush, Sink, Written};
 use crate::error::{Error, Result};
 use crate::ums::decode::Header;
-use crate::ums::{Marker, Message, Op};
+use crate::ums::{Marker, Message, Op, Termination};
 use crate::url::Opt;
 
 pub(in crate::sink) use worker::Connect;
@@ -82,8 +83,7 @@ pub(in crate::sink) struct SqlSink {
 pub(in crate::sink) fn open(target: &Target, connect: Connect) -> Result<Box<dyn Sink>> {
     let url = &target.url;
     let options = target.options.clone();
-    let mut first = connect()?;
-    fit::prepare(first.as_mut())?;
+    let first = connect()?;
     // A deleted key and a row of it that comes late may meet in two transactions, and neither would
     // see the other; one worker has one.
     let workers = match options.delete {
@@ -93,6 +93,9 @@ pub(in crate::sink) fn open(target: &Target, connect: Connect) -> Result<Box<dyn
     let patience = Duration::from_secs(url.number("retry", RETRY)?);
     let setup = Setup { connect, patience, options: options.clone() };
     let mut all = vec![Worker::start(setup.clone(), first)?];
+    for worker in &mut all {
+        worker.prepare()?;
+    }
     for _ in 1..workers {
         let session = (setup.connect)()?;
         all.push(Worker::start(setup.clone(), session)?);
@@ -131,6 +134,9 @@ pub(in crate::sink) fn plan(
     target: &Target,
     message: &Message,
 ) -> Result<Vec<String>> {
+    if let Some(notice) = Termination::read(message)?.filter(|n| target.options.applies(n)) {
+        return Ok(fence::statements(dialect, &notice, &target.options));
+    }
     if !message.protocol.is_data() {
         return Ok(Vec::new());
     }
@@ -177,6 +183,19 @@ impl Sink for SqlSink {
             self.stored = markers.to_vec();
         }
         Ok(true)
+    }
+
+    /// In a transaction of its own, behind those of the rows before it.
+    fn end_rows(&mut self, notice: &Termination) -> Result<bool> {
+        if !self.options.applies(notice) {
+            return Ok(false);
+        }
+        let markers = self.stored.clone();
+        self.flush(&markers)?;
+        // What was prepared knows the old fence.
+        self.shapes.clear();
+        let first = self.workers.first_mut().ok_or_else(|| Error::refused("there is no worker"))?;
+        first.end_rows(notice, &self.options).map_err(|error| error.at(&notice.namespace))
     }
 
     fn rhythm(&self) -> Option<Flush> {
@@ -236,6 +255,7 @@ impl SqlSink {
             rows += 1;
             let worker = match shape.mode {
                 Mode::Upsert if row.op == Op::Before => continue,
+                Mode::Upsert if shape.fence.is_some_and(|fence| row.id < fence) => continue,
                 // The modulus is below the number of workers.
                 Mode::Upsert => (self.hasher.hash_one(&key) % self.workers.len() as u64) as usize,
                 Mode::Append => self.turn % self.workers.len(),

@@ -10,7 +10,7 @@ use std::ops::Range;
 
 use super::kind::Kind;
 use super::shape::{Group, Shape};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// A connection with at most one open transaction.
 pub(in crate::sink) trait Session: Send {
@@ -21,6 +21,11 @@ pub(in crate::sink) trait Session: Send {
     /// Lands some rows of a group in the open transaction, by the rule of every sink: absent,
     /// insert; an id not below the stored one, replace; else keep.
     fn apply(&mut self, group: &Group, rows: Range<usize>) -> Result<()>;
+    /// The error of a row that was refused alone, with the column to blame where the server did not
+    /// name it. The transaction is good again.
+    fn blame(&mut self, _group: &Group, _at: usize, error: Error) -> Error {
+        error
+    }
     /// How this server wants its statements.
     fn dialect(&self) -> &dyn Dialect;
     /// The version, for `--check`.
@@ -36,6 +41,8 @@ pub(in crate::sink) struct Found {
     pub(in crate::sink) declared: String,
     /// Whether the database computes it: nothing is written there.
     pub(in crate::sink) generated: bool,
+    /// Whether it takes a NULL.
+    pub(in crate::sink) nullable: bool,
 }
 
 /// How a database's SQL is written.
@@ -56,7 +63,12 @@ pub(in crate::sink) trait Dialect {
     fn create(&self, table: &str, columns: &[(String, String)], keys: &[&str]) -> String;
     /// Gives a column another type and keeps its values.
     fn alter_type(&self, table: &str, column: &str, declared: &str) -> String;
-    /// Rows of name, type and `1` for a computed column, in order; none when there is no table.
+    /// The declaration of a column that is added to a table which has these already.
+    fn added(&self, declared: &str, _found: &[Found]) -> String {
+        declared.to_owned()
+    }
+    /// Rows of name, type, `1` for a computed column and `1` for one that takes NULL, in order; none
+    /// when there is no table.
     fn columns_query(&self, table: &str) -> String;
     /// Rows of index name and column name, of whole unique indexes.
     fn unique_query(&self, table: &str) -> String;
@@ -78,7 +90,16 @@ pub(in crate::sink) fn list<'a>(
     names.into_iter().map(|name| dialect.quote(name)).collect::<Vec<_>>().join(", ")
 }
 
-/// The side table of `--delete hard`.
+/// The side table of `--delete hard`. Every database allows 63 bytes; a longer name is cut, and what
+/// was cut is told apart by a hash (FNV-1a), which has to stay the same for ever.
 pub(in crate::sink) fn tombstone_name(table: &str) -> String {
-    format!("_ums_tombstone_{table}")
+    const LONGEST: usize = 63 - "_ums_tombstone_".len();
+    if table.len() <= LONGEST {
+        return format!("_ums_tombstone_{table}");
+    }
+    let hash = table.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    let cut = (0..=LONGEST - 17).rev().find_map(|end| table.get(..end)).unwrap_or_default();
+    format!("_ums_tombstone_{cut}_{hash:016x}")
 }

@@ -35,6 +35,8 @@ pub(in crate::sink) struct Shape {
     pub(in crate::sink) delete: Delete,
     /// Whether there is a side table of deleted keys.
     pub(in crate::sink) tombstones: bool,
+    /// Rows below this id left the source with a TRUNCATE or DROP.
+    pub(in crate::sink) fence: Option<i64>,
 }
 
 /// One data column of a target.

@@ -1,6 +1,9 @@
 //! A thread with a session: one transaction from the first group behind a commit to the next
 //! commit. Uses `error`, `ums` and the session. Not hot: what is hot is in the sessions.
 //!
+//! When nothing comes for a while, what is there is committed without a position: a transaction that
+//! waits would keep its locks.
+//!
 //! Every group of the open transaction is kept until its commit is known. What may pass (a lost
 //! connection, a deadlock, a server that restarts) is waited for, and the kept groups are applied
 //! again on a new session: landing is idempotent, so a commit whose answer was lost does no harm.
@@ -11,20 +14,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
-use super::fit;
 use super::position;
 use super::session::Session;
 use super::shape::{Group, Shape};
+use super::{fence, fit};
 use crate::error::{Error, Kind, Result};
 use crate::sink::reject::{Rejects, ids_name};
 use crate::sink::target::Options;
-use crate::ums::Marker;
 use crate::ums::decode::Header;
+use crate::ums::{Marker, Termination};
 
 /// Groups that may wait for a worker.
 const WAITING: usize = 2;
+/// A transaction that nothing comes for is committed after that time.
+const IDLE: Duration = Duration::from_millis(200);
 /// The first and the longest pause before another try.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
@@ -100,6 +105,11 @@ impl Worker {
         self.ask(|reply| Command::Commit(markers, reply))
     }
 
+    /// Creates the sink's own tables where they are missing.
+    pub(super) fn prepare(&mut self) -> Result<()> {
+        self.ask(|reply| Command::Run(Box::new(fit::prepare), reply))?.wait()
+    }
+
     /// Makes the target fit a schema, outside of any transaction with rows.
     pub(super) fn fit(&mut self, header: &Arc<Header>, options: &Options) -> Result<(Shape, bool)> {
         let (sender, shapes) = bounded(1);
@@ -112,6 +122,19 @@ impl Worker {
         });
         self.ask(|reply| Command::Run(task, reply))?.wait()?;
         shapes.try_recv().map_err(|_| gone())
+    }
+
+    /// Applies the notice that a table lost its rows; whether it could be.
+    pub(super) fn end_rows(&mut self, notice: &Termination, options: &Options) -> Result<bool> {
+        let (sender, applied) = bounded(1);
+        let (notice, options) = (notice.clone(), options.clone());
+        let task: Task = Box::new(move |session| {
+            let done = fence::raise(session, &notice, &options)?;
+            let _ = sender.try_send(done);
+            Ok(())
+        });
+        self.ask(|reply| Command::Run(task, reply))?.wait()?;
+        applied.try_recv().map_err(|_| gone())
     }
 
     fn ask(&self, command: impl FnOnce(Sender<Result<()>>) -> Command) -> Result<Answer> {
@@ -149,31 +172,70 @@ struct State {
 
 impl State {
     fn serve(mut self, commands: &Receiver<Command>) {
-        for command in commands {
+        loop {
+            // While a transaction is open, its locks may be what another process waits for, which
+            // in turn may keep our own other workers, and so this one, waiting: no server sees such
+            // a circle. Rows without a position may be committed at any time.
+            let next = match self.open {
+                true => commands.recv_timeout(IDLE),
+                false => commands.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            };
+            let command = match next {
+                Ok(command) => command,
+                Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Timeout) => {
+                    if self.failure.is_none()
+                        && let Err(error) = self.finish(&[])
+                    {
+                        self.fail(error);
+                    }
+                    continue;
+                }
+            };
             match command {
                 Command::Apply(group) => {
                     if self.failure.is_none()
                         && let Err(error) = self.take(group)
                     {
-                        self.failure = Some(error);
-                        self.failed.store(true, Ordering::Release);
+                        self.fail(error);
                     }
                 }
                 // Whoever asked may have gone.
                 Command::Commit(markers, reply) => {
-                    let _ = reply.send(match self.failure.take() {
-                        Some(error) => Err(error),
-                        None => self.finish(&markers),
-                    });
+                    let done = self.good().and_then(|()| self.finish(&markers));
+                    let _ = reply.send(self.noted(done));
                 }
                 Command::Run(task, reply) => {
-                    let _ = reply.send(match self.failure.take() {
-                        Some(error) => Err(error),
-                        None => self.run(&task),
-                    });
+                    let done = self.good().and_then(|()| self.run(&task));
+                    let _ = reply.send(self.noted(done));
                 }
             }
         }
+    }
+
+    /// The failure, told once; and for ever after that there was one: rows are missing, and nothing
+    /// behind them may be committed.
+    fn good(&mut self) -> Result<()> {
+        match self.failure.take() {
+            Some(error) => Err(error),
+            None if self.failed.load(Ordering::Acquire) => Err(gone()),
+            None => Ok(()),
+        }
+    }
+
+    fn noted(&mut self, done: Result<()>) -> Result<()> {
+        if done.is_err() {
+            self.failed.store(true, Ordering::Release);
+        }
+        done
+    }
+
+    fn fail(&mut self, error: Error) {
+        // Locks that nobody will use any more.
+        self.session = None;
+        self.open = false;
+        self.failure = Some(error);
+        self.failed.store(true, Ordering::Release);
     }
 
     fn take(&mut self, group: Group) -> Result<()> {
@@ -268,7 +330,7 @@ impl State {
         self.open = true;
         for group in &mut self.groups {
             let whole = 0..group.len();
-            let mut waiting = Vec::from([whole]);
+            let mut waiting = vec![whole];
             let mut refused = Vec::new();
             while let Some(range) = waiting.pop() {
                 let Err(error) = guarded(session, group, range.clone()) else { continue };
@@ -280,6 +342,7 @@ impl State {
                     waiting.push(middle..range.end);
                     waiting.push(range.start..middle);
                 } else {
+                    let error = session.blame(group, range.start, error);
                     refuse(group, range.start, error, &self.setup.options.rejects)?;
                     refused.push(range.start);
                 }

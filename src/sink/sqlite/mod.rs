@@ -6,6 +6,7 @@
 //! wins) makes order inside a batch, redelivery and late rows all come out the same.
 
 mod failure;
+mod fence;
 mod position;
 mod rebuild;
 mod register;
@@ -23,12 +24,12 @@ use rusqlite::{Connection, OpenFlags};
 
 use self::rows::{Prepared, Statements, write_rows};
 use self::table::Table;
-use super::target::{Delete, Mode, Options, Target};
+use super::target::{Delete, Mode, OnTruncate, Options, Target};
 use super::wanted::Wanted;
 use super::{Flush, Sink, Spec, Written};
 use crate::error::Result;
 use crate::ums::decode::Header;
-use crate::ums::{Marker, Message, Schema};
+use crate::ums::{Marker, Message, Schema, Termination};
 use crate::url::{Opt, Url};
 
 /// The row.
@@ -114,6 +115,17 @@ impl Sink for Sqlite {
         Ok(true)
     }
 
+    fn end_rows(&mut self, notice: &Termination) -> Result<bool> {
+        if !self.options.applies(notice) {
+            return Ok(false);
+        }
+        self.begin()?;
+        // What was prepared knows the old fence.
+        self.prepared.clear();
+        fence::raise(&self.connection, notice, &self.options)
+            .map_err(|error| error.at(&notice.namespace))
+    }
+
     fn rhythm(&self) -> Option<Flush> {
         Some(self.flush)
     }
@@ -136,7 +148,11 @@ impl Sqlite {
     fn prepare(&mut self, key: usize, header: &Arc<Header>) -> Result<Arc<Prepared>> {
         let wanted = Wanted::new(&header.schema, &self.options, "sqlite_")?;
         let (table, changed) = table::fit(&self.connection, &wanted, &self.options)?;
-        let prepared = Arc::new(Prepared::new(header, &wanted, &table, &self.options)?);
+        let fence = match self.options.on_truncate {
+            OnTruncate::Apply => fence::of(&self.connection, wanted.namespace)?,
+            OnTruncate::Ignore => None,
+        };
+        let prepared = Arc::new(Prepared::new(header, &wanted, &table, &self.options, fence)?);
         if self.prepared.len() >= MAX_PREPARED {
             self.prepared.clear();
         } else if changed {
@@ -162,10 +178,11 @@ fn open(target: &Target) -> Result<Box<dyn Sink>> {
         .execute_batch(&format!(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA legacy_alter_table = ON; \
              PRAGMA wal_autocheckpoint = 16384; PRAGMA cache_size = -{}; \
-             BEGIN IMMEDIATE; {}; {}; COMMIT",
+             BEGIN IMMEDIATE; {}; {}; {}; COMMIT",
             target.url.number("cache", 64)?.clamp(1, 1 << 20) * 1024,
             position::CREATE,
             register::CREATE,
+            fence::CREATE,
         ))
         .map_err(failed)?;
     connection.set_prepared_statement_cache_capacity(256);
@@ -221,6 +238,13 @@ fn probe(target: &Target) -> Result<String> {
 
 /// What a first message of this schema does to an empty database.
 fn plan(target: &Target, message: &Message) -> Result<Vec<String>> {
+    if let Some(notice) = Termination::read(message)?.filter(|n| target.options.applies(n)) {
+        let name = target.options.table(&notice.namespace).name;
+        return Ok(match target.options.delete {
+            Delete::Soft => vec![statement::empty_soft(&name)],
+            Delete::Hard => vec![statement::empty_hard(&name)],
+        });
+    }
     if !message.protocol.is_data() {
         return Ok(Vec::new());
     }

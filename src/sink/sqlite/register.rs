@@ -3,9 +3,11 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::failure;
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::sink::claim::{SHARED, judge, mode_name};
 use crate::sink::target::Mode;
-use crate::sink::wanted::Wanted;
+use crate::sink::wanted::{Wanted, source};
+use crate::ums::Namespace;
 
 /// Creates the register of target tables when it is missing. It says which source table a target
 /// belongs to, so that two tables of one name never mix unnoticed, not even in two runs.
@@ -23,44 +25,44 @@ pub(super) fn claim(
 ) -> Result<bool> {
     let name = &wanted.table.name;
     let failed = |error| failure::from("_ums_table", error);
-    let mode = match mode {
-        Mode::Upsert => "upsert",
-        Mode::Append => "append",
-    };
     let found: Option<(String, String, bool)> = connection
         .query_row("SELECT source, mode, made FROM \"_ums_table\" WHERE name = ?1", [name], |row| {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?))
         })
         .optional()
         .map_err(failed)?;
-    let own = wanted.source();
-    match found {
-        Some((source, _, _)) if !wanted.table.mapped && !missing && source != own => {
-            Err(Error::refused(format!(
-                "{}: table {name} belongs to {}",
-                wanted.namespace,
-                if source.is_empty() { "several sources by --map" } else { &source }
-            ))
-            .advise(format!(
-                "give each its own with --map, such as --map '{own}={{schema}}_{{table}}'"
-            )))
+    let (mut owner, mut made) = (source(wanted.namespace), missing);
+    if let Some((known, made_for, ours)) = found.filter(|_| !missing) {
+        made = ours;
+        if !judge(wanted, mode, &known, &made_for)? {
+            return Ok(made);
         }
-        Some((_, made_for, _)) if !missing && made_for != mode => Err(Error::refused(format!(
-            "{}: table {name} was filled with --mode {made_for}",
-            wanted.namespace
-        ))
-        .advise(format!("use another database or another name (--map) for --mode {mode}"))),
-        Some((_, _, made)) if !missing => Ok(made),
-        // Also a table that somebody dropped meanwhile: it is made anew.
-        _ => {
-            let source = if wanted.table.mapped { "" } else { own.as_str() };
-            connection
-                .execute(
-                    "INSERT OR REPLACE INTO \"_ums_table\" (name, source, mode, made) VALUES (?1, ?2, ?3, ?4)",
-                    params![name, source, mode, missing],
-                )
-                .map_err(failed)?;
-            Ok(missing)
-        }
+        owner = SHARED.to_owned();
     }
+    // Also a table that somebody dropped meanwhile: it is made anew.
+    connection
+        .execute(
+            "INSERT OR REPLACE INTO \"_ums_table\" (name, source, mode, made) VALUES (?1, ?2, ?3, ?4)",
+            params![name, owner, mode_name(mode), made],
+        )
+        .map_err(failed)?;
+    Ok(made)
+}
+
+/// Whether the target table is filled, one row a key, from this source table alone; `None` when
+/// there is no such table yet.
+pub(super) fn belongs(
+    connection: &Connection,
+    table: &str,
+    namespace: &Namespace,
+) -> Result<Option<bool>> {
+    connection
+        .query_row("SELECT source, mode FROM \"_ums_table\" WHERE name = ?1", [table], |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
+        })
+        .optional()
+        .map(|found| {
+            found.map(|(own, mode)| own == source(namespace) && mode == mode_name(Mode::Upsert))
+        })
+        .map_err(|error| failure::from("_ums_table", error))
 }

@@ -25,6 +25,8 @@ pub(super) struct Prepared {
     ts: Option<usize>,
     op: Option<usize>,
     uid: Option<usize>,
+    /// Rows below this id left the source with a TRUNCATE or DROP; in upsert mode only.
+    fence: Option<i64>,
     statements: Statements,
 }
 
@@ -47,6 +49,7 @@ impl Prepared {
         wanted: &Wanted,
         table: &Table,
         options: &Options,
+        fence: Option<i64>,
     ) -> Result<Self> {
         let system = header.system;
         let lacks = |name: &str| {
@@ -72,6 +75,7 @@ impl Prepared {
             ts: system.ts,
             op: system.op,
             uid: system.uid,
+            fence: fence.filter(|_| options.mode == Mode::Upsert),
             statements: Statements::new(wanted, table, options),
         })
     }
@@ -187,6 +191,9 @@ impl<'a> Writer<'a> {
             bind_text(&mut self.main, last, uid)?;
             return run(&mut self.main);
         }
+        if prepared.is_behind_the_fence(cells)? {
+            return Ok(());
+        }
         match (op, &mut self.hard) {
             (Op::Before, _) => Ok(()),
             (Op::Delete, Some(statements)) => statements.iter_mut().try_for_each(|statement| {
@@ -221,6 +228,14 @@ impl Prepared {
         let Some(cell) = self.op.and_then(|at| cells.get(at)) else { return Ok(Op::Insert) };
         let text = cell.text()?.unwrap_or_default();
         Op::parse(text.as_bytes()).ok_or_else(|| Error::data("_ums_op_ is none of I, U, D, B"))
+    }
+
+    /// Whether the row left the source with a TRUNCATE or DROP that has been applied already.
+    fn is_behind_the_fence(&self, cells: &[Cell]) -> Result<bool> {
+        let Some(fence) = self.fence else { return Ok(false) };
+        let text = cells.get(self.id).map(|cell| cell.text()).transpose()?.flatten();
+        // What is no number is refused where it is bound.
+        Ok(text.and_then(|text| text.parse::<i64>().ok()).is_some_and(|id| id < fence))
     }
 
     /// Binds the data columns (or the key alone), id, ts and op.

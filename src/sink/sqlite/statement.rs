@@ -74,6 +74,20 @@ pub(super) fn create_tombstone(table: &str, keys: &[(&str, &str)]) -> String {
     )
 }
 
+/// Marks all rows below an id as deleted. Parameters: id and ts of the statement that removed them.
+pub(super) fn empty_soft(table: &str) -> String {
+    format!(
+        "UPDATE {} SET \"_is_active_\" = 0, \"_ums_id_\" = ?1, \"_ums_ts_\" = ?2, \"_ums_op_\" = 'D'\n\
+         WHERE \"_is_active_\" <> 0 AND ifnull(\"_ums_id_\", {LEAST_ID}) < ?1",
+        quote(table)
+    )
+}
+
+/// Removes all rows below an id, from a table or its side table. Parameter: the id.
+pub(super) fn empty_hard(table: &str) -> String {
+    format!("DELETE FROM {} WHERE ifnull(\"_ums_id_\", {LEAST_ID}) < ?1", quote(table))
+}
+
 /// `ALTER TABLE … ADD COLUMN`.
 pub(super) fn add_column(table: &str, name: &str, declared: &str) -> String {
     format!("ALTER TABLE {} ADD COLUMN {} {declared}", quote(table), quote(name))

@@ -1,14 +1,17 @@
 //! What statements and changed columns do: refusals, ended versions, notes. Uses `error`, `ums`,
 //! `mysql`. Once a statement; not hot.
 
-use super::{MAX_STATEMENT, Publisher, SchemaChange, system_fields};
+use std::io::Write;
+
+use super::{MAX_STATEMENT, Publisher, SchemaChange};
 use crate::error::{Error, Result};
 use crate::mysql::ddl::{self, Alter, SqlMode, Statement, TableName};
 use crate::mysql::event::{Event, kind};
 use crate::mysql::query::{self, Query};
 use crate::mysql::temporal::push_utc_micros;
 use crate::mysql::transaction::Context;
-use crate::ums::{MessageWriter, Protocol, Schema};
+use crate::mysql::versions::Ended;
+use crate::ums::{Cause, Termination};
 
 impl Publisher {
     /// Tells of a change before anything behind it is written. Where this fails no marker behind it
@@ -43,28 +46,22 @@ impl Publisher {
         context: &Context,
         event: &Event,
         name: &TableName,
-        version: u32,
+        (version, cause): (u32, Cause),
     ) -> Result<()> {
-        let mut fields = system_fields();
-        fields.truncate(2);
-        let schema = Schema {
-            namespace: self.namespace(name, version),
-            batch_id: 0,
-            keys: Vec::new(),
-            fields,
-        };
-        let mut writer =
-            MessageWriter::new(Protocol::IncrementTermination, &schema, self.options.dialect);
-        let id = self.id(context, event.offset)?;
-        let mut time = Vec::new();
+        let published = (self.options.logical)(&name.schema, &name.table);
+        let mut ts = Vec::new();
         let micros = context.micros.unwrap_or(u64::from(event.header.timestamp) * 1_000_000);
-        push_utc_micros(&mut time, i64::try_from(micros).unwrap_or(i64::MAX));
-        let row = writer.begin_row();
-        row.extend_from_slice(
-            format!("\"{id}\",\"{}\"", String::from_utf8_lossy(&time)).as_bytes(),
-        );
-        writer.end_row();
-        writer.finish(&mut self.out).map_err(|error| Error::io("output", error))?;
+        push_utc_micros(&mut ts, i64::try_from(micros).unwrap_or(i64::MAX));
+        let notice = Termination {
+            namespace: self.namespace(name, version),
+            id: self.id(context, event.offset)?,
+            ts: String::from_utf8_lossy(&ts).into_owned(),
+            cause: Some(cause),
+            whole: published.schema == name.schema && published.table == name.table,
+        };
+        let mut line = Vec::new();
+        notice.write(self.options.dialect, &mut line);
+        self.out.write_all(&line).map_err(|error| Error::io("output", error))?;
         self.totals.messages += 1;
         Ok(())
     }
@@ -132,8 +129,14 @@ impl Publisher {
         let id = self.id(context, event.offset)?;
         self.definitions.restore(&self.store.history, id);
         self.definitions.apply(&statement, &mut self.store.history, id);
-        let ended = self.store.versions.apply(&statement, id);
+        let mut ended = self.store.versions.apply(&statement, id);
         self.store.save()?;
+        if let Statement::Truncate(table) = &statement
+            && ended.is_empty()
+        {
+            // None of its rows was seen yet; a pull may have landed some all the same.
+            ended.push(Ended { table: table.clone(), version: 0, cause: Cause::Truncate });
+        }
         for ended in ended {
             if !(self.options.capture)(&ended.table.schema, &ended.table.table) {
                 continue;
@@ -141,14 +144,9 @@ impl Publisher {
             if let Some(&index) = self.by_name.get(&ended.table) {
                 self.flush_table(index)?;
             }
-            self.schema_change(
-                context,
-                event,
-                &ended.table,
-                ended.version,
-                ended.cause.to_owned(),
-            )?;
-            self.terminate(context, event, &ended.table, ended.version)?;
+            let past = ended.cause.past().to_owned();
+            self.schema_change(context, event, &ended.table, ended.version, past)?;
+            self.terminate(context, event, &ended.table, (ended.version, ended.cause))?;
         }
         // A name may mean another table now, with another version: look at the next TABLE_MAP anew.
         if !matches!(statement, Statement::Other | Statement::Dml { .. }) {

@@ -1,0 +1,96 @@
+//! `ums-sink --flows`: many flows in one process. Uses `flow::flows`, `cli`. Not hot.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use signal_hook::consts::SIGHUP;
+
+use super::args::Args;
+use super::{open_input, open_rejects, say_rejected};
+use crate::cli::progress::Progress;
+use crate::cli::signal::Stop;
+use crate::cli::{Outcome, message};
+use crate::error::{Error, Result};
+use crate::flow::flows::config::{self, Definition};
+use crate::flow::flows::{self, Plan, Summary};
+use crate::flow::sink::Source;
+use crate::flow::stats::Counters;
+use crate::sink::{Flush, Options};
+
+/// Runs, or checks, the flows of a file.
+pub(super) fn run(args: &Args, file: &Path) -> Result<Outcome> {
+    let definitions = config::load(file)?;
+    if args.check {
+        return check(&args.options(), &definitions);
+    }
+    if args.checkpoint.is_some() {
+        for definition in &definitions {
+            let (spec, target) = definition.target(&Options::default())?;
+            if spec.flush == Flush::Cheap {
+                return Err(Error::usage(format!(
+                    "--checkpoint: flow {}: {} is never durable",
+                    definition.name, target.url
+                )));
+            }
+        }
+    }
+    let input = open_input(args)?;
+    let rejects = open_rejects(args)?;
+    let stop = Stop::install(false)?;
+    let reload = Arc::new(AtomicBool::new(false));
+    signal_hook::flag::register(SIGHUP, Arc::clone(&reload))
+        .map_err(|error| Error::io("cannot handle SIGHUP", error))?;
+    let counters = Arc::new(Counters::default());
+    let to_stdout = definitions
+        .iter()
+        .any(|flow| flow.target(&Options::default()).is_ok_and(|(spec, _)| spec.scheme == "-"));
+    let progress = Progress::start(args.progress, Arc::clone(&counters), to_stdout);
+    let result = flows::run(Plan {
+        source: Source {
+            input,
+            max_line: usize::try_from(args.max_line).unwrap_or(usize::MAX),
+            stop: stop.flag(),
+            counters,
+        },
+        definitions,
+        file: file.to_owned(),
+        reload,
+        checkpoint: args.checkpoint.clone(),
+        options: Options { rejects: rejects.clone(), ..args.options() },
+        keep_going: args.keep_going,
+        tell: &mut |text| message::warn(text),
+    });
+    progress.finish();
+    let rejected = say_rejected(args, &rejects);
+    say(args, &result?);
+    Ok(stop.outcome(rejected))
+}
+
+fn check(options: &Options, definitions: &[Definition]) -> Result<Outcome> {
+    for definition in definitions {
+        let named = |error: Error| error.at(format_args!("flow {}", definition.name));
+        let (spec, target) = definition.target(options)?;
+        let found = (spec.probe)(&target).map_err(named)?;
+        message::data(format!("flow {}: {found}\n", definition.name).as_bytes())?;
+    }
+    Ok(Outcome::Done)
+}
+
+fn say(args: &Args, summary: &Summary) {
+    for (name, rows, left) in &summary.flows {
+        if !args.progress.quiet {
+            message::note(format_args!("flow {name}: {rows} rows"));
+        }
+        if *left > 0 {
+            message::warn(format_args!(
+                "flow {name}: {left} notices that a table lost its rows (TRUNCATE, DROP, a new name) \
+                 were not applied"
+            ));
+        }
+    }
+    let (rows, tables) = summary.unmatched;
+    if rows > 0 {
+        message::warn(format_args!("{rows} rows of {tables} tables matched no flow"));
+    }
+}

@@ -1,0 +1,26 @@
+//! `ums-sink` into MySQL, MariaDB and PostgreSQL from the outside: messages in, tables out, read
+//! back by the servers' own command lines.
+#![cfg(feature = "postgres")]
+
+mod bad_input;
+mod crash;
+mod full;
+mod idempotent;
+mod names;
+mod others;
+mod schema;
+#[path = "../live/server.rs"]
+#[allow(dead_code)]
+mod server;
+#[path = "../sink/support.rs"]
+#[allow(dead_code)]
+mod support;
+#[path = "../live/tail.rs"]
+#[allow(dead_code)]
+mod tail;
+mod target;
+mod together;
+#[path = "../live/type_cases.rs"]
+#[allow(dead_code)]
+mod type_cases;
+mod types;
