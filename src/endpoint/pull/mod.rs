@@ -35,7 +35,8 @@ impl Session {
         let mut conn = crate::mysql::connect::connect(options)?;
         for statement in [
             "SET SESSION time_zone = '+00:00', sql_mode = '', character_set_client = utf8mb4, \
-             character_set_results = NULL, net_write_timeout = 3600, autocommit = 1, \
+             character_set_results = NULL, net_write_timeout = 3600, wait_timeout = 86400, \
+             autocommit = 1, \
              sql_select_limit = 18446744073709551615",
             "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
         ] {
