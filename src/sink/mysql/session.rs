@@ -54,6 +54,7 @@ impl MySqlSession {
         let mut connection = connect(options)?;
         let name = options.to_string();
         let failed = |error| failure::from(&name, error);
+        connection.query_drop(LIMITS).map_err(failed)?;
         let settings: Vec<(String, String)> = connection.query(SETTINGS).map_err(failed)?;
         let is = |name: &str, value: &str| {
             settings.iter().any(|(found, its)| found == name && its.eq_ignore_ascii_case(value))
@@ -67,7 +68,6 @@ impl MySqlSession {
         for sql in [
             "SET NAMES utf8mb4".to_owned(),
             format!("SET SESSION sql_mode = '{MODES}', time_zone = '+00:00', autocommit = 1"),
-            LIMITS.to_owned(),
             format!("SET SESSION TRANSACTION ISOLATION LEVEL {isolation}"),
         ] {
             connection.query_drop(sql).map_err(failed)?;

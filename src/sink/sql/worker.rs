@@ -493,3 +493,6 @@ impl Waits {
         self.careful == 1
     }
 }
+
+#[cfg(test)]
+mod tests;
