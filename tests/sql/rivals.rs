@@ -177,6 +177,37 @@ fn mariadb_set_up_oddly() {
     set_up_oddly(Which::MariaDb, "mariadb_set_up_oddly");
 }
 
+/// Of the packet that the server takes a value may fill the better part.
+fn a_large_value(which: Which, test: &str) {
+    let options = ["--max-allowed-packet=4M"];
+    let Some(target) = Target::private(which, test, &options) else { return };
+    let blob = Source::new("b", &["id"], &[("id", "int", "int"), ("v", "binary", "longblob")]);
+    let bytes = |count: usize| "AP+Q".repeat(count / 3);
+    let rows: Vec<String> = (1..6).map(|id| format!("{id},\"{}\"", bytes(630_000 * id))).collect();
+    let message = |id: usize| blob.message(&[(id as i64, "I", &rows[id - 1])]);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("r.ums").display().to_string();
+    let input: String = (1..6).map(message).collect();
+    fail(1, &[&target.url(""), "--reject", &file], &input);
+    let found =
+        target.ask("SELECT id, length(v), HEX(LEFT(v, 3)), HEX(RIGHT(v, 3)) FROM b ORDER BY id");
+    let expected: Vec<_> =
+        (1..5).map(|id| format!("{id}|{}|00FF90|00FF90", 630_000 * id)).collect();
+    assert_eq!(found, expected.join("\n"));
+    let rejected = std::fs::read_to_string(file).unwrap();
+    assert!(rejected.contains("max_allowed_packet") && rejected.lines().count() == 1);
+}
+
+#[test]
+fn mysql_takes_a_large_value() {
+    a_large_value(Which::MySql, "mysql_takes_a_large_value");
+}
+
+#[test]
+fn mariadb_takes_a_large_value() {
+    a_large_value(Which::MariaDb, "mariadb_takes_a_large_value");
+}
+
 /// A server that folds names takes `Orders` and `orders` for one table; they must not mix.
 #[test]
 fn names_that_the_server_takes_for_one() {
