@@ -319,13 +319,20 @@ impl State {
                 }
                 self.open = false;
             }
-            let again = if careful { self.apply_carefully() } else { self.attempt(0) };
-            let again = again.and_then(|()| match commit {
+            let applied = if careful { self.apply_carefully() } else { self.attempt(0) };
+            let all_taken = careful && applied.is_ok();
+            let again = applied.and_then(|()| match commit {
                 Some(markers) => self.attempt_finish(markers),
                 None => Ok(()),
             });
             match again {
                 Ok(()) => return Ok(()),
+                Err(next) if all_taken && next.kind() == Kind::Data => {
+                    error = next.advise(
+                        "the server says so at the commit and names no row: make the constraint \
+                         one that is not deferred, or drop it",
+                    );
+                }
                 Err(next) => error = next,
             }
         }
