@@ -24,12 +24,13 @@ def peak(process):
     return 0
 
 
-def measured(command):
-    """Wall seconds, CPU seconds, peak memory (MiB), what was said and the exit code of one run, its
-    output thrown away."""
+def measured(command, read=os.devnull):
+    """Wall seconds, CPU seconds, peak memory (MiB), what was said and the exit code of one run that
+    reads a file, its output thrown away."""
     complaint = tempfile.TemporaryFile()
-    started = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=complaint)
+    with open(read, "rb") as source:
+        started = time.perf_counter()
+        process = subprocess.Popen(command, stdin=source, stdout=subprocess.DEVNULL, stderr=complaint)
     memory = 0
     while True:
         pid, status, usage = os.wait4(process.pid, os.WNOHANG)
@@ -43,9 +44,9 @@ def measured(command):
     return wall, usage.ru_utime + usage.ru_stime, memory / 1024, complaint.read().decode(), process.returncode
 
 
-def once(command):
+def once(command, read=os.devnull):
     """Wall seconds, CPU seconds and peak memory (MiB) of one run, which must succeed."""
-    *figures, said, code = measured(command)
+    *figures, said, code = measured(command, read)
     if code != 0:
         raise SystemExit(f"bench: {command[0]} ended with {code}: {said[-500:]}")
     return tuple(figures)

@@ -1,4 +1,4 @@
-//! MySQL and MariaDB: reading logs, decoding rows, connections. Uses `error` and `ums`.
+//! MySQL and MariaDB: reading logs, decoding rows, connections. Uses `error`, `durable` and `ums`.
 
 pub mod body;
 pub mod charset;
@@ -10,6 +10,7 @@ pub mod ddl;
 pub mod decimal;
 pub mod defaults_file;
 pub mod event;
+pub mod foreign_keys;
 pub mod format;
 pub mod frame;
 pub mod gtid;
@@ -22,6 +23,7 @@ pub mod query;
 pub mod rows;
 pub mod savepoints;
 pub mod schema;
+pub mod schema_store;
 pub mod stamp;
 pub mod table_map;
 pub mod temporal;

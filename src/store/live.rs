@@ -33,8 +33,17 @@ pub(super) type Identity = (u64, u64);
 pub struct Snapshot {
     tree: Tree,
     files: Vec<LiveFile>,
-    /// Held open; where there are no locks, nothing is kept for readers.
-    _lease: Option<File>,
+    /// Locked as long as the snapshot lives; where there are no locks, nothing is kept for readers.
+    lease: Option<File>,
+}
+
+impl Drop for Snapshot {
+    fn drop(&mut self) {
+        // Closing alone would leave the lock with a child that is being forked, until its exec.
+        if let Some(lease) = &self.lease {
+            let _ = lease.unlock();
+        }
+    }
 }
 
 /// The live files of `folder`, sorted by path: together they hold each row exactly once. None when
@@ -48,7 +57,7 @@ pub fn live_files(tree: &Tree, folder: &str) -> Result<Snapshot> {
         let live = |(path, bytes)| LiveFile { path, bytes, identity: (0, 0) };
         let files =
             files.into_iter().filter(|(path, _)| is_shown(path, folder)).map(live).collect();
-        return Ok(Snapshot { tree: tree.clone(), files, _lease: None });
+        return Ok(Snapshot { tree: tree.clone(), files, lease: None });
     }
     let lease = File::open(tree.root()).ok().filter(|root| root.lock_shared().is_ok());
     let path = tree.root().join(folder);
@@ -56,7 +65,7 @@ pub fn live_files(tree: &Tree, folder: &str) -> Result<Snapshot> {
         let before = identity_of(fs::metadata(&path), &path)?;
         let files = list(tree, folder)?;
         if before == identity_of(fs::metadata(&path), &path)? {
-            return Ok(Snapshot { tree: tree.clone(), files, _lease: lease });
+            return Ok(Snapshot { tree: tree.clone(), files, lease });
         }
     }
 }

@@ -34,8 +34,8 @@ pub struct Rearranger {
     folder: PathBuf,
     drafts: u64,
     switch: File,
-    /// Held open: closing it ends the lock.
-    _lock: File,
+    /// Locked as long as the right is held.
+    lock: File,
 }
 
 impl Rearranger {
@@ -79,7 +79,7 @@ impl Rearranger {
         }
         let switch = lock_file(&switch_path(root))?;
         let mut rearranger =
-            Self { tree: tree.clone(), folder: PathBuf::new(), drafts: 0, switch, _lock: lock };
+            Self { tree: tree.clone(), folder: PathBuf::new(), drafts: 0, switch, lock };
         rearranger.clear()?;
         rearranger.folder = aside(root)?;
         Ok(rearranger)
@@ -92,15 +92,16 @@ impl Rearranger {
         if lease.try_lock().is_err() {
             return Ok(false);
         }
-        for aside in asides(root) {
-            match fs::remove_dir_all(&aside) {
+        let removed =
+            asides(root).into_iter().try_for_each(|aside| match fs::remove_dir_all(&aside) {
                 Err(error) if error.kind() != ErrorKind::NotFound => {
-                    return Err(Error::io(aside.display(), error));
+                    Err(Error::io(aside.display(), error))
                 }
-                _ => {}
-            }
-        }
-        Ok(true)
+                _ => Ok(()),
+            });
+        // Closing alone would leave the lock with a child that is being forked, until its exec.
+        let _ = lease.unlock();
+        removed.map(|()| true)
     }
 
     /// Starts a file in the successor of a folder.
@@ -289,6 +290,8 @@ impl Drop for Rearranger {
     fn drop(&mut self) {
         // What cannot be removed now is removed by the next one.
         let _ = self.clear();
+        // Closing alone would leave the lock with a child that is being forked, until its exec.
+        let _ = self.lock.unlock();
     }
 }
 

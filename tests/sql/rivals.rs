@@ -113,6 +113,7 @@ fn set_up_oddly(which: Which, test: &str) {
         "--default-time-zone=+05:00",
         "--binlog-format=STATEMENT",
         "--max-allowed-packet=1M",
+        "--innodb-flush-log-at-trx-commit=2",
     ];
     let Some(target) = Target::private(which, test, &options) else { return };
     for (name, value) in
@@ -121,6 +122,8 @@ fn set_up_oddly(which: Which, test: &str) {
         target.ask(&format!("SET GLOBAL {name} = {value}"));
     }
     assert_eq!(target.ask("SELECT @@GLOBAL.log_bin, @@GLOBAL.binlog_format"), "1|STATEMENT");
+    let said = land(&[&target.url(""), "--check"], "");
+    assert!(said.contains("innodb_flush_log_at_trx_commit = 2"), "{said}");
     let odd = Source::new(
         "o\"dd",
         &["id"],

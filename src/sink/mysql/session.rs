@@ -185,7 +185,17 @@ impl Session for MySqlSession {
     }
 
     fn version(&mut self) -> Result<String> {
-        Ok(format!("{} {}", if self.dialect.mariadb { "MariaDB" } else { "MySQL" }, self.version))
+        let name = if self.dialect.mariadb { "MariaDB" } else { "MySQL" };
+        let rows = self.query("SELECT @@innodb_flush_log_at_trx_commit")?;
+        let flush = rows.into_iter().flatten().flatten().next().unwrap_or_default();
+        let risk = match flush.as_str() {
+            "1" => String::new(),
+            _ => format!(
+                "; innodb_flush_log_at_trx_commit = {flush}: a crash of its machine takes commits back \
+                 that were confirmed"
+            ),
+        };
+        Ok(format!("{name} {}{risk}", self.version))
     }
 }
 
