@@ -7,8 +7,8 @@
 use super::fit::TABLE as REGISTER;
 use super::session::{Dialect, Session, tombstone_name};
 use crate::error::Result;
-use crate::sink::target::{Delete, Options};
-use crate::sink::wanted::source;
+use crate::sink::claim::mode_name;
+use crate::sink::target::{Delete, Mode, Options};
 use crate::ums::{Namespace, Termination};
 
 /// The table of fences.
@@ -16,15 +16,22 @@ pub(super) const TABLE: &str = "_ums_fence";
 
 /// The fence of a source table, if it has one.
 pub(super) fn of(session: &mut dyn Session, namespace: &Namespace) -> Result<Option<i64>> {
-    let dialect = session.dialect();
-    let sql = format!(
+    let sql = select(session.dialect(), namespace);
+    read(session, &sql)
+}
+
+fn select(dialect: &dyn Dialect, namespace: &Namespace) -> String {
+    format!(
         "SELECT {} FROM {} WHERE {} = {}",
         dialect.quote("id"),
         dialect.quote(TABLE),
         dialect.quote("source"),
-        dialect.literal(&source(namespace))
-    );
-    let row = session.query(&sql)?.into_iter().flatten().flatten().next();
+        dialect.literal(&namespace.source())
+    )
+}
+
+fn read(session: &mut dyn Session, sql: &str) -> Result<Option<i64>> {
+    let row = session.query(sql)?.into_iter().flatten().flatten().next();
     Ok(row.and_then(|id| id.parse().ok()))
 }
 
@@ -36,38 +43,70 @@ pub(super) fn raise(
     options: &Options,
 ) -> Result<bool> {
     let name = options.table(&notice.namespace).name;
-    let own = source(&notice.namespace);
+    let owned = belongs(session, &name, &notice.namespace)?;
+    if owned == Some(false) {
+        return Ok(false);
+    }
+    // First of all: see `locked`.
+    if locked(session, &notice.namespace)?.is_none_or(|fence| fence < notice.id) {
+        store(session, &notice.namespace, notice.id)?;
+    }
+    if owned.is_some() {
+        for sql in statements(session.dialect(), notice, options) {
+            session.execute(&sql)?;
+        }
+    }
+    if options.delete == Delete::Hard && !side(session, &name)?.is_empty() {
+        // The fence says the same of all keys.
+        let sql = delete(session.dialect(), &tombstone_name(&name), notice.id);
+        session.execute(&sql)?;
+    }
+    Ok(true)
+}
+
+/// Whether the target table is filled, one row a key, from this source table alone; `None` when
+/// there is no such table yet.
+pub(super) fn belongs(
+    session: &mut dyn Session,
+    table: &str,
+    namespace: &Namespace,
+) -> Result<Option<bool>> {
     let dialect = session.dialect();
     let sql = format!(
         "SELECT {} FROM {} WHERE {} = {}",
         super::session::list(dialect, ["source", "mode"]),
         dialect.quote(REGISTER),
         dialect.quote("name"),
-        dialect.literal(&name)
+        dialect.literal(table)
     );
-    let found = session.query(&sql)?.into_iter().next();
-    let expected = [Some(own.clone()), Some("upsert".to_owned())];
-    if found.as_ref().is_some_and(|row| *row != expected) {
-        return Ok(false);
-    }
-    if found.is_some() {
-        for sql in statements(session.dialect(), notice, options) {
-            session.execute(&sql)?;
-        }
-    }
-    let columns = session.dialect().columns_query(&tombstone_name(&name));
-    if options.delete == Delete::Hard && !session.query(&columns)?.is_empty() {
-        // The fence says the same of all keys.
-        let sql = delete(session.dialect(), &tombstone_name(&name), notice.id);
-        session.execute(&sql)?;
-    }
-    if of(session, &notice.namespace)?.is_none_or(|fence| fence < notice.id) {
-        let dialect = session.dialect();
-        let values = [dialect.literal(&own), notice.id.to_string()];
-        let sql = dialect.replace(TABLE, &["source", "id"], 1, &values);
-        session.execute(&sql)?;
-    }
-    Ok(true)
+    let own = [Some(namespace.source()), Some(mode_name(Mode::Upsert).to_owned())];
+    Ok(session.query(&sql)?.into_iter().next().map(|row| row == own))
+}
+
+/// The fence, read under a lock that lasts to the end of the transaction, also where there is none
+/// yet: who raises it comes before or after.
+pub(super) fn locked(session: &mut dyn Session, namespace: &Namespace) -> Result<Option<i64>> {
+    let dialect = session.dialect();
+    let values = [dialect.literal(&namespace.source()), i64::MIN.to_string()];
+    let sql = dialect.insert_absent(TABLE, &["source", "id"], &values);
+    session.execute(&sql)?;
+    let sql = select(session.dialect(), namespace) + " FOR UPDATE";
+    read(session, &sql)
+}
+
+/// Writes the fence.
+pub(super) fn store(session: &mut dyn Session, namespace: &Namespace, id: i64) -> Result<()> {
+    let dialect = session.dialect();
+    let values = [dialect.literal(&namespace.source()), id.to_string()];
+    let sql = dialect.replace(TABLE, &["source", "id"], 1, &values);
+    session.execute(&sql)
+}
+
+/// The key columns of the side table of deleted keys; none where there is no such table.
+pub(super) fn side(session: &mut dyn Session, table: &str) -> Result<Vec<String>> {
+    let sql = session.dialect().columns_query(&tombstone_name(table));
+    let names = session.query(&sql)?.into_iter().filter_map(|row| row.into_iter().next().flatten());
+    Ok(names.filter(|name| name != "_ums_id_").collect())
 }
 
 /// What empties the target of rows below the notice.
@@ -77,28 +116,31 @@ pub(super) fn statements(
     options: &Options,
 ) -> Vec<String> {
     let name = options.table(&notice.namespace).name;
-    let quoted = |name: &str| dialect.quote(name);
     vec![match options.delete {
         Delete::Hard => delete(dialect, &name, notice.id),
-        Delete::Soft => {
-            let ts = match notice.ts.as_str() {
-                "" => "NULL".to_owned(),
-                ts => dialect.literal(ts),
-            };
-            format!(
-                "UPDATE {} SET {active} = 0, {id} = {number}, {} = {ts}, {} = 'D' WHERE {active} <> 0 \
-                 AND {id} < {number}",
-                quoted(&name),
-                quoted("_ums_ts_"),
-                quoted("_ums_op_"),
-                active = quoted("_is_active_"),
-                id = quoted("_ums_id_"),
-                number = notice.id,
-            )
-        }
+        Delete::Soft => mark(dialect, &name, notice.id, &notice.ts),
     }]
 }
 
-fn delete(dialect: &dyn Dialect, table: &str, id: i64) -> String {
+/// Marks the rows below an id as deleted by it.
+pub(super) fn mark(dialect: &dyn Dialect, table: &str, number: i64, ts: &str) -> String {
+    let quoted = |name: &str| dialect.quote(name);
+    let ts = match ts {
+        "" => "NULL".to_owned(),
+        ts => dialect.literal(ts),
+    };
+    format!(
+        "UPDATE {} SET {active} = 0, {id} = {number}, {} = {ts}, {} = 'D' WHERE {active} <> 0 AND {id} < \
+         {number}",
+        quoted(table),
+        quoted("_ums_ts_"),
+        quoted("_ums_op_"),
+        active = quoted("_is_active_"),
+        id = quoted("_ums_id_"),
+    )
+}
+
+/// Removes the rows below an id.
+pub(super) fn delete(dialect: &dyn Dialect, table: &str, id: i64) -> String {
     format!("DELETE FROM {} WHERE {} < {id}", dialect.quote(table), dialect.quote("_ums_id_"))
 }

@@ -12,6 +12,7 @@ mod rebuild;
 mod register;
 mod rows;
 mod statement;
+mod sweep;
 mod table;
 mod value;
 
@@ -26,10 +27,10 @@ use self::rows::{Prepared, Statements, write_rows};
 use self::table::Table;
 use super::target::{Delete, Mode, OnTruncate, Options, Target};
 use super::wanted::Wanted;
-use super::{Flush, Sink, Spec, Written};
+use super::{Ended, Flush, Sink, Spec, Written};
 use crate::error::Result;
 use crate::ums::decode::Header;
-use crate::ums::{Marker, Message, Schema, Termination};
+use crate::ums::{Marker, Message, Protocol, Schema, Termination};
 use crate::url::{Opt, Url};
 
 /// The row.
@@ -49,6 +50,7 @@ pub const SPEC: Spec = Spec {
         Opt { name: "cache", meaning: "MiB of database pages in memory.", default: "64" },
     ],
     flush: Flush::Costly { rows: ROWS, bytes: BYTES, seconds: SECONDS },
+    sweeps: true,
     example: "sqlite:shop.db",
     open,
     probe,
@@ -124,6 +126,22 @@ impl Sink for Sqlite {
         self.prepared.clear();
         fence::raise(&self.connection, notice, &self.options)
             .map_err(|error| error.at(&notice.namespace))
+    }
+
+    fn end_batch(&mut self, message: &Message) -> Result<Ended> {
+        let namespace = &message.header.schema.namespace;
+        let asked = match self.options.asks(message)? {
+            Ok(asked) => asked,
+            Err(reason) => return Ok(Ended::Left(reason)),
+        };
+        if self.options.mode == Mode::Append {
+            return Ok(Ended::Kept);
+        }
+        self.begin()?;
+        // A fence may be raised.
+        self.prepared.clear();
+        sweep::end(&self.connection, namespace, asked.as_ref(), &self.options)
+            .map_err(|error| error.at(namespace))
     }
 
     fn rhythm(&self) -> Option<Flush> {
@@ -243,6 +261,14 @@ fn plan(target: &Target, message: &Message) -> Result<Vec<String>> {
         return Ok(match target.options.delete {
             Delete::Soft => vec![statement::empty_soft(&name)],
             Delete::Hard => vec![statement::empty_hard(&name)],
+        });
+    }
+    if message.protocol == Protocol::BatchTermination {
+        let name = target.options.table(&message.header.schema.namespace).name;
+        return Ok(match (target.options.asks(message)?, target.options.delete) {
+            (Ok(Some(_)), Delete::Soft) => vec![statement::empty_soft(&name)],
+            (Ok(Some(_)), Delete::Hard) => vec![statement::empty_hard(&name)],
+            _ => Vec::new(),
         });
     }
     if !message.protocol.is_data() {
