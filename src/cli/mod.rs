@@ -10,6 +10,7 @@ pub mod doc;
 pub mod exit;
 pub mod message;
 pub mod progress;
+pub mod pull;
 #[cfg(feature = "parquet")]
 pub mod replay;
 pub mod signal;
@@ -24,6 +25,7 @@ use crate::error::Result;
 /// Every tool, in the order of the README.
 pub const TOOLS: &[&Tool] = &[
     &tail::TOOL,
+    &pull::TOOL,
     &sink::TOOL,
     #[cfg(feature = "parquet")]
     &replay::TOOL,

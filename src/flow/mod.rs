@@ -3,6 +3,7 @@
 pub mod checkpoint;
 pub mod flows;
 mod lane;
+pub mod pull;
 pub mod queue;
 #[cfg(feature = "parquet")]
 pub mod replay;

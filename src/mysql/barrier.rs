@@ -12,10 +12,10 @@ use std::time::{Duration, Instant};
 use mysql::prelude::Queryable;
 
 use super::chunk::LogName;
-use super::connect::{ServerInfo, describe};
+use super::connect::{ServerInfo, failed};
 use super::ddl::TableName;
 use super::live;
-use super::select::{identifier, literal};
+use super::select::{identifier, literal, text};
 use crate::error::{Error, Result};
 
 /// How long one barrier may take.
@@ -55,9 +55,23 @@ impl Barrier {
     }
 
     /// What the SELECT ends with.
-    pub fn suffix(self) -> &'static str {
-        if self == Self::Share { " LOCK IN SHARE MODE" } else { "" }
+    pub fn suffix(self, info: &ServerInfo) -> &'static str {
+        match self {
+            // Needs no grant but SELECT; MariaDB does not know it.
+            Self::Share if !info.mariadb && info.version_numbers >= (8, 0, 1) => " FOR SHARE",
+            Self::Share => " LOCK IN SHARE MODE",
+            _ => "",
+        }
     }
+}
+
+/// What a transaction sees: everything logged before a place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct View {
+    /// The place.
+    pub place: Place,
+    /// When, by the server's clock, as `_ums_ts_`.
+    pub time: String,
 }
 
 /// A position in the log of the server that a connection belongs to.
@@ -83,51 +97,84 @@ fn place(conn: &mut mysql::Conn, info: &ServerInfo) -> Result<Place> {
     Ok(Place { file: status.file, number, offset: status.offset })
 }
 
-fn failed(what: &str) -> impl FnOnce(mysql::Error) -> Error + '_ {
-    move |error| {
-        let text = format!("{what}: {}", describe(&error));
-        match &error {
-            mysql::Error::MySqlError(_) => Error::refused(text),
-            _ => Error::unreachable(text),
-        }
-        .caused_by(error)
-    }
-}
-
 /// Reads a position, passes the barrier and opens a transaction whose reads have everything that
 /// was logged before the position. The session's isolation level is REPEATABLE READ.
 ///
 /// `row` is the table of the write barrier.
 ///
 /// # Errors
-/// `Refused` where the server does not allow it, `Unreachable` where the connection broke.
+/// `Refused` where the server does not allow it or another one answers, `Unreachable` where the
+/// connection broke.
 pub fn begin(
     barrier: Barrier,
     conn: &mut mysql::Conn,
     info: &ServerInfo,
     table: &TableName,
     row: &TableName,
-) -> Result<Place> {
-    let found = match barrier {
-        Barrier::Snapshot => return snapshot(conn),
+) -> Result<View> {
+    let open = |conn: &mut mysql::Conn| {
+        conn.query_drop("START TRANSACTION").map_err(failed("a transaction cannot be opened"))
+    };
+    let place = match barrier {
+        Barrier::Snapshot => snapshot(conn)?,
         Barrier::Gtid => {
             let found = place(conn, info)?;
             wait_for_owned(conn)?;
+            open(conn)?;
             found
         }
         Barrier::Write => {
+            ordered(conn, info)?;
             let found = place(conn, info)?;
             write(conn, row)?;
+            // The setting may have changed meanwhile.
             ordered(conn, info)?;
+            open(conn)?;
             found
         }
-        Barrier::Share | Barrier::None => place(conn, info)?,
-        Barrier::Lock => locked(conn, info, table)?,
+        Barrier::Share | Barrier::None => {
+            let found = place(conn, info)?;
+            open(conn)?;
+            found
+        }
+        Barrier::Lock => {
+            let found = locked(conn, info, table)?;
+            open(conn)?;
+            found
+        }
     };
-    conn.query_drop("START TRANSACTION").map_err(failed("a transaction cannot be opened"))?;
-    Ok(found)
+    Ok(View { place, time: same_server(conn, info)? })
 }
 
+/// The server's time, from the very server that the position came from: a proxy may send what
+/// reads and what writes to different ones.
+fn same_server(conn: &mut mysql::Conn, info: &ServerInfo) -> Result<String> {
+    let found: Option<(String, u32, Option<String>)> = conn
+        .query_first("SELECT CAST(UTC_TIMESTAMP(6) AS CHAR), @@GLOBAL.server_id, @@GLOBAL.hostname")
+        .map_err(failed("the server's name cannot be read"))?;
+    match found {
+        Some((time, id, host))
+            if (id, host.as_deref()) == (info.server_id, Some(&info.hostname)) =>
+        {
+            Ok(time)
+        }
+        found => {
+            let (id, host) =
+                found.map(|(_, id, host)| (id, host.unwrap_or_default())).unwrap_or_default();
+            Err(Error::refused(format!(
+                "two servers answer: {} (server id {}), and {host} (server id {id})",
+                info.hostname, info.server_id
+            ))
+            .advise(ONE_SERVER))
+        }
+    }
+}
+
+/// What to do about a proxy.
+pub const ONE_SERVER: &str = "name one server, not a proxy: a position of one server says nothing \
+                              about the rows of another";
+
+/// MariaDB's snapshot, and the position that is exactly its own.
 fn snapshot(conn: &mut mysql::Conn) -> Result<Place> {
     conn.query_drop("START TRANSACTION WITH CONSISTENT SNAPSHOT")
         .map_err(failed("a consistent snapshot cannot be opened"))?;
@@ -161,7 +208,10 @@ fn wait_for_owned(conn: &mut mysql::Conn) -> Result<()> {
     for gtid in owned {
         loop {
             let executed: Option<i64> = conn
-                .query_first(format!("SELECT GTID_SUBSET({}, @@GLOBAL.gtid_executed)", literal(&gtid)))
+                .query_first(format!(
+                    "SELECT GTID_SUBSET({}, @@GLOBAL.gtid_executed)",
+                    literal(&gtid)
+                ))
                 .map_err(failed("gtid_executed cannot be read"))?;
             // One that rolls back is never executed; then nobody owns it any more.
             if executed == Some(1) || !single_gtids(&read(conn)?).contains(&gtid) {
@@ -205,8 +255,13 @@ fn write(conn: &mut mysql::Conn, row: &TableName) -> Result<()> {
     conn.query_drop(format!(
         "INSERT INTO {name} (id, n) VALUES (CONNECTION_ID() % 1024, 1) ON DUPLICATE KEY UPDATE n = n + 1"
     ))
-    .map_err(|error| {
-        failed("the barrier's row cannot be written")(error).advise(create_barrier_table(row))
+    .map_err(|error| match &error {
+        // READ ONLY, SUPER READ ONLY.
+        mysql::Error::MySqlError(answer) if matches!(answer.code, 1290 | 1836) => {
+            failed("the barrier's row cannot be written")(error)
+                .advise("the server is read-only: use --barrier auto, gtid, share or lock")
+        }
+        _ => failed("the barrier's row cannot be written")(error).advise(create_barrier_table(row)),
     })
 }
 
@@ -244,8 +299,9 @@ fn locked(conn: &mut mysql::Conn, info: &ServerInfo, table: &TableName) -> Resul
     conn.query_drop("SET SESSION lock_wait_timeout = 10")
         .and_then(|()| conn.query_drop(format!("FLUSH TABLES {name} WITH READ LOCK")))
         .map_err(|error| {
-            failed("the table cannot be locked")(error)
-                .advise("GRANT RELOAD ON *.* and LOCK TABLES on the schema, or use another --barrier")
+            failed("the table cannot be locked")(error).advise(
+                "GRANT RELOAD ON *.* and LOCK TABLES on the schema, or use another --barrier",
+            )
         })?;
     let found = place(conn, info);
     conn.query_drop("UNLOCK TABLES").map_err(failed("the table cannot be unlocked"))?;
@@ -281,8 +337,10 @@ pub fn check(
             ordered(conn, info)?;
             let engine: Option<String> = engine(conn, row)?;
             if !engine.is_some_and(|engine| engine.eq_ignore_ascii_case("InnoDB")) {
-                return Err(Error::refused(format!("{row}, the barrier's table, is not there or not InnoDB"))
-                    .advise(create_barrier_table(row)));
+                return Err(Error::refused(format!(
+                    "{row}, the table of --barrier write, is not there or not InnoDB"
+                ))
+                .advise(create_barrier_table(row)));
             }
             logged_schema(conn, info, &row.schema)?;
         }
@@ -299,21 +357,72 @@ pub fn check(
         }
         _ => {}
     }
-    for table in tables {
-        begin(barrier, conn, info, table, row)?;
+    for (index, table) in tables.iter().enumerate() {
         let name = format!("{}.{}", identifier(&table.schema), identifier(&table.table));
-        let read = conn.query_drop(format!("SELECT 1 FROM {name} LIMIT 0{}", barrier.suffix()));
+        // Passing it once tells enough; a lock may queue writers.
+        if index == 0 {
+            begin(barrier, conn, info, table, row)?;
+        }
+        let read = conn.query_drop(format!("SELECT 1 FROM {name} LIMIT 0{}", barrier.suffix(info)));
         read.map_err(|error| {
-            failed(&format!("table {table} cannot be read"))(error)
+            failed(format_args!("table {table} cannot be read"))(error)
                 .advise("GRANT SELECT on it to the user")
         })?;
-        conn.query_drop("COMMIT").map_err(failed("the transaction cannot be ended"))?;
-        // A lock may queue writers: one table tells enough.
-        if barrier != Barrier::Share {
-            break;
-        }
+    }
+    conn.query_drop("COMMIT").map_err(failed("the transaction cannot be ended"))
+}
+
+/// That a pull can be joined to this server's log at all.
+///
+/// # Errors
+/// `Refused` with what to do.
+pub fn joinable(conn: &mut mysql::Conn, info: &ServerInfo) -> Result<()> {
+    let wrong = |text: &str, advice: &str| Err(Error::refused(text).advise(advice));
+    if !info.log_bin {
+        return wrong(
+            "the server writes no binary log, so a pull has no position",
+            "start it with log_bin and binlog_format=ROW, or pull from a server that has one",
+        );
+    }
+    if !info.binlog_format.eq_ignore_ascii_case("ROW") {
+        return wrong(
+            "binlog_format is not ROW: the log would not have the rows that change meanwhile",
+            "SET GLOBAL binlog_format=ROW, and in open sessions",
+        );
+    }
+    if !info.log_replica_updates && is_replica(conn, info) {
+        return wrong(
+            "this replica does not log what it replicates (log_replica_updates is OFF), so its log does not have the rows that change meanwhile",
+            "start it with log_replica_updates=ON (log_slave_updates before MySQL 8.0.26 and on MariaDB), or pull from the server that dbus-tail reads",
+        );
     }
     Ok(())
+}
+
+/// Whether a server replicates from another one, as far as the user may know.
+fn is_replica(conn: &mut mysql::Conn, info: &ServerInfo) -> bool {
+    lag_rows(conn, info).is_some_and(|rows| !rows.is_empty())
+}
+
+fn lag_rows(conn: &mut mysql::Conn, info: &ServerInfo) -> Option<Vec<mysql::Row>> {
+    let statements: &[&str] = if info.mariadb {
+        &["SHOW ALL SLAVES STATUS"]
+    } else {
+        &["SHOW REPLICA STATUS", "SHOW SLAVE STATUS"]
+    };
+    statements.iter().find_map(|statement| conn.query(*statement).ok())
+}
+
+/// How many seconds a replica is behind; 0 for a server that replicates from nobody, `None` where
+/// it does not say: stopped, or no grant.
+pub fn lag(conn: &mut mysql::Conn, info: &ServerInfo) -> Option<u64> {
+    let mut most = 0;
+    for row in lag_rows(conn, info)? {
+        let column = |name: &str| text(&row, name);
+        let behind = column("Seconds_Behind_Source").or_else(|| column("Seconds_Behind_Master"))?;
+        most = most.max(behind.parse().ok()?);
+    }
+    Some(most)
 }
 
 fn engine(conn: &mut mysql::Conn, table: &TableName) -> Result<Option<String>> {
@@ -343,7 +452,7 @@ pub fn logged_schema(conn: &mut mysql::Conn, info: &ServerInfo, schema: &str) ->
     }
     let Some(row) = row else { return Ok(()) };
     let list = |index: usize| -> Vec<String> {
-        let text: String = row.get(index).unwrap_or_default();
+        let text = text(&row, index).unwrap_or_default();
         text.split(',').map(|s| s.trim().to_owned()).filter(|s| !s.is_empty()).collect()
     };
     let (only, never) = (list(2), list(3));

@@ -165,6 +165,34 @@ pub fn describe(error: &mysql::Error) -> String {
     }
 }
 
+/// Server errors that may pass: deadlock, lock wait, shutdown, killed, a definition that changed
+/// under the transaction.
+const PASSING: [u16; 9] = [1040, 1053, 1077, 1079, 1205, 1213, 1317, 1412, 1927];
+
+/// An error of a statement, with what was tried: `Refused` if the server answered and will answer
+/// the same again, else `Unreachable`.
+pub fn failed(what: impl std::fmt::Display) -> impl FnOnce(mysql::Error) -> Error {
+    move |error| {
+        let text = format!("{what}: {}", describe(&error));
+        match &error {
+            mysql::Error::MySqlError(answer) if !PASSING.contains(&answer.code) => {
+                Error::refused(text)
+            }
+            _ => Error::unreachable(text),
+        }
+        .caused_by(error)
+    }
+}
+
+/// The number of the server's error that an error was caused by.
+pub fn server_code(error: &Error) -> Option<u16> {
+    let cause = std::error::Error::source(error)?.downcast_ref::<mysql::Error>()?;
+    match cause {
+        mysql::Error::MySqlError(answer) => Some(answer.code),
+        _ => None,
+    }
+}
+
 /// What a server says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ServerInfo {

@@ -69,9 +69,8 @@ fn wire_type(declared: &str, column: &ColumnDefinition, mariadb: bool) -> Option
     };
     let compressed = mariadb && declared.contains("compressed");
     let digits = u16::try_from(number(0)).ok()?;
-    let blob = |bytes: u16| {
-        Some((if compressed { wire::BLOB_COMPRESSED } else { wire::BLOB }, bytes))
-    };
+    let blob =
+        |bytes: u16| Some((if compressed { wire::BLOB_COMPRESSED } else { wire::BLOB }, bytes));
     let variable = |capacity: u32| {
         let capacity = u16::try_from(capacity).ok()?;
         Some(if compressed {

@@ -32,3 +32,4 @@ pub mod transaction;
 pub mod types;
 pub mod value;
 pub mod versions;
+pub mod wire;

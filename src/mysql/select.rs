@@ -20,6 +20,11 @@ pub fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
 }
 
+/// A cell of a row as text; `None` for NULL, for what is no text, and where there is no such column.
+pub fn text(row: &mysql::Row, column: impl mysql::prelude::ColumnIndex) -> Option<String> {
+    row.get_opt::<Option<String>, _>(column)?.ok().flatten()
+}
+
 /// What to select for a column, so that no digit is lost and labels come as numbers.
 pub fn expression(column: &ColumnDefinition, kind: &Kind) -> String {
     let name = identifier(&column.name);
@@ -156,7 +161,10 @@ mod tests {
         assert_eq!(shown(&Kind::Signed(1), b"-128"), "-128");
         assert_eq!(shown(&Kind::UnsignedInt, b"0000000007"), "\"7\"");
         assert_eq!(shown(&Kind::Bigint, b"-9223372036854775808"), "\"-9223372036854775808\"");
-        assert_eq!(shown(&Kind::UnsignedBigint, b"18446744073709551615"), "\"18446744073709551615\"");
+        assert_eq!(
+            shown(&Kind::UnsignedBigint, b"18446744073709551615"),
+            "\"18446744073709551615\""
+        );
         assert_eq!(shown(&Kind::Float, b"16777216"), "16777216.0");
         assert_eq!(shown(&Kind::Decimal(8, 2), b"-00012.50"), "\"-12.50\"");
         assert_eq!(shown(&Kind::Decimal(8, 2), b"000000.00"), "\"0.00\"");

@@ -1,15 +1,15 @@
-//! HOT. Rows of a SELECT into messages. Uses `error`, `ums`, `mysql` and the crate `mysql`.
+//! HOT. Rows of a SELECT into messages. Uses `error`, `ums` and `mysql`.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use mysql::prelude::Queryable;
-
-use super::failed;
+use super::Session;
 use super::layout::Layout;
 use crate::error::{Error, Result};
+use crate::mysql::connect::failed;
 use crate::mysql::select::push;
 use crate::mysql::value::{CellError, Scratch};
-use crate::ums::json::{push_i64, push_u64};
+use crate::mysql::wire::{Cells, each_row};
+use crate::ums::json::push_i64;
 use crate::ums::{Dialect, MessageWriter};
 
 /// What the rows of a shard are numbered with.
@@ -30,9 +30,9 @@ pub struct Read<'a> {
     /// `_ums_id_`.
     pub ids: Ids<'a>,
     /// `_ums_ts_`.
-    pub time: &'a [u8],
-    /// `_ums_uid_` up to the hash of the row, a dot at its end.
-    pub uid: &'a [u8],
+    pub time: &'a str,
+    /// `_ums_uid_` up to what tells rows of the shard apart.
+    pub uid: &'a str,
     /// Spelling of ops.
     pub dialect: Dialect,
     /// Rows a message at most.
@@ -41,50 +41,25 @@ pub struct Read<'a> {
     pub batch_bytes: usize,
 }
 
-/// Reads the rows; `full` takes each message that is full, with its rows. What waits at the end is
-/// in `writer`. Gives the number of rows.
+/// Reads the rows; `full` takes each message that is full. What waits at the end is in `writer`.
+/// Gives the number of rows. After an error the session is good for nothing.
 ///
 /// # Errors
-/// `Data` for a cell that its column cannot hold, `Unreachable` when the connection broke.
+/// `Data` for a cell that its column cannot hold, `Unreachable` when the connection broke, and
+/// what `full` says.
 pub fn read(
-    conn: &mut mysql::Conn,
+    session: &mut Session,
     plan: &Read,
     writer: &mut MessageWriter,
     scratch: &mut Scratch,
     full: &mut dyn FnMut(&mut MessageWriter) -> Result<()>,
 ) -> Result<u64> {
-    let name = &plan.layout.name;
-    let broke = || failed(format!("table {name}"));
-    let mut rows = conn.query_iter(plan.query).map_err(broke())?;
-    let op = if plan.dialect == Dialect::Dbus { b'i' } else { b'I' };
-    let mut middle = Vec::with_capacity(64 + plan.uid.len());
-    middle.extend_from_slice(b"\",\"");
-    middle.extend_from_slice(plan.time);
-    middle.extend_from_slice(b"\",\"");
-    middle.push(op);
-    middle.extend_from_slice(b"\",\"");
-    middle.extend_from_slice(plan.uid);
+    let op = if plan.dialect == Dialect::Dbus { 'i' } else { 'I' };
+    let middle = format!("\",\"{}\",\"{op}\",\"{}", plan.time, plan.uid).into_bytes();
+    let seed = Hash::of(&[plan.layout.name.schema.as_bytes(), plan.layout.name.table.as_bytes()]);
     let mut count = 0u64;
-    // Where the cells of the key stand in the row, for its uid.
-    let mut cells: Vec<(usize, usize)> = Vec::with_capacity(plan.layout.columns.len());
-    let mut body: Vec<u8> = Vec::new();
-    for row in &mut rows {
-        let row = row.map_err(broke())?;
-        body.clear();
-        cells.clear();
-        for (index, column) in plan.layout.columns.iter().enumerate() {
-            body.push(b',');
-            let start = body.len();
-            match row.as_ref(index) {
-                Some(mysql::Value::NULL) => body.extend_from_slice(b"null"),
-                Some(mysql::Value::Bytes(bytes)) => {
-                    push(&column.kind, bytes, &mut body, scratch)
-                        .map_err(|error| bad(plan.layout, index, &error))?;
-                }
-                _ => return Err(bad(plan.layout, index, &CellError::Malformed)),
-            }
-            cells.push((start, body.len()));
-        }
+    let mut show = |cells: &Cells| -> Result<()> {
+        count += 1;
         let id = match &plan.ids {
             Ids::Same(id) => *id,
             Ids::Rising(next) => next.fetch_add(1, Ordering::Relaxed),
@@ -93,25 +68,34 @@ pub fn read(
         out.push(b'"');
         push_i64(out, id);
         out.extend_from_slice(&middle);
-        if plan.layout.keys.is_empty() {
-            push_u64(out, count);
-        } else {
-            let mut hash = Hash::new();
-            for key in &plan.layout.keys {
-                let cell = cells.get(*key).and_then(|(start, end)| body.get(*start..*end));
-                hash.add(cell.unwrap_or_default());
-            }
-            hash.push(out);
+        let mut hash = seed;
+        for key in &plan.layout.keys {
+            hash.add(cells.get(*key).unwrap_or_default());
         }
+        if plan.layout.keys.is_empty() {
+            hash.add(&count.to_le_bytes());
+        }
+        hash.push(out);
         out.push(b'"');
-        out.extend_from_slice(&body);
+        for (index, column) in plan.layout.columns.iter().enumerate() {
+            out.push(b',');
+            match cells.get(index) {
+                Some(cell) => push(&column.kind, cell, out, scratch)
+                    .map_err(|error| bad(plan.layout, index, &error))?,
+                None => out.extend_from_slice(b"null"),
+            }
+        }
         writer.end_row();
-        count += 1;
         if writer.rows() >= plan.batch_rows || writer.len() >= plan.batch_bytes {
             full(writer)?;
         }
+        Ok(())
+    };
+    match each_row(&mut session.conn, session.plain, plan.query, &mut show) {
+        Ok(()) => Ok(count),
+        Err(Ok(error)) => Err(error),
+        Err(Err(error)) => Err(failed(format_args!("table {}", plan.layout.name))(error)),
     }
-    Ok(count)
 }
 
 #[cold]
@@ -128,31 +112,37 @@ fn bad(layout: &Layout, column: usize, error: &CellError) -> Error {
     }
 }
 
-/// 128-bit FNV-1a of the key's cells: the same in every version and on every machine.
+/// 128-bit FNV-1a of the table's name and the key's cells: the same in every version and on every
+/// machine. Each part ends with its length, so that parts do not run together.
+#[derive(Clone, Copy)]
 struct Hash(u128);
 
 impl Hash {
     const BASIS: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
     const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
 
-    fn new() -> Self {
-        Self(Self::BASIS)
+    fn of(parts: &[&[u8]]) -> Self {
+        let mut hash = Self(Self::BASIS);
+        parts.iter().for_each(|part| hash.add(part));
+        hash
     }
 
     #[inline]
     fn add(&mut self, bytes: &[u8]) {
-        // The comma ends a cell: it cannot stand alone inside a JSON string.
-        for byte in bytes.iter().chain(b",") {
+        for byte in bytes {
             self.0 = (self.0 ^ u128::from(*byte)).wrapping_mul(Self::PRIME);
         }
+        self.0 = (self.0 ^ bytes.len() as u128 ^ 1 << 64).wrapping_mul(Self::PRIME);
     }
 
+    #[inline]
     fn push(&self, out: &mut Vec<u8>) {
         const HEX: &[u8; 16] = b"0123456789abcdef";
-        for byte in self.0.to_be_bytes() {
-            out.push(HEX[usize::from(byte >> 4)]);
-            out.push(HEX[usize::from(byte & 15)]);
+        let mut text = [0u8; 32];
+        for (pair, byte) in text.as_chunks_mut::<2>().0.iter_mut().zip(self.0.to_be_bytes()) {
+            *pair = [HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]];
         }
+        out.extend_from_slice(&text);
     }
 }
 
@@ -161,16 +151,14 @@ mod tests {
     use super::Hash;
 
     #[test]
-    fn the_hash_is_the_published_one_and_cells_do_not_run_together() {
-        let text = |cells: &[&[u8]]| {
-            let mut hash = Hash::new();
-            cells.iter().for_each(|cell| hash.add(cell));
+    fn parts_do_not_run_together() {
+        let text = |parts: &[&[u8]]| {
             let mut out = Vec::new();
-            hash.push(&mut out);
+            Hash::of(parts).push(&mut out);
             String::from_utf8(out).unwrap()
         };
         assert_eq!(text(&[]), "6c62272e07bb014262b821756295c58d");
-        assert_ne!(text(&[b"\"a\"", b"\"b\""]), text(&[b"\"a\",\"b", b"\""]));
-        assert_eq!(text(&[b"\"1\""]).len(), 32);
+        assert_ne!(text(&[b"a", b"b"]), text(&[b"ab"]));
+        assert_ne!(text(&[b"a", b""]), text(&[b"", b"a"]));
     }
 }

@@ -2,11 +2,11 @@
 
 use mysql::prelude::Queryable;
 
-use super::failed;
 use super::key::KeyColumn;
 use super::layout::Layout;
 use crate::error::{Error, Result};
-use crate::mysql::select::identifier;
+use crate::mysql::connect::failed;
+use crate::mysql::select::{self, identifier};
 
 /// What a table is divided by.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub struct Divider {
     pub columns: Vec<KeyColumn>,
     /// The index to walk; `None` where the server shall choose.
     pub index: Option<String>,
+    /// Whether it is the primary key, which no update changes: the log has a delete and an insert.
+    pub primary: bool,
 }
 
 struct Index {
@@ -31,7 +33,7 @@ fn indexes(conn: &mut mysql::Conn, layout: &Layout) -> Result<Vec<Index>> {
     let mut all: Vec<Index> = Vec::new();
     let mut unfit: Vec<String> = Vec::new();
     for row in rows {
-        let text = |name: &str| -> Option<String> { row.get::<Option<String>, _>(name).flatten() };
+        let text = |name: &str| select::text(&row, name);
         let Some(name) = text("Key_name") else { continue };
         let whole = text("Sub_part").is_none();
         let ordered = text("Index_type").is_some_and(|kind| kind == "BTREE");
@@ -65,12 +67,17 @@ pub fn choose(
     let indexes = indexes(conn, layout)?;
     if let Some(name) = split_by {
         let column = layout.key_column(name).ok_or_else(|| {
-            Error::usage(format!("--split-by {name}: {} has no such column that can be ordered", layout.name))
+            Error::usage(format!(
+                "--split-by {name}: {} has no such column that can be ordered",
+                layout.name
+            ))
         })?;
-        let index = indexes.iter().find(|index| {
-            index.columns.first().is_some_and(|first| *first == column.name)
-        });
-        return Ok(Some(Divider { columns: vec![column], index: index.map(|i| i.name.clone()) }));
+        let index = indexes
+            .iter()
+            .find(|index| index.columns.first().is_some_and(|first| *first == column.name));
+        let index = index.map(|index| index.name.clone());
+        let primary = layout.definition.keys.first() == Some(&column.name);
+        return Ok(Some(Divider { columns: vec![column], index, primary }));
     }
     let mut best: Option<(u8, Divider)> = None;
     for index in indexes {
@@ -89,7 +96,8 @@ pub fn choose(
             _ => 3,
         };
         if best.as_ref().is_none_or(|(least, _)| rank < *least) {
-            best = Some((rank, Divider { columns, index: Some(index.name) }));
+            let primary = rank == 0;
+            best = Some((rank, Divider { columns, index: Some(index.name), primary }));
         }
     }
     Ok(best.map(|(_, divider)| divider))

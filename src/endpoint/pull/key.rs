@@ -64,12 +64,7 @@ impl KeyColumn {
             }
             _ => return None,
         };
-        Some(Self {
-            name: definition.name.clone(),
-            nullable: definition.nullable,
-            form,
-            select,
-        })
+        Some(Self { name: definition.name.clone(), nullable: definition.nullable, form, select })
     }
 
     /// What to select for a boundary.
@@ -100,7 +95,8 @@ impl KeyColumn {
                 .advise("let dbus-pull --plan write the shards, and change only what you know")
         };
         let of = |text: &str, more: &str| {
-            !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit() || more.as_bytes().contains(&b))
+            !text.is_empty()
+                && text.bytes().all(|b| b.is_ascii_digit() || more.as_bytes().contains(&b))
         };
         let hex = || {
             value.strip_prefix("0x").filter(|digits| {
@@ -126,8 +122,9 @@ fn is_geometry(declared: &str) -> bool {
     !(declared.contains("binary") || declared.contains("blob"))
 }
 
-/// Rows whose key is greater than `values`, or, with `or_equal`, not greater: written out column by
-/// column, because servers do not use an index for a comparison of rows.
+/// Rows whose key is greater than `values`, or, where `greater` is false, not greater. Written as
+/// one range of the index for each column, because servers use no index for a comparison of rows
+/// and only a part of it for nested conditions.
 ///
 /// # Errors
 /// `Data` for a value that is not one of its column.
@@ -136,18 +133,22 @@ pub fn compare(columns: &[KeyColumn], values: &[String], greater: bool) -> Resul
         return Err(Error::data("a boundary of a shard has another number of values than columns")
             .advise("let dbus-pull --plan write the shards"));
     }
-    let mut text = String::new();
-    for (index, (column, value)) in columns.iter().zip(values).enumerate().rev() {
+    let mut ranges = Vec::with_capacity(columns.len());
+    let mut equal = String::new();
+    for (index, (column, value)) in columns.iter().zip(values).enumerate() {
         let (name, value) = (identifier(&column.name), column.literal(value)?);
-        let (strict, last) = if greater { (">", ">") } else { ("<", "<=") };
-        text = if index + 1 == columns.len() {
-            format!("{name} {last} {value}")
-        } else {
-            // The first part is for the index.
-            format!("({name} {strict}= {value} AND ({name} {strict} {value} OR ({text})))")
+        let sign = match (greater, index + 1 == columns.len()) {
+            (true, _) => ">",
+            (false, true) => "<=",
+            (false, false) => "<",
         };
+        ranges.push(format!("{equal}{name} {sign} {value}"));
+        equal.push_str(&format!("{name} = {value} AND "));
     }
-    Ok(text)
+    match ranges.as_slice() {
+        [range] => Ok(range.clone()),
+        _ => Ok(format!("({})", ranges.join(" OR "))),
+    }
 }
 
 #[cfg(test)]
@@ -169,11 +170,11 @@ mod tests {
         let values = ["5".to_owned(), "0x61".to_owned()];
         assert_eq!(
             compare(&[a.clone(), b.clone()], &values, true).unwrap(),
-            "(`a` >= 5 AND (`a` > 5 OR (`b` > _latin1 X'61' COLLATE latin1_swedish_ci)))"
+            "(`a` > 5 OR `a` = 5 AND `b` > _latin1 X'61' COLLATE latin1_swedish_ci)"
         );
         assert_eq!(
             compare(&[a, b], &values, false).unwrap(),
-            "(`a` <= 5 AND (`a` < 5 OR (`b` <= _latin1 X'61' COLLATE latin1_swedish_ci)))"
+            "(`a` < 5 OR `a` = 5 AND `b` <= _latin1 X'61' COLLATE latin1_swedish_ci)"
         );
     }
 

@@ -4,16 +4,18 @@
 //! A range is above one boundary up to and with the next, in the order of the index itself; the
 //! first and the last have one boundary, so rows that are inserted at the ends are in a shard.
 
+use std::collections::VecDeque;
+
 use mysql::prelude::Queryable;
 use serde_json::{Value, json};
 
-use super::failed;
 use super::index::Divider;
 use super::key::{KeyColumn, compare};
 use super::layout::Layout;
 use crate::error::{Error, Result};
+use crate::mysql::connect::failed;
 use crate::mysql::ddl::TableName;
-use crate::mysql::select::identifier;
+use crate::mysql::select::{identifier, literal, text};
 
 /// A part of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,7 +74,8 @@ impl Shard {
             })
             .collect::<Result<_>>()?;
         if self.null {
-            let first = columns.first().ok_or_else(|| Error::data("a shard of NULLs has no column"))?;
+            let first =
+                columns.first().ok_or_else(|| Error::data("a shard of NULLs has no column"))?;
             return Ok(format!("{} IS NULL", identifier(&first.name)));
         }
         let mut parts = Vec::new();
@@ -106,10 +109,8 @@ impl Shard {
     /// # Errors
     /// `Data` for what is no shard.
     pub fn parse(value: &Value) -> Result<Self> {
-        let wrong = || {
-            Error::data("not a shard")
-                .advise("a shard is a line that dbus-pull --plan wrote")
-        };
+        let wrong =
+            || Error::data("not a shard").advise("a shard is a line that dbus-pull --plan wrote");
         let text = |name: &str| value.get(name).and_then(Value::as_str).ok_or_else(wrong);
         let list = |name: &str| -> Result<Vec<String>> {
             let all = value.get(name).and_then(Value::as_array).ok_or_else(wrong)?;
@@ -135,85 +136,144 @@ pub enum Split {
     Even,
 }
 
-/// Divides a table into shards of about `rows` rows.
-///
-/// # Errors
-/// `Refused` where it cannot be read, `Usage` for `Even` on a column that holds no whole numbers.
-pub fn plan(
-    conn: &mut mysql::Conn,
-    layout: &Layout,
-    divider: Option<&Divider>,
+/// Divides one table, shard by shard, so that the first can be pulled while the last is looked for.
+#[derive(Debug)]
+pub struct Planner {
+    divider: Option<Divider>,
     rows: u64,
-    split: Split,
-    filter: Option<&str>,
-) -> Result<Vec<Shard>> {
-    let Some(divider) = divider else { return Ok(vec![Shard::whole(&layout.name)]) };
-    let mut boundaries = match split {
-        Split::Rows => walk(conn, layout, divider, rows, filter)?,
-        Split::Even => even(conn, layout, divider, rows)?,
-    };
-    boundaries.dedup();
-    let single = Divider { columns: divider.columns.iter().take(1).cloned().collect(), index: None };
-    let divider = if split == Split::Even { &single } else { divider };
-    let mut shards = Vec::with_capacity(boundaries.len() + 2);
-    let mut after = Vec::new();
-    for boundary in boundaries.into_iter().map(Some).chain([None]) {
-        let mut shard = Shard::range(&layout.name, shards.len() as u64 + 1, divider);
-        shard.after = after;
-        shard.upto = boundary.clone().unwrap_or_default();
-        after = boundary.unwrap_or_default();
-        shards.push(shard);
-    }
-    if divider.columns.first().is_some_and(|column| column.nullable) {
-        let mut shard = Shard::range(&layout.name, shards.len() as u64 + 1, divider);
-        shard.null = true;
-        shards.push(shard);
-    }
-    Ok(shards)
+    /// The upper ends of all shards but the last, where they are known from the start.
+    points: Option<VecDeque<Vec<String>>>,
+    number: u64,
+    after: Vec<String>,
+    /// Whether the shard that has no upper end is out.
+    open_ended: bool,
+    ended: bool,
 }
 
-fn walk(
+impl Planner {
+    /// Shards of about `rows` rows.
+    ///
+    /// # Errors
+    /// `Refused` where the table cannot be read, `Usage` for `Even` on a column that holds no
+    /// whole numbers.
+    pub fn new(
+        conn: &mut mysql::Conn,
+        layout: &Layout,
+        divider: Option<Divider>,
+        rows: u64,
+        split: Split,
+    ) -> Result<Self> {
+        let (mut divider, mut points) = (divider, None);
+        if let (Split::Even, Some(found)) = (split, &mut divider) {
+            points = Some(even(conn, layout, found, rows)?.into());
+            found.columns.truncate(1);
+        }
+        Ok(Self {
+            divider,
+            rows: rows.max(1),
+            points,
+            number: 0,
+            after: Vec::new(),
+            open_ended: false,
+            ended: false,
+        })
+    }
+
+    /// Goes on behind a shard that is already known.
+    pub fn resume(&mut self, last: &Shard) {
+        self.number = last.number;
+        self.open_ended = last.upto.is_empty();
+        self.ended = last.null || self.divider.is_none();
+        self.after.clone_from(&last.upto);
+        let number = |point: &[String]| point.first().and_then(|text| text.parse::<i128>().ok());
+        if let (Some(points), Some(last)) = (&mut self.points, number(&last.upto)) {
+            points.retain(|point| number(point).is_some_and(|point| point > last));
+        }
+    }
+
+    /// The next shard; `None` behind the last.
+    ///
+    /// # Errors
+    /// `Unreachable` where the connection broke, `Data` for keys that cannot be walked.
+    pub fn next(
+        &mut self,
+        conn: &mut mysql::Conn,
+        layout: &Layout,
+        filter: Option<&str>,
+    ) -> Result<Option<Shard>> {
+        let nullable = |divider: &Divider| divider.columns.first().is_some_and(|c| c.nullable);
+        let Some(divider) = &self.divider else {
+            let first = !std::mem::replace(&mut self.ended, true);
+            return Ok(first.then(|| Shard::whole(&layout.name)));
+        };
+        if self.ended || (self.open_ended && !nullable(divider)) {
+            return Ok(None);
+        }
+        let mut shard = Shard::range(&layout.name, self.number + 1, divider);
+        if self.open_ended {
+            self.ended = true;
+            shard.null = true;
+        } else {
+            let upto = match &mut self.points {
+                Some(points) => points.pop_front(),
+                None => boundary(conn, layout, divider, &self.after, self.rows, filter)?,
+            };
+            if upto.as_ref().is_some_and(|upto| *upto == self.after) {
+                return Err(Error::data(format!(
+                    "table {}: its index does not go forward at a value of its key",
+                    layout.name
+                ))
+                .advise("name another column with --split-by"));
+            }
+            self.open_ended = upto.is_none();
+            shard.after = std::mem::replace(&mut self.after, upto.clone().unwrap_or_default());
+            shard.upto = upto.unwrap_or_default();
+        }
+        self.number += 1;
+        Ok(Some(shard))
+    }
+}
+
+/// The key of the last of so many rows behind another key; `None` where there are fewer.
+fn boundary(
     conn: &mut mysql::Conn,
     layout: &Layout,
     divider: &Divider,
+    after: &[String],
     rows: u64,
     filter: Option<&str>,
-) -> Result<Vec<Vec<String>>> {
-    let filter = filter.map(|text| format!(" AND ({text})")).unwrap_or_default();
-    let mut boundaries: Vec<Vec<String>> = Vec::new();
-    loop {
-        let mut condition = match boundaries.last() {
-            Some(last) => compare(&divider.columns, last, true)?,
-            None => "TRUE".to_owned(),
-        };
-        if let Some(first) = divider.columns.first().filter(|column| column.nullable) {
-            condition = format!("{condition} AND {} IS NOT NULL", identifier(&first.name));
-        }
-        let found: Option<mysql::Row> = conn
-            .query_first(format!(
-                "SELECT {} FROM {}{} WHERE {condition}{filter} ORDER BY {} LIMIT 1 OFFSET {}",
-                divider.select(),
-                layout.sql_name(),
-                divider.hint(),
-                divider.order(),
-                rows.saturating_sub(1)
-            ))
-            .map_err(failed(format_args!("table {}: its key cannot be walked", layout.name)))?;
-        let Some(row) = found else { return Ok(boundaries) };
-        let values: Option<Vec<String>> = divider
-            .columns
-            .iter()
-            .enumerate()
-            .map(|(index, column)| {
-                row.get::<Option<String>, _>(index).flatten().map(|text| column.keep(text))
-            })
-            .collect();
-        let values = values.ok_or_else(|| {
-            Error::data(format!("table {}: a key that cannot be a boundary", layout.name))
-                .advise("name another column with --split-by")
-        })?;
-        boundaries.push(values);
+) -> Result<Option<Vec<String>>> {
+    let mut conditions = Vec::new();
+    if !after.is_empty() {
+        conditions.push(compare(&divider.columns, after, true)?);
     }
+    if let Some(first) = divider.columns.first().filter(|column| column.nullable) {
+        conditions.push(format!("{} IS NOT NULL", identifier(&first.name)));
+    }
+    conditions.extend(filter.map(|filter| format!("({filter})")));
+    let condition =
+        if conditions.is_empty() { "TRUE".to_owned() } else { conditions.join(" AND ") };
+    let found: Option<mysql::Row> = conn
+        .query_first(format!(
+            "SELECT {} FROM {}{} WHERE {condition} ORDER BY {} LIMIT 1 OFFSET {}",
+            divider.select(),
+            layout.sql_name(),
+            divider.hint(),
+            divider.order(),
+            rows.saturating_sub(1)
+        ))
+        .map_err(failed(format_args!("table {}: its key cannot be walked", layout.name)))?;
+    let Some(row) = found else { return Ok(None) };
+    let values: Option<Vec<String>> = divider
+        .columns
+        .iter()
+        .enumerate()
+        .map(|(index, column)| text(&row, index).map(|text| column.keep(text)))
+        .collect();
+    values.map(Some).ok_or_else(|| {
+        Error::data(format!("table {}: a key that cannot be a boundary", layout.name))
+            .advise("name another column with --split-by")
+    })
 }
 
 fn even(
@@ -223,11 +283,14 @@ fn even(
     rows: u64,
 ) -> Result<Vec<Vec<String>>> {
     let unfit = || {
-        Error::usage(format!("--split even: the key of {} does not begin with a whole number", layout.name))
-            .advise("name one with --split-by, or leave --split out")
+        Error::usage(format!(
+            "--split even: the key of {} does not begin with a whole number",
+            layout.name
+        ))
+        .advise("name one with --split-by, or leave --split out")
     };
     let first = divider.columns.first().filter(|column| column.is_number()).ok_or_else(unfit)?;
-    let name = identifier(&first.name);
+    let name = first.select();
     let ends: Option<(Option<String>, Option<String>)> = conn
         .query_first(format!("SELECT MIN({name}), MAX({name}) FROM {}", layout.sql_name()))
         .map_err(failed(format_args!("table {}: its ends cannot be read", layout.name)))?;
@@ -235,8 +298,8 @@ fn even(
     let count: Option<u64> = conn
         .query_first(format!(
             "SELECT TABLE_ROWS FROM information_schema.TABLES WHERE TABLE_SCHEMA = {} AND TABLE_NAME = {}",
-            crate::mysql::select::literal(&layout.name.schema),
-            crate::mysql::select::literal(&layout.name.table)
+            literal(&layout.name.schema),
+            literal(&layout.name.table)
         ))
         .map_err(failed("information_schema cannot be read"))?;
     let least: i128 = least.parse().map_err(|_| unfit())?;

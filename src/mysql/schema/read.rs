@@ -63,10 +63,7 @@ fn read(conn: &mut mysql::Conn, only: &str) -> Result<BTreeMap<TableName, TableD
     Ok(tables)
 }
 
-fn read_tables(
-    conn: &mut mysql::Conn,
-    only: &str,
-) -> Result<BTreeMap<TableName, TableDefinition>> {
+fn read_tables(conn: &mut mysql::Conn, only: &str) -> Result<BTreeMap<TableName, TableDefinition>> {
     let rows: Vec<(String, String, String, Option<String>)> = conn
         .query(format!(
             "SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE, TABLE_COLLATION \

@@ -1,0 +1,1 @@
+//! Every row exactly once, whatever the key is.
