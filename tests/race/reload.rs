@@ -1,0 +1,1 @@
+//! `scripts/full-reload`, as cron runs it.
