@@ -1,7 +1,7 @@
 //! The race itself: every barrier that a server allows, repeated pulls, and the proof that the same
 //! test sees what happens without one.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::pipes::{Follower, Store, pull};
 use crate::server::Kind;
@@ -26,15 +26,21 @@ fn round(
 ) -> Vec<String> {
     let writers = Writers::start(&source.socket(), crate::source::SCHEMA, WRITERS, random);
     std::thread::sleep(Duration::from_millis(100 + random.below(300) as u64));
+    let began = Instant::now();
     for _ in 0..=random.below(2) {
         pull(source, store, barrier, &[], &["--sweep"]).good();
     }
+    let pulled = began.elapsed().as_secs_f32();
     // What the last pull read too early stays, where nothing is written behind it.
     let done = writers.stop();
     source.settle();
     follower.catch_up();
     let wrong = store.differences(source);
-    println!("{barrier}: {done} statements, {} differences", wrong.len());
+    let seconds = began.elapsed().as_secs_f32();
+    println!(
+        "{barrier}: {done} statements, pulled {pulled:.1} s, all {seconds:.1} s, {} differences",
+        wrong.len()
+    );
     follower.go_on();
     wrong
 }
@@ -103,6 +109,12 @@ fn race_on_a_replica_of_mariadb() {
     race(Which::Replica(Kind::MariaDb), test, &barriers, Store::sqlite());
 }
 
+#[test]
+fn race_with_semi_sync() {
+    let (test, barriers) = ("race_with_semi_sync", ["snapshot", "write", "share", "lock"]);
+    race(Which::SemiSync, test, &barriers, Store::sqlite());
+}
+
 /// Without a barrier the same rounds must go wrong, or they would prove nothing. Only builds with
 /// failpoints can leave it out.
 #[cfg(feature = "failpoints")]
@@ -130,6 +142,6 @@ mod without {
 
     #[test]
     fn without_a_barrier_it_goes_wrong_on_mariadb() {
-        goes_wrong(Which::MariaDb, "without_a_barrier_it_goes_wrong_on_mariadb");
+        goes_wrong(Which::SemiSync, "without_a_barrier_it_goes_wrong_on_mariadb");
     }
 }

@@ -15,21 +15,30 @@ pub enum Which {
     MySql(bool),
     /// Read from a replica that applies in parallel.
     Replica(Kind),
+    /// MariaDB, where every commit waits between the log and the eye for a replica's word.
+    SemiSync,
 }
 
 /// A server that is written to and the one that is read, mostly the same.
 pub struct Source {
     written: Server,
     replica: Option<Server>,
+    reads_replica: bool,
 }
 
 const DURABLE: [&str; 2] = ["--sync-binlog=1", "--innodb-flush-log-at-trx-commit=1"];
+
+const SEMI_SYNC: [&str; 3] = [
+    "--rpl-semi-sync-master-enabled=1",
+    "--rpl-semi-sync-master-wait-point=AFTER_SYNC",
+    "--rpl-semi-sync-master-timeout=60000",
+];
 
 impl Source {
     /// An own server with filled tables; `None`, and the reason said, where there is none.
     pub fn start(which: Which, test: &str) -> Option<Self> {
         let kind = match which {
-            Which::MariaDb => Kind::MariaDb,
+            Which::MariaDb | Which::SemiSync => Kind::MariaDb,
             Which::MySql(_) => Kind::MySql,
             Which::Replica(kind) => kind,
         };
@@ -39,12 +48,16 @@ impl Source {
         } else if kind == Kind::MySql {
             options.extend(["--gtid-mode=ON", "--enforce-gtid-consistency=ON"]);
         }
+        if which == Which::SemiSync {
+            options.extend(SEMI_SYNC);
+        }
         let written = Server::private(kind, test, &options)?;
         let replica = match which {
-            Which::Replica(_) => Some(replica(&written, test)?),
+            Which::Replica(_) | Which::SemiSync => Some(replica(&written, test)?),
             _ => None,
         };
-        let source = Self { written, replica };
+        let reads_replica = which != Which::SemiSync;
+        let source = Self { written, replica, reads_replica };
         source.written.sql(&format!(
             "CREATE DATABASE {SCHEMA}; USE {SCHEMA}; {TABLES} {}
              CREATE DATABASE dws; CREATE TABLE dws.pull_barrier (id INT UNSIGNED PRIMARY KEY,
@@ -57,7 +70,7 @@ impl Source {
 
     /// The server that is read.
     pub fn read(&self) -> &Server {
-        self.replica.as_ref().unwrap_or(&self.written)
+        self.replica.as_ref().filter(|_| self.reads_replica).unwrap_or(&self.written)
     }
 
     /// Where writers connect.
@@ -112,7 +125,7 @@ fn replica(source: &Server, test: &str) -> Option<Server> {
         }
         Kind::MariaDb => {
             options.extend(["--log-slave-updates=ON", "--slave-parallel-threads=8"]);
-            options.push("--slave-parallel-mode=optimistic");
+            options.extend(["--slave-parallel-mode=optimistic", "--rpl-semi-sync-slave-enabled=1"]);
             format!(
                 "CHANGE MASTER TO MASTER_HOST='127.0.0.1', MASTER_PORT={port}, MASTER_USER='root',
                    MASTER_USE_GTID=slave_pos; START SLAVE;"

@@ -14,7 +14,7 @@ use crate::support::Random;
 /// Rows that are always being changed.
 pub const HOT: usize = 64;
 /// Rows of the large table at the start; keys go to twice that.
-pub const LARGE: usize = 12_000;
+pub const LARGE: usize = 20_000;
 
 pub const TABLES: &str = "
     CREATE TABLE hot (id INT PRIMARY KEY, n BIGINT NOT NULL, name VARCHAR(40), amount DECIMAL(12,2));

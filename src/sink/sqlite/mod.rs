@@ -19,9 +19,9 @@ mod value;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use self::rows::{Prepared, Statements, write_rows};
 use self::table::Table;
@@ -58,6 +58,11 @@ pub const SPEC: Spec = Spec {
     positions: Some(positions),
 };
 
+/// How often a process that waits for the lock asks for it.
+const ASK: Duration = Duration::from_millis(2);
+/// A transaction that keeps others waiting.
+const LONG: Duration = Duration::from_millis(100);
+
 const ROWS: u64 = 100_000;
 const BYTES: u64 = 64 << 20;
 const SECONDS: u64 = 1;
@@ -75,6 +80,12 @@ struct Sqlite {
     /// By the address of the header, which `Prepared` keeps alive.
     prepared: HashMap<usize, Arc<Prepared>>,
     in_transaction: bool,
+    /// When the open transaction began.
+    since: Instant,
+    /// Until when the lock is left to others.
+    free_until: Instant,
+    /// How long to wait for it.
+    busy: Duration,
     /// The markers of the last flush.
     stored: Vec<Marker>,
 }
@@ -110,6 +121,8 @@ impl Sink for Sqlite {
         if self.in_transaction {
             self.execute("COMMIT")?;
             self.in_transaction = false;
+            let now = Instant::now();
+            self.free_until = if self.since.elapsed() > LONG { now + ASK * 3 } else { now };
         }
         if moved {
             self.stored = markers.to_vec();
@@ -155,11 +168,30 @@ impl Sqlite {
     }
 
     /// Takes the write lock now and not at the first row, where SQLite would not wait for it.
+    ///
+    /// Another process may fill the same database, such as a pull beside the log. SQLite has no
+    /// queue for its lock: whoever takes it again as soon as it is given back keeps all others out
+    /// for ever. So after a long transaction there is a short pause, and waiting is asking often.
     fn begin(&mut self) -> Result<()> {
-        if !self.in_transaction {
-            self.execute("BEGIN IMMEDIATE")?;
-            self.in_transaction = true;
+        if self.in_transaction {
+            return Ok(());
         }
+        std::thread::sleep(self.free_until.saturating_duration_since(Instant::now()));
+        let began = Instant::now();
+        loop {
+            match self.connection.execute_batch("BEGIN IMMEDIATE") {
+                Ok(()) => break,
+                Err(error)
+                    if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                        && began.elapsed() < self.busy =>
+                {
+                    std::thread::sleep(ASK);
+                }
+                Err(error) => return Err(failure::from(&self.name, error)),
+            }
+        }
+        self.in_transaction = true;
+        self.since = Instant::now();
         Ok(())
     }
 
@@ -204,6 +236,8 @@ fn open(target: &Target) -> Result<Box<dyn Sink>> {
         ))
         .map_err(failed)?;
     connection.set_prepared_statement_cache_capacity(256);
+    // From here on `begin` waits.
+    connection.busy_timeout(Duration::ZERO).map_err(failed)?;
     let flush = Flush::Costly {
         rows: target.url.number("rows", ROWS)?,
         bytes: target.url.number("bytes", BYTES)?,
@@ -216,6 +250,9 @@ fn open(target: &Target) -> Result<Box<dyn Sink>> {
         flush,
         prepared: HashMap::new(),
         in_transaction: false,
+        since: Instant::now(),
+        free_until: Instant::now(),
+        busy: busy(&target.url)?,
         stored: Vec::new(),
     }))
 }
@@ -224,9 +261,12 @@ fn connect(url: &Url, more: OpenFlags) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | more;
     let failed = |error| failure::from(url, error);
     let connection = Connection::open_with_flags(url.path(), flags).map_err(failed)?;
-    let wait = Duration::from_secs(url.number("busy", 10)?.min(86_400));
-    connection.busy_timeout(wait).map_err(failed)?;
+    connection.busy_timeout(busy(url)?).map_err(failed)?;
     Ok(connection)
+}
+
+fn busy(url: &Url) -> Result<Duration> {
+    Ok(Duration::from_secs(url.number("busy", 10)?.min(86_400)))
 }
 
 fn probe(target: &Target) -> Result<String> {
