@@ -38,7 +38,7 @@ impl Store {
 
     pub fn url(&self) -> String {
         match self {
-            Self::Sqlite(_) => format!("sqlite:{}?busy=120", self.file("t.db").display()),
+            Self::Sqlite(_) => format!("sqlite:{}?busy=120&rows=1500", self.file("t.db").display()),
             Self::Postgres(target, _) => target.url("workers=1"),
         }
     }
