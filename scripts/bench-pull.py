@@ -40,7 +40,8 @@ def arguments():
 
 def fill(client, rows):
     """The table, by doubling; not logged, but the log is on."""
-    run = lambda sql: subprocess.run([*client, "-e", "SET sql_log_bin = 0; SET time_zone = '+00:00'; " + sql], check=True)
+    run = lambda sql: subprocess.run([*client, "-e", "SET sql_log_bin = 0; SET time_zone = '+00:00'; " + sql],
+                                     check=True, stdout=subprocess.DEVNULL)
     run(f"CREATE DATABASE bench; USE bench; {TABLE}; INSERT INTO changes WITH RECURSIVE s AS (SELECT 1 AS n UNION ALL "
         f"SELECT n + 1 FROM s WHERE n < {min(rows, 1000)}) SELECT {VALUES} FROM s")
     there = min(rows, 1000)
@@ -49,6 +50,14 @@ def fill(client, rows):
         run(f"USE bench; INSERT INTO changes SELECT {VALUES} FROM (SELECT id + {there} AS n FROM changes WHERE id <= {more}) s")
         there += more
     run("USE bench; ANALYZE TABLE changes")
+
+
+def warm(command, rows):
+    """One run that is not measured, over all rows: that it has each of them, and all are in memory."""
+    process = subprocess.Popen(command, stdout=subprocess.PIPE)
+    found = sum(line.count(b'{"tuple":[') for line in process.stdout if b'"data_initial_data"' in line[:60])
+    if process.wait() != 0 or found != rows:
+        raise SystemExit(f"bench: {command[0]} ended with {process.returncode} and wrote {found:,} rows of {rows:,}")
 
 
 class Contest:
@@ -83,12 +92,15 @@ def contest(given, kind, client, dump, folder, port):
     base = [client, *login]
     say(f"{kind}: making {given.rows:,} rows")
     fill(base, given.rows)
-    size = subprocess.run([*base, "-N", "-e", f"SELECT AVG(LENGTH(CONCAT_WS(',', {COLUMNS}))) FROM bench.changes WHERE id < 100000"],
-                          check=True, capture_output=True, text=True).stdout.strip()
+    ask = lambda sql: subprocess.run([*base, "-N", "-e", sql], check=True, capture_output=True, text=True).stdout.strip()
+    size = ask(f"SELECT AVG(LENGTH(CONCAT_WS(',', {COLUMNS}))) FROM bench.changes WHERE id < 100000")
+    server = {"mysql": "MySQL ", "mariadb": "MariaDB "}[kind] + ask("SELECT VERSION()").split("-")[0]
     found = Contest(given, kind)
+    pull = lambda jobs: [
+        given.pull, "--quiet", "-j", str(jobs), "--tables", "bench.changes", f"mysql://root@127.0.0.1:{port}/"]
+    warm(pull(1), given.rows)
     for jobs in JOBS:
-        found.add(f"`dbus-pull -j {jobs}`", jobs, [
-            given.pull, "--quiet", "-j", str(jobs), "--tables", "bench.changes", f"mysql://root@127.0.0.1:{port}/"])
+        found.add(f"`dbus-pull -j {jobs}`", jobs, pull(jobs))
     name = os.path.basename(client)
     found.add(f"`{name} --quick -e 'SELECT …'`", 1, [*base, "--quick", "bench", "-e", f"SELECT {COLUMNS} FROM changes"])
     if dump:
@@ -102,7 +114,7 @@ def contest(given, kind, client, dump, folder, port):
         clean()
     subprocess.run([HERE + "/servers", "stop", place], check=False)
     shutil.rmtree(place, ignore_errors=True)
-    return found, size
+    return server, found, size
 
 
 def main():
@@ -112,7 +124,7 @@ def main():
     try:
         for at, (kind, client, dump) in enumerate((("mariadb", given.mariadb, given.mariadb_dump), ("mysql", given.mysql, given.mysql_dump))):
             if client:
-                results.append((version(client), *contest(given, kind, client, dump, folder, given.port + at)))
+                results.append(contest(given, kind, client, dump, folder, given.port + at))
     finally:
         for kind in ("mariadb", "mysql"):
             subprocess.run([HERE + "/servers", "stop", os.path.join(folder, kind)], check=False, stderr=subprocess.DEVNULL)
@@ -121,11 +133,13 @@ def main():
     print(f"# dbus-pull, {datetime.date.today().isoformat()}\n")
     print(f"Machine: {os.cpu_count()} cores, {processor()}, Linux {platform.release().split('-')[0]}; the server on the same cores, the "
           f"table in its memory. {version(given.pull)}.  ")
+    if shutil.which(given.mydumper):
+        print(version(given.mydumper) + ".  ")
     print(f"Table: {given.rows:,} rows of 10 mixed columns with a primary key. Output to /dev/null, but for mydumper, which writes files "
           f"(in the page cache). Median of {given.runs} runs; memory is the largest peak. CPU is the client's; with one core for it "
           "and one for the server, more connections help only where the server waits.\n")
-    for client, found, size in results:
-        print(f"## {client}\n")
+    for server, found, size in results:
+        print(f"## {server}\n")
         print(f"A row has {float(size):.0f} characters on average.\n")
         print("| command | connections | seconds | client CPU s | rows/s | rows/s a connection | peak MiB |")
         print("|---|---|---|---|---|---|---|")

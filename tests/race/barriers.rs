@@ -12,7 +12,7 @@ use crate::writers::Writers;
 const WRITERS: usize = 16;
 
 fn rounds() -> usize {
-    std::env::var("DWS_RACE_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(2)
+    std::env::var("DWS_RACE_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(1)
 }
 
 /// One round: writers, a pull or two while they write, then everything that the log still has. Gives

@@ -1,7 +1,7 @@
 //! Pulls that run beside `dbus-tail | ums-sink`, under writers at full speed: whatever the barrier,
 //! the server and the moment of a kill, the target is the source in the end.
 //!
-//! `DWS_RACE_ROUNDS` says how many rounds (2), `DWS_KILL_ROUNDS` how many kills (5), and
+//! `DWS_RACE_ROUNDS` says how many rounds (1), `DWS_KILL_ROUNDS` how many kills (5), and
 //! `DWS_TEST_SEED` repeats a run's random numbers.
 #![cfg(all(feature = "sqlite", feature = "postgres"))]
 
