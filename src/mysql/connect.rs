@@ -51,6 +51,10 @@ fn builder(options: &ConnectOptions, mode: SslMode) -> Result<OptsBuilder> {
         .read_timeout(options.read_timeout)
         .tcp_keepalive_time_ms(Some(60_000))
         .max_allowed_packet(Some(LARGEST_PACKET));
+    // A network that drops packets in silence is noticed two minutes after the last answer.
+    #[cfg(target_os = "linux")]
+    let builder =
+        builder.tcp_keepalive_probe_interval_secs(Some(10)).tcp_keepalive_probe_count(Some(6));
     if options.socket.is_some() || mode == SslMode::Disabled {
         return Ok(builder);
     }

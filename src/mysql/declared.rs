@@ -95,7 +95,7 @@ fn wire_type(declared: &str, column: &ColumnDefinition, mariadb: bool) -> Option
         "year" => (wire::YEAR, 0),
         "bit" => {
             let bits = number(1);
-            (wire::BIT, u16::try_from((bits / 8) << 8 | bits % 8).ok()?)
+            (wire::BIT, u16::try_from(((bits / 8) << 8) | (bits % 8)).ok()?)
         }
         "date" => (wire::DATE, 0),
         "time" => (wire::TIME2, digits),

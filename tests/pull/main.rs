@@ -3,6 +3,7 @@
 
 mod keys;
 mod output;
+mod replicas;
 mod resume;
 #[path = "../live/server.rs"]
 #[allow(dead_code)]

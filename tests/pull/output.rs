@@ -112,7 +112,8 @@ pub fn tables(bytes: &[u8]) -> BTreeMap<String, Pulled> {
                 assert!(table.end.is_empty(), "two ends: {line}");
                 table.batch = schema["batchId"].as_i64().unwrap();
                 for row in message["payload"].as_array().unwrap() {
-                    let names = fields.iter().map(|field| field["name"].as_str().unwrap().to_owned());
+                    let names =
+                        fields.iter().map(|field| field["name"].as_str().unwrap().to_owned());
                     let cells = row["tuple"].as_array().unwrap().iter().cloned();
                     table.end.push(names.zip(cells).collect());
                 }

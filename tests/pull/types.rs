@@ -29,8 +29,7 @@ fn compare(server: &Server, database: &str, names: &[String], least: usize, more
     }
     server.sql(&script);
     let url = server.url();
-    let arguments =
-        ["--quiet", "--start", &start, "--stop", "latest", "--tables", &pattern, &url];
+    let arguments = ["--quiet", "--start", &start, "--stop", "latest", "--tables", &pattern, &url];
     let logged = tables(&run(&mut tail(&arguments)).stdout);
     let mut wrong = Vec::new();
     let mut rows = 0;
@@ -39,7 +38,10 @@ fn compare(server: &Server, database: &str, names: &[String], least: usize, more
             (&pulled[&format!("{database}.{name}")], &logged[&format!("{database}.{name}")]);
         ours.assert_whole();
         if ours.fields != theirs.fields || ours.keys != theirs.keys {
-            wrong.push(format!("{name}: {:?} {}, the log has {:?} {}", ours.fields, ours.keys, theirs.fields, theirs.keys));
+            wrong.push(format!(
+                "{name}: {:?} {}, the log has {:?} {}",
+                ours.fields, ours.keys, theirs.fields, theirs.keys
+            ));
         }
         let cells = |row: &Vec<String>| -> Vec<(String, String)> {
             let names = ours.fields.iter().map(|field| field["name"].as_str().unwrap().to_owned());
@@ -55,7 +57,10 @@ fn compare(server: &Server, database: &str, names: &[String], least: usize, more
         rows += ours.len();
         for (our, their) in ours.iter().zip(&theirs) {
             let short = |cells: &[(String, String)]| -> String {
-                cells.iter().map(|(n, c)| format!("{n}={} ", c.chars().take(120).collect::<String>())).collect()
+                cells
+                    .iter()
+                    .map(|(n, c)| format!("{n}={} ", c.chars().take(120).collect::<String>()))
+                    .collect()
             };
             if our != their {
                 wrong.push(format!("{name}: pulled {}, the log has {}", short(our), short(their)));
@@ -74,7 +79,11 @@ fn every_type(kind: Kind, test: &str, more: &[&str]) {
     let mut script = format!("{}USE {test};\n", session(kind));
     for case in &cases {
         let (name, declared) = (&case.name, &case.declared);
-        writeln!(script, "CREATE TABLE {name} (id INT PRIMARY KEY, c {declared}, touched INT DEFAULT 0);").unwrap();
+        writeln!(
+            script,
+            "CREATE TABLE {name} (id INT PRIMARY KEY, c {declared}, touched INT DEFAULT 0);"
+        )
+        .unwrap();
         for (number, value) in case.values.iter().enumerate() {
             writeln!(script, "INSERT INTO {name} (id, c) VALUES ({number}, {value});").unwrap();
         }
@@ -145,4 +154,40 @@ fn encrypted_and_plain_rows_are_the_same() {
     let plain = read("disabled");
     assert_eq!(plain.len(), 3);
     assert!(read("required") == plain, "the rows differ");
+}
+
+/// MariaDB logs the history of a versioned table as rows of it, so a pull brings it, too.
+#[test]
+fn system_versioned_tables() {
+    let test = "pull_versioned";
+    let Some(server) = Server::shared(Kind::MariaDb, test) else { return };
+    server.database(test);
+    let start = server.position().to_string();
+    server.sql(&format!(
+        "USE {test}; CREATE TABLE a (id INT PRIMARY KEY, n INT) WITH SYSTEM VERSIONING;
+         CREATE TABLE b (id INT PRIMARY KEY, n INT, s TIMESTAMP(6) GENERATED ALWAYS AS ROW START,
+           e TIMESTAMP(6) GENERATED ALWAYS AS ROW END, PERIOD FOR SYSTEM_TIME(s, e)) WITH SYSTEM VERSIONING;
+         INSERT INTO a VALUES (1, 1), (2, 2), (3, 3); INSERT INTO b (id, n) VALUES (1, 1), (2, 2);
+         UPDATE a SET n = n + 10; UPDATE b SET n = n + 10; DELETE FROM a WHERE id = 2;"
+    ));
+    let url = server.url();
+    let pattern = format!("{test}.*");
+    let arguments = ["--quiet", "--start", &start, "--stop", "latest", "--tables", &pattern, &url];
+    let logged = tables(&run(&mut tail(&arguments)).stdout);
+    for size in ["1", "100"] {
+        let pulled = pull(&server, &pattern, &["--shard-rows", size]);
+        for (name, rows) in [("a", 6), ("b", 4)] {
+            let (ours, theirs) =
+                (&pulled[&format!("{test}.{name}")], &logged[&format!("{test}.{name}")]);
+            assert_eq!((&ours.fields, &ours.keys), (&theirs.fields, &theirs.keys));
+            assert_eq!(ours.rows.len(), rows, "{name}");
+            // The last image of each version in the log is the one that was pulled.
+            let end = 4 + ours.fields.len() - 1;
+            for row in &ours.rows {
+                let last =
+                    theirs.rows.iter().rev().find(|r| (&r[4], &r[end]) == (&row[4], &row[end]));
+                assert_eq!(last.map(|r| &r[4..]), Some(&row[4..]), "{name}");
+            }
+        }
+    }
 }

@@ -29,7 +29,6 @@ use crate::mysql::ddl::TableName;
 use crate::mysql::defaults_file::Defaults;
 use crate::mysql::live;
 use crate::mysql::options::{ConnectOptions, Sources, resolve};
-use crate::mysql::schema::of_table;
 use crate::mysql::versions::Versions;
 use crate::ums::{Marker, Namespace, id};
 
@@ -359,8 +358,12 @@ pub(super) fn open(args: &Args) -> Result<Opened> {
         barrier_row: args.barrier_table.clone(),
         tables: namespaces,
         given,
+        // A pull that goes on takes none of the ids again that it gave before.
+        rising: (args.id == Ids::Initial).then(|| match &ledger {
+            Some(ledger) if ledger.resumed => first_initial(utc_now()),
+            _ => origin.batch,
+        }),
         origin,
-        rising: args.id == Ids::Initial,
         base,
         jobs: args.jobs.get(),
         shard_rows: args.shard_rows.get(),
@@ -395,6 +398,7 @@ fn split(args: &Args) -> Split {
 fn tell(args: &Args, barrier: Barrier, origin: &Origin, ledger: Option<&Ledger>) {
     let (file, pos) = (&origin.file, origin.pos);
     match ledger.filter(|ledger| ledger.resumed) {
+        Some(_) if args.progress.quiet => {}
         Some(ledger) => {
             let done: usize = ledger.tables.values().map(|table| table.done.len()).sum();
             let known: usize = ledger.tables.values().map(|table| table.shards.len()).sum();
@@ -424,8 +428,8 @@ pub(super) fn plan(args: &Args) -> Result<Outcome> {
     let source = args.source.clone().unwrap_or_else(|| server.options.host.clone());
     for (name, namespace) in namespaces(args, &source, &found)? {
         let conn = &mut server.session.conn;
-        let Some(definition) = of_table(conn, &name)? else { continue };
-        let layout = Layout::new(name, namespace, definition, &args.columns, mariadb)?;
+        let found = Layout::read(conn, &name, &namespace, &args.columns, mariadb)?;
+        let Some(layout) = found else { continue };
         let divider = choose(conn, &layout, args.split_by.as_deref())?;
         let mut planner = Planner::new(conn, &layout, divider, args.shard_rows.get(), split(args))?;
         while let Some(shard) = planner.next(conn, &layout, args.r#where.as_deref())? {

@@ -33,6 +33,8 @@ pub struct Read<'a> {
     pub time: &'a str,
     /// `_ums_uid_` up to what tells rows of the shard apart.
     pub uid: &'a str,
+    /// The shard's number: what tells the rows of a table without a key apart, with their place.
+    pub shard: u64,
     /// Spelling of ops.
     pub dialect: Dialect,
     /// Rows a message at most.
@@ -73,6 +75,7 @@ pub fn read(
             hash.add(cells.get(*key).unwrap_or_default());
         }
         if plan.layout.keys.is_empty() {
+            hash.add(&plan.shard.to_le_bytes());
             hash.add(&count.to_le_bytes());
         }
         hash.push(out);

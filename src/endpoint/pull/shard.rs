@@ -257,7 +257,7 @@ fn boundary(
         .query_first(format!(
             "SELECT {} FROM {}{} WHERE {condition} ORDER BY {} LIMIT 1 OFFSET {}",
             divider.select(),
-            layout.sql_name(),
+            layout.from(),
             divider.hint(),
             divider.order(),
             rows.saturating_sub(1)
@@ -292,7 +292,7 @@ fn even(
     let first = divider.columns.first().filter(|column| column.is_number()).ok_or_else(unfit)?;
     let name = first.select();
     let ends: Option<(Option<String>, Option<String>)> = conn
-        .query_first(format!("SELECT MIN({name}), MAX({name}) FROM {}", layout.sql_name()))
+        .query_first(format!("SELECT MIN({name}), MAX({name}) FROM {}", layout.from()))
         .map_err(failed(format_args!("table {}: its ends cannot be read", layout.name)))?;
     let Some((Some(least), Some(greatest))) = ends else { return Ok(Vec::new()) };
     let count: Option<u64> = conn

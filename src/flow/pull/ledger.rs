@@ -374,7 +374,9 @@ mod tests {
         ledger.done(&shard(1), &finished(sequence, false)).unwrap();
         ledger.ended().unwrap();
         drop(ledger);
+        let before = std::fs::read(&path).unwrap();
         assert!(open(&path, "a", Some(0)).unwrap().resumed, "the sink has not confirmed it");
+        std::fs::write(&path, &before).unwrap();
         assert!(!open(&path, "b", Some(1)).unwrap().resumed);
         std::fs::write(&path, "{\"a\":1}\n").unwrap();
         assert_eq!(open(&path, "b", None).unwrap_err().kind(), Kind::Refused);

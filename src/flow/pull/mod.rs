@@ -49,8 +49,8 @@ pub struct Setup {
     pub given: Option<Vec<Shard>>,
     /// Where the pull begins.
     pub origin: Origin,
-    /// Whether each row has an id of its own, below zero.
-    pub rising: bool,
+    /// The next id where each row has one of its own, below zero.
+    pub rising: Option<i64>,
     /// Added to file numbers in ids.
     pub base: u64,
     /// Connections that read.
@@ -233,7 +233,7 @@ pub fn run(setup: &Setup, around: Around) -> Result<Summary> {
         outlet: Outlet::new(out, ledger, setup),
         board,
         note,
-        next: AtomicI64::new(setup.origin.batch),
+        next: AtomicI64::new(setup.rising.unwrap_or_default()),
         failure: Mutex::new(None),
     };
     std::thread::scope(|scope| {

@@ -14,7 +14,6 @@ use crate::endpoint::pull::shard::Shard;
 use crate::error::{Error, Result};
 use crate::mysql::connect::failed;
 use crate::mysql::ddl::TableName;
-use crate::mysql::schema::of_table;
 use crate::mysql::select::text;
 use crate::ums::{Covered, Namespace};
 
@@ -53,9 +52,8 @@ pub(super) fn shape(
     wish: &Wish,
 ) -> Result<Option<Shape>> {
     let Some(created) = created(session, name)? else { return Ok(None) };
-    let Some(definition) = of_table(&mut session.conn, name)? else { return Ok(None) };
-    let columns = &wish.columns;
-    let layout = Layout::new(name.clone(), namespace.clone(), definition, columns, wish.mariadb)?;
+    let found = Layout::read(&mut session.conn, name, namespace, &wish.columns, wish.mariadb)?;
+    let Some(layout) = found else { return Ok(None) };
     let divider = choose(&mut session.conn, &layout, wish.split_by.as_deref())?;
     if !wish.full_images && divider.as_ref().is_some_and(|divider| !divider.primary) {
         return Err(Error::refused(format!(

@@ -159,9 +159,10 @@ fn shard(
     let plan = Read {
         layout: &shape.layout,
         query: &query,
-        ids: if setup.rising { Ids::Rising(&run.next) } else { Ids::Same(place) },
+        ids: if setup.rising.is_some() { Ids::Rising(&run.next) } else { Ids::Same(place) },
         time: &view.time,
         uid: &uid,
+        shard: task.shard.number,
         dialect: setup.dialect,
         batch_rows: setup.batch_rows,
         batch_bytes: setup.batch_bytes,
@@ -194,7 +195,7 @@ fn shard(
     if !writer.is_empty() {
         count(writer.rows() as u64, writer.len() as u64);
     }
-    let id = if setup.rising { first } else { place };
+    let id = if setup.rising.is_some() { first } else { place };
     let covered = Covered { id, ts: view.time, rows, range: task.shard.line() };
     run.outlet.shard_done(run, task, &mut writer, &covered).map_err(Trouble::Output)?;
     table.done(task.shard.number, covered);
