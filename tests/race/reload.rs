@@ -73,7 +73,7 @@ fn reloaded(which: Which, test: &str, store: Store) {
     // Killed in the middle, with everything that it started; the next night goes on.
     plant(&store);
     let slow = ["--pull=--max-rows-per-sec=8000", "--tries", "1"];
-    let mut child = script(&source, &store, &slow).stderr(Stdio::piped()).spawn().unwrap();
+    let child = script(&source, &store, &slow).stderr(Stdio::piped()).spawn().unwrap();
     std::thread::sleep(Duration::from_millis(1500));
     // And the one that cron starts meanwhile finds the lock.
     let second = script(&source, &store, &[]).output().unwrap();

@@ -95,7 +95,7 @@ pub struct Args {
     /// At the end of each table in a stream of dbus-pull --id batch, rows with ids below the pull's
     /// go as --delete says, once all of its rows are durable. Databases only, and not beside
     /// --reject. A table that cannot be swept is named, and the exit status is 5.
-    #[arg(long, help_heading = TABLES, conflicts_with = "reject")]
+    #[arg(long, help_heading = TABLES, conflicts_with = "reject", hide_short_help = true)]
     pub sweep: bool,
 
     /// Name target tables: '*.*.crm=crm_{table}'; may be repeated
