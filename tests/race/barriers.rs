@@ -24,7 +24,7 @@ fn round(
     barrier: &str,
     random: &mut Random,
 ) -> Vec<String> {
-    let writers = Writers::start(&source.socket(), crate::source::SCHEMA, WRITERS, random);
+    let writers = Writers::start(source, WRITERS, random);
     std::thread::sleep(Duration::from_millis(100 + random.below(300) as u64));
     let began = Instant::now();
     for _ in 0..=random.below(2) {

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::pipes::{Follower, Store, keep_position, pull};
-use crate::source::{SCHEMA, Source, Which};
+use crate::source::{Source, Which};
 use crate::support::Random;
 use crate::writers::Writers;
 
@@ -28,7 +28,7 @@ fn killed(which: Which, test: &str) {
     let state_text = state.to_str().unwrap().to_owned();
     let arguments = ["--state", &state_text, "--checkpoint", position.to_str().unwrap()];
     let slow = [&arguments[..], &["--max-rows-per-sec", "20000", "--shard-rows", "400"]].concat();
-    let writers = Writers::start(&source.socket(), SCHEMA, 2, &mut random);
+    let writers = Writers::start(&source, 2, &mut random);
     let (mut ended, mut resumed) = (0, 0);
     for _ in 0..kills() {
         keep_position(&store, &position);

@@ -64,7 +64,7 @@ fn reloaded(which: Which, test: &str, store: Store) {
     // The first one loads an empty target.
     good(&script(&source, &store, &[]).output().unwrap(), &store);
     store.watch_ids();
-    let writers = Writers::start(&source.socket(), SCHEMA, 6, &mut random);
+    let writers = Writers::start(&source, 6, &mut random);
     for _ in 0..2 {
         plant(&store);
         good(&script(&source, &store, &[]).output().unwrap(), &store);

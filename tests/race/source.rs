@@ -79,6 +79,12 @@ impl Source {
         folder.parent().unwrap().join("s.sock").to_str().unwrap().to_owned()
     }
 
+    /// The longest pause of a writer between two statements, in microseconds: a replica has to keep
+    /// up, and on two cores the follower, too.
+    pub fn pause(&self) -> usize {
+        if self.replica.is_some() { 20_000 } else { 5000 }
+    }
+
     /// Where the log of the server that is read begins to matter.
     pub fn position(&self) -> Position {
         self.read().position()
@@ -97,11 +103,11 @@ impl Source {
             Kind::MySql => {
                 let set = self.written.sql("SELECT @@GLOBAL.gtid_executed");
                 let set = set.replace("\\n", "");
-                (set.clone(), format!("SELECT WAIT_FOR_EXECUTED_GTID_SET('{}', 120)", set.trim()))
+                (set.clone(), format!("SELECT WAIT_FOR_EXECUTED_GTID_SET('{}', 300)", set.trim()))
             }
             Kind::MariaDb => {
                 let place = self.written.sql("SELECT @@GLOBAL.gtid_binlog_pos");
-                (place.clone(), format!("SELECT MASTER_GTID_WAIT('{}', 120)", place.trim()))
+                (place.clone(), format!("SELECT MASTER_GTID_WAIT('{}', 300)", place.trim()))
             }
         };
         assert_eq!(replica.sql(&wait).trim(), "0", "the replica does not reach {place}");

@@ -9,6 +9,7 @@ use std::time::Duration;
 use mysql::prelude::Queryable;
 use mysql::{Conn, OptsBuilder};
 
+use crate::source::{SCHEMA, Source};
 use crate::support::Random;
 
 /// Rows that are always being changed.
@@ -47,11 +48,13 @@ pub struct Writers {
 }
 
 impl Writers {
-    pub fn start(socket: &str, database: &str, count: usize, random: &mut Random) -> Self {
+    /// So many, on the server that is written to.
+    pub fn start(source: &Source, count: usize, random: &mut Random) -> Self {
+        let (socket, pause) = (source.socket(), source.pause());
         let (stop, done) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let threads = (0..count).map(|_| {
             let options =
-                OptsBuilder::new().socket(Some(socket)).user(Some("root")).db_name(Some(database));
+                OptsBuilder::new().socket(Some(&socket)).user(Some("root")).db_name(Some(SCHEMA));
             let mut conn = Conn::new(options).unwrap();
             let (stop, done) = (Arc::clone(&stop), Arc::clone(&done));
             let mut random = Random(random.below(usize::MAX) as u64);
@@ -61,7 +64,7 @@ impl Writers {
                     let _ = conn.query_drop(statement(&mut random));
                     done.fetch_add(1, Ordering::Relaxed);
                     // Enough for two cores, which the follower needs, too.
-                    std::thread::sleep(Duration::from_micros(random.below(5000) as u64));
+                    std::thread::sleep(Duration::from_micros(random.below(pause) as u64));
                 }
             })
         });

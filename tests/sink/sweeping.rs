@@ -376,8 +376,8 @@ pub fn a_resumed_pull(database: &Database, delete: &str) {
     position += 100;
     let mut input = String::new();
     for (number, shard) in shards.iter().enumerate() {
-        if !finished.contains_key(&number) {
-            finished.insert(number, position);
+        if let std::collections::btree_map::Entry::Vacant(open) = finished.entry(number) {
+            open.insert(position);
             input += &database.pulled(position, shard);
         }
     }
