@@ -38,7 +38,7 @@ impl Store {
 
     pub fn url(&self) -> String {
         match self {
-            Self::Sqlite(_) => format!("sqlite:{}?busy=120&rows=1500", self.file("t.db").display()),
+            Self::Sqlite(_) => format!("sqlite:{}?busy=120", self.file("t.db").display()),
             Self::Postgres(target, _) => target.url("workers=1"),
         }
     }
@@ -174,7 +174,12 @@ impl<'a> Follower<'a> {
         .args(more)
         .arg(self.source.read().url());
         let mut sink = Command::new(SINK);
-        sink.args(["--quiet", "--checkpoint"]).arg(&checkpoint).arg(self.store.url());
+        // It gives SQLite's lock back soon.
+        let url = match self.store {
+            Store::Sqlite(_) => self.store.url() + "&rows=1000",
+            Store::Postgres(..) => self.store.url(),
+        };
+        sink.args(["--quiet", "--checkpoint"]).arg(&checkpoint).arg(url);
         Pipe::start(&mut tail, &mut sink)
     }
 
