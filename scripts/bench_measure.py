@@ -24,11 +24,12 @@ def peak(process):
     return 0
 
 
-def once(command):
-    """Wall seconds, CPU seconds and peak memory (MiB) of one run, output thrown away."""
+def once(command, read=os.devnull):
+    """Wall seconds, CPU seconds and peak memory (MiB) of one run that reads a file, output thrown away."""
     complaint = tempfile.TemporaryFile()
-    started = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=complaint)
+    with open(read, "rb") as source:
+        started = time.perf_counter()
+        process = subprocess.Popen(command, stdin=source, stdout=subprocess.DEVNULL, stderr=complaint)
     memory = 0
     while True:
         pid, status, usage = os.wait4(process.pid, os.WNOHANG)

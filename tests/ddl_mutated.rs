@@ -7,7 +7,7 @@ use dws::mysql::gtid::{self, GtidSet};
 use dws::mysql::options::{Sources, resolve};
 use dws::mysql::query::{Query, inflate, mariadb_uncompress};
 use dws::mysql::schema::{Catalog, labels};
-use dws::mysql::versions::Versions;
+use dws::mysql::schema_store::SchemaStore;
 use proptest::prelude::*;
 
 const SEEDS: [&str; 12] = [
@@ -78,7 +78,7 @@ proptest! {
         let path = folder.path().join("file");
         std::fs::write(&path, &text).unwrap();
         let _ = Defaults::read(&path, &["client", "dws"]);
-        let _ = Versions::load(&path);
+        let _ = SchemaStore::open(Some(path));
     }
 
     /// Every reader of an event body gets bytes that are nearly right.

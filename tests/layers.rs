@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// Rows from the bottom to the top. A module uses lower rows only, never its own row.
 const LAYERS: &[&[&str]] = &[
     &["error"],
-    &["ums", "url"],
+    &["ums", "url", "durable"],
     &["line", "expr", "rule", "mysql", "kafka", "columnar", "store"],
     &["endpoint", "op", "sink"],
     &["flow"],

@@ -3,6 +3,8 @@
 
 #[path = "tail/damage.rs"]
 mod damage;
+#[path = "tail/definitions.rs"]
+mod definitions;
 #[path = "tail/feed.rs"]
 mod feed;
 #[path = "tail/images.rs"]

@@ -81,11 +81,22 @@ fn follow(args: &Args, source: &Source) -> Result<Outcome> {
     Ok(stop.outcome(Outcome::Done))
 }
 
+/// Whether the arguments ask for a table.
+fn captures(args: &Args) -> impl Fn(&str, &str) -> bool + Send + use<> {
+    let (tables, exclude) = (args.tables.clone(), args.exclude.clone());
+    let everything = tables.is_empty();
+    move |schema, table| {
+        let named = tables.iter().any(|pattern| pattern.matches(schema, table));
+        // The servers' own schemas only when they are asked for.
+        let own = matches!(schema, "mysql" | "sys" | "performance_schema" | "information_schema");
+        (named || (everything && !own))
+            && !exclude.iter().any(|pattern| pattern.matches(schema, table))
+    }
+}
+
 /// The names and limits that the arguments give.
 fn options(args: &Args, source: String, base: u64) -> Options {
-    let (tables, exclude) = (args.tables.clone(), args.exclude.clone());
     let (shards, schema_shards) = (args.shard.clone(), args.shard_schema.clone());
-    let everything = tables.is_empty();
     Options {
         source,
         dialect: args.ums,
@@ -98,14 +109,7 @@ fn options(args: &Args, source: String, base: u64) -> Options {
             BadText::Replace => Bad::Replace,
         },
         base,
-        capture: Box::new(move |schema, table| {
-            let named = tables.iter().any(|pattern| pattern.matches(schema, table));
-            // The servers' own schemas only when they are asked for.
-            let own =
-                matches!(schema, "mysql" | "sys" | "performance_schema" | "information_schema");
-            (named || (everything && !own))
-                && !exclude.iter().any(|pattern| pattern.matches(schema, table))
-        }),
+        capture: Box::new(captures(args)),
         logical: Box::new(move |schema, table| {
             let part = |rules: &[crate::cli::value::Shard], name: &str| {
                 let found = rules.iter().find_map(|rule| rule.apply(name));

@@ -1,12 +1,11 @@
 //! The position file: read at the start, written whole after what it covers is durable. Uses
-//! `error`, `ums`, `line`. Not hot.
+//! `error`, `durable`, `ums`. Not hot.
 
-use std::fs::File;
-use std::io::{ErrorKind, Write};
-use std::path::{Path, PathBuf};
+use std::io::ErrorKind;
+use std::path::PathBuf;
 
+use crate::durable;
 use crate::error::{Error, Result};
-use crate::line::output::sync_folder;
 use crate::ums::Marker;
 use crate::ums::marker::{checkpoint_text, parse_checkpoint};
 
@@ -67,23 +66,7 @@ impl Checkpoint {
     }
 
     fn write(&self) -> Result<()> {
-        let mut temporary = self.path.clone().into_os_string();
-        temporary.push(".tmp");
-        let temporary = Path::new(&temporary);
-        let text = checkpoint_text(&self.positions);
-        File::create(temporary)
-            .and_then(|mut file| {
-                file.write_all(text.as_bytes())?;
-                file.sync_all()
-            })
-            .and_then(|()| std::fs::rename(temporary, &self.path))
-            .map_err(|error| {
-                let path = self.path.display();
-                // A broken pipe here is a fault of the file, not a reader that left.
-                Error::unreachable(format!("{path}: cannot write the checkpoint: {error}"))
-                    .caused_by(error)
-            })?;
-        sync_folder(&self.path)
+        durable::replace(&self.path, "checkpoint", checkpoint_text(&self.positions).as_bytes())
     }
 }
 

@@ -1,4 +1,4 @@
-//! Byte outputs: standard output, files, compressed files. Uses `error`. Hot only in its writes,
+//! Byte outputs: standard output, files, compressed files. Uses `error`, `durable`. Hot only in its writes,
 //! which are whole messages.
 //!
 //! A file that exists is appended to, for a resumed run must not lose what is there. What a crash
@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use flate2::write::GzEncoder;
 
 use super::repair;
+use crate::durable::sync_folder;
 use crate::error::{Error, Result};
 
 /// How a file's bytes are packed, told by its name.
@@ -87,17 +88,6 @@ pub fn file(path: &str) -> Result<Box<dyn Output>> {
     sync_folder(place)?;
     let file = BufWriter::with_capacity(BUFFER, file);
     Ok(Box::new(Log { path: place.to_owned(), packing, encoder: None, file, dirty: false }))
-}
-
-/// Makes the appearance of a name durable.
-pub fn sync_folder(path: &Path) -> Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .map_err(|error| Error::io(format_args!("{}: cannot sync", folder.display()), error))
 }
 
 /// A pipe, a terminal, a device.

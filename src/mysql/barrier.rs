@@ -146,6 +146,16 @@ pub fn begin(
     Ok(View { place, time: same_server(conn, info)? })
 }
 
+/// Opens a transaction behind a barrier that was passed before: what its reads have more than the
+/// view does no harm.
+///
+/// # Errors
+/// As `begin`.
+pub fn begin_behind(conn: &mut mysql::Conn, info: &ServerInfo) -> Result<()> {
+    conn.query_drop("START TRANSACTION").map_err(failed("a transaction cannot be opened"))?;
+    same_server(conn, info).map(drop)
+}
+
 /// The server's time, from the very server that the position came from: a proxy may send what
 /// reads and what writes to different ones.
 fn same_server(conn: &mut mysql::Conn, info: &ServerInfo) -> Result<String> {

@@ -233,6 +233,9 @@ pub struct ServerInfo {
     pub order_commits: bool,
     /// Whether a replica logs what it applies.
     pub log_replica_updates: bool,
+    /// Whether the log holds the rows that foreign keys change: MySQL from 9.6 on, unless
+    /// `innodb_native_foreign_keys` is on.
+    pub logs_cascades: bool,
 }
 
 impl ServerInfo {
@@ -244,7 +247,8 @@ impl ServerInfo {
                  'server_uuid', 'server_uid', 'hostname', 'port', 'log_bin', 'binlog_format', \
                  'binlog_row_image', 'binlog_row_metadata', 'binlog_row_value_options', \
                  'gtid_mode', 'binlog_checksum', 'lower_case_table_names', \
-                 'binlog_order_commits', 'log_replica_updates', 'log_slave_updates')",
+                 'binlog_order_commits', 'log_replica_updates', 'log_slave_updates', \
+                 'innodb_native_foreign_keys')",
             )
             .map_err(|e| Error::unreachable(format!("the server's settings: {}", describe(&e))))?;
         let variables: HashMap<String, String> =
@@ -279,6 +283,8 @@ impl ServerInfo {
             // MariaDB has no such setting: its commits are always ordered.
             order_commits: mariadb || on("binlog_order_commits"),
             log_replica_updates: on("log_replica_updates") || on("log_slave_updates"),
+            logs_cascades: variables.contains_key("innodb_native_foreign_keys")
+                && !on("innodb_native_foreign_keys"),
             mariadb,
             version,
         }
@@ -323,7 +329,11 @@ mod tests {
             ("server_uuid", "u"),
             ("gtid_mode", "OFF_PERMISSIVE"),
             ("log_bin", "ON"),
+            ("innodb_native_foreign_keys", "OFF"),
         ]));
+        assert!(mysql.logs_cascades && !old.logs_cascades);
+        let native = variables(&[("version", "9.7.0"), ("innodb_native_foreign_keys", "ON")]);
+        assert!(!ServerInfo::from_variables(&native).logs_cascades);
         assert_eq!(mysql.identity, "u");
         assert!(!mysql.mariadb && !mysql.gtid && !mysql.order_commits && mysql.log_bin);
     }

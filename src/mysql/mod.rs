@@ -1,4 +1,4 @@
-//! MySQL and MariaDB: reading logs, decoding rows, connections. Uses `error` and `ums`.
+//! MySQL and MariaDB: reading logs, decoding rows, connections. Uses `error`, `durable` and `ums`.
 
 pub mod barrier;
 pub mod body;
@@ -12,6 +12,7 @@ pub mod decimal;
 pub mod declared;
 pub mod defaults_file;
 pub mod event;
+pub mod foreign_keys;
 pub mod format;
 pub mod frame;
 pub mod gtid;
@@ -24,6 +25,7 @@ pub mod query;
 pub mod rows;
 pub mod savepoints;
 pub mod schema;
+pub mod schema_store;
 pub mod select;
 pub mod stamp;
 pub mod table_map;

@@ -1,4 +1,4 @@
-//! The version part of namespaces. Uses `error` and `ddl` (names). Warm: asked at each TABLE_MAP
+//! The version part of namespaces. Uses `ddl` (names). Warm: asked at each TABLE_MAP
 //! that is new.
 //!
 //! A version rises when a table's columns change incompatibly, at TRUNCATE, and when its name is
@@ -6,18 +6,19 @@
 //! kept by event id: an event that is not newer than the history is looked up in it.
 //!
 //! The history is saved before anything that depends on it is written: whoever sees
-//! [`Versions::is_dirty`] calls [`Versions::save`] first. A crash in between then replays the same
+//! [`Versions::is_dirty`] saves it first (see `schema_store`). A crash in between then replays the same
 //! events onto a history that knows them, or onto one that learns them again in the same way.
 
+mod apply;
+mod difference;
+mod json;
+
 use std::collections::BTreeMap;
-use std::io::Write;
-use std::path::Path;
 
-use serde_json::{Value, json};
+use crate::mysql::ddl::TableName;
 
-use crate::error::{Error, Result};
-use crate::mysql::ddl::{Statement, TableName};
-use crate::ums::Cause;
+pub use apply::Ended;
+pub use difference::Difference;
 
 /// What a table was from one event on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,61 +35,6 @@ pub struct Entry {
     pub gone: bool,
 }
 
-/// How columns differ from those before.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Difference {
-    /// Columns that are new. Compatible.
-    pub added: Vec<String>,
-    /// Columns that are gone, or have another name now.
-    pub dropped: Vec<String>,
-    /// Columns of another UMS type.
-    pub retyped: Vec<String>,
-}
-
-impl Difference {
-    fn between(old: &[(String, String)], new: &[(String, String)]) -> Self {
-        let find = |columns: &[(String, String)], name: &str| {
-            columns.iter().find(|(n, _)| n == name).map(|(_, ty)| ty.clone())
-        };
-        let mut difference = Self::default();
-        for (name, ty) in new {
-            match find(old, name) {
-                None => difference.added.push(name.clone()),
-                Some(before) if before != *ty => difference.retyped.push(name.clone()),
-                Some(_) => {}
-            }
-        }
-        difference.dropped = old
-            .iter()
-            .filter(|(name, _)| find(new, name).is_none())
-            .map(|(n, _)| n.clone())
-            .collect();
-        difference
-    }
-
-    /// Whether readers of the old columns can read the new ones.
-    pub fn is_compatible(&self) -> bool {
-        self.dropped.is_empty() && self.retyped.is_empty()
-    }
-
-    fn is_empty(&self) -> bool {
-        self.added.is_empty() && self.is_compatible()
-    }
-}
-
-impl std::fmt::Display for Difference {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let parts =
-            [("added", &self.added), ("dropped", &self.dropped), ("retyped", &self.retyped)];
-        let mut separator = "";
-        for (what, names) in parts.iter().filter(|(_, names)| !names.is_empty()) {
-            write!(f, "{separator}{what} {}", names.join(", "))?;
-            separator = "; ";
-        }
-        Ok(())
-    }
-}
-
 /// What [`Versions::observe`] found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Observed {
@@ -98,17 +44,6 @@ pub struct Observed {
     pub ended: Option<u32>,
     /// How the columns changed with this event.
     pub changed: Option<Difference>,
-}
-
-/// A version that a statement ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ended {
-    /// The table.
-    pub table: TableName,
-    /// The version that no row has from here on.
-    pub version: u32,
-    /// What ended it.
-    pub cause: Cause,
 }
 
 /// The histories of all tables.
@@ -122,6 +57,11 @@ impl Versions {
     /// Whether there is something to save.
     pub fn is_dirty(&self) -> bool {
         self.dirty
+    }
+
+    /// Everything was saved.
+    pub fn saved(&mut self) {
+        self.dirty = false;
     }
 
     /// The history of a table, oldest first.
@@ -173,101 +113,6 @@ impl Versions {
         Observed { version, ended: (!compatible).then_some(old), changed: Some(difference) }
     }
 
-    /// Follows a statement. Gives the versions that it ended, the same at every redelivery. Names
-    /// must be spelled as TABLE_MAPs spell them (see [`Statement::fold_names`]).
-    pub fn apply(&mut self, statement: &Statement, id: i64) -> Vec<Ended> {
-        let ended = |cause| move |(table, version)| Ended { table, version, cause };
-        match statement {
-            Statement::Truncate(table) => {
-                let found = self.truncate(table, id).map(|version| (table.clone(), version));
-                found.map(ended(Cause::Truncate)).into_iter().collect()
-            }
-            Statement::DropTables { tables, temporary: false, .. } => {
-                let found = tables.iter().filter_map(|t| Some((t.clone(), self.drop(t, id)?)));
-                found.map(ended(Cause::Drop)).collect()
-            }
-            Statement::CreateTable(create) if create.or_replace && !create.temporary => {
-                let found = self.drop(&create.table, id).map(|v| (create.table.clone(), v));
-                found.map(ended(Cause::Drop)).into_iter().collect()
-            }
-            Statement::RenameTables(pairs) => {
-                self.rename(pairs, id).into_iter().map(ended(Cause::Rename)).collect()
-            }
-            Statement::AlterTable(alter) => {
-                let pair = alter.rename_to.as_ref().filter(|to| **to != alter.table);
-                let pairs: Vec<_> =
-                    pair.map(|to| (alter.table.clone(), to.clone())).into_iter().collect();
-                self.rename(&pairs, id).into_iter().map(ended(Cause::Rename)).collect()
-            }
-            Statement::DropDatabase(name)
-            | Statement::CreateDatabase { name, or_replace: true, .. } => {
-                self.drop_database(name, id).into_iter().map(ended(Cause::Drop)).collect()
-            }
-            _ => Vec::new(),
-        }
-    }
-
-    /// TRUNCATE: a new version. Gives the one that ended; `None` for a table without a history,
-    /// which has published nothing.
-    pub fn truncate(&mut self, table: &TableName, id: i64) -> Option<u32> {
-        let last = self.tables.get(table)?.last()?;
-        if id <= last.from_id {
-            return self.ended_at(table, id);
-        }
-        if last.gone {
-            return None;
-        }
-        let (version, columns) = (last.version, last.columns.clone());
-        self.append(table, id, version.saturating_add(1), &columns, Cause::Truncate.past(), false);
-        Some(version)
-    }
-
-    /// DROP: the name's next table has a new version. Gives the one that ended.
-    pub fn drop(&mut self, table: &TableName, id: i64) -> Option<u32> {
-        self.leave(table, id, Cause::Drop.past())
-    }
-
-    /// RENAME TABLE, all its pairs. Histories follow names: a name that another table takes over
-    /// in the same statement (a swap) goes on, and the next TABLE_MAP tells whether its columns
-    /// are compatible; a name that is left without a table has ended. Gives those that ended.
-    pub fn rename(&mut self, pairs: &[(TableName, TableName)], id: i64) -> Vec<(TableName, u32)> {
-        let mut left: Vec<&TableName> = Vec::new();
-        for (from, to) in pairs {
-            left.retain(|name| *name != to);
-            left.push(from);
-        }
-        left.into_iter()
-            .filter_map(|name| Some((name.clone(), self.leave(name, id, Cause::Rename.past())?)))
-            .collect()
-    }
-
-    /// DROP DATABASE. Gives the tables and versions that ended.
-    pub fn drop_database(&mut self, schema: &str, id: i64) -> Vec<(TableName, u32)> {
-        let names: Vec<TableName> =
-            self.tables.keys().filter(|name| name.schema == schema).cloned().collect();
-        names.into_iter().filter_map(|name| Some((name.clone(), self.drop(&name, id)?))).collect()
-    }
-
-    fn leave(&mut self, table: &TableName, id: i64, cause: &str) -> Option<u32> {
-        let last = self.tables.get(table)?.last()?;
-        if id <= last.from_id {
-            return self.ended_at(table, id);
-        }
-        if last.gone {
-            return None;
-        }
-        let (version, columns) = (last.version, last.columns.clone());
-        self.append(table, id, version, &columns, cause, true);
-        Some(version)
-    }
-
-    /// The version that a statement with this id ended, when it did so before.
-    fn ended_at(&self, table: &TableName, id: i64) -> Option<u32> {
-        let history = self.tables.get(table)?;
-        let at = history.iter().position(|entry| entry.from_id == id)?;
-        history.get(at.checked_sub(1)?).map(|before| before.version)
-    }
-
     fn append(
         &mut self,
         table: &TableName,
@@ -282,89 +127,6 @@ impl Versions {
         self.tables.entry(table.clone()).or_default().push(entry);
         self.dirty = true;
     }
-
-    /// Reads a history; a file that does not exist is an empty one.
-    pub fn load(path: &Path) -> Result<Self> {
-        let bytes = match std::fs::read(path) {
-            Ok(bytes) => bytes,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
-            Err(e) => return Err(Error::io(path.display(), e)),
-        };
-        let value: Value =
-            serde_json::from_slice(&bytes).map_err(|e| unreadable(path).caused_by(e))?;
-        let tables = read_tables(&value).ok_or_else(|| unreadable(path))?;
-        Ok(Self { tables, dirty: false })
-    }
-
-    /// Writes the history so that a crash leaves the old file or the new one, whole.
-    pub fn save(&mut self, path: &Path) -> Result<()> {
-        let folder = match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
-        let write = || -> std::io::Result<()> {
-            let mut file = tempfile::NamedTempFile::new_in(folder)?;
-            serde_json::to_writer(&mut file, &self.to_json())?;
-            file.write_all(b"\n")?;
-            file.as_file().sync_all()?;
-            file.persist(path)?;
-            std::fs::File::open(folder)?.sync_all()
-        };
-        write().map_err(|e| Error::io(path.display(), e))?;
-        self.dirty = false;
-        Ok(())
-    }
-
-    fn to_json(&self) -> Value {
-        let tables: Vec<Value> = self
-            .tables
-            .iter()
-            .map(|(name, history)| {
-                let history: Vec<Value> = history.iter().map(entry_to_json).collect();
-                json!({ "schema": name.schema, "table": name.table, "history": history })
-            })
-            .collect();
-        json!({ "tables": tables })
-    }
-}
-
-fn entry_to_json(entry: &Entry) -> Value {
-    json!({
-        "from_id": entry.from_id, "version": entry.version, "columns": entry.columns,
-        "cause": entry.cause, "gone": entry.gone,
-    })
-}
-
-fn unreadable(path: &Path) -> Error {
-    Error::data(format!("{}: not a history of table versions", path.display()))
-        .advise("restore it from a copy; without it namespace versions start again at 0")
-}
-
-fn read_tables(value: &Value) -> Option<BTreeMap<TableName, Vec<Entry>>> {
-    let mut tables = BTreeMap::new();
-    for table in value.get("tables")?.as_array()? {
-        let name = TableName::new(
-            table.get("schema")?.as_str()?.to_owned(),
-            table.get("table")?.as_str()?.to_owned(),
-        );
-        let history = table.get("history")?.as_array()?.iter().map(read_entry);
-        tables.insert(name, history.collect::<Option<_>>()?);
-    }
-    Some(tables)
-}
-
-fn read_entry(entry: &Value) -> Option<Entry> {
-    let columns = entry.get("columns")?.as_array()?.iter().map(|pair| {
-        let text = |at| pair.get(at).and_then(Value::as_str).map(str::to_owned);
-        Some((text(0)?, text(1)?))
-    });
-    Some(Entry {
-        from_id: entry.get("from_id")?.as_i64()?,
-        version: u32::try_from(entry.get("version")?.as_u64()?).ok()?,
-        columns: columns.collect::<Option<_>>()?,
-        cause: entry.get("cause")?.as_str()?.to_owned(),
-        gone: entry.get("gone")?.as_bool()?,
-    })
 }
 
 #[cfg(test)]
@@ -497,20 +259,12 @@ mod tests {
     }
 
     #[test]
-    fn a_saved_history_reads_back_and_a_broken_one_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("versions.json");
-        let mut versions = Versions::load(&path).unwrap();
+    fn a_history_reads_back_from_json() {
+        let mut versions = Versions::default();
         play(&mut versions, &LOG, 0);
         assert!(versions.is_dirty());
-        versions.save(&path).unwrap();
-        assert!(!versions.is_dirty());
-        assert_eq!(Versions::load(&path).unwrap(), versions);
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
-        std::fs::write(&path, b"{\"tables\":[{\"schema\":1}]}").unwrap();
-        assert!(Versions::load(&path).is_err());
-        std::fs::write(&path, b"{").unwrap();
-        assert!(Versions::load(&path).is_err());
+        versions.saved();
+        assert_eq!(Versions::from_json(&versions.to_json()), Some(versions));
     }
 
     #[test]

@@ -34,8 +34,8 @@ pub struct Rearranger {
     folder: PathBuf,
     drafts: u64,
     switch: File,
-    /// Held open: closing it ends the lock.
-    _lock: File,
+    /// Locked as long as the right is held.
+    lock: File,
 }
 
 impl Rearranger {
@@ -45,14 +45,8 @@ impl Rearranger {
     /// `Unreachable` while another process has the right, or for a root that is not there or cannot
     /// be written to; `Refused` where the file system has no locks.
     pub fn open(tree: &Tree) -> Result<Self> {
+        Self::check(tree)?;
         let root = tree.root();
-        if !tree.is_local() {
-            return Err(Error::refused(format!(
-                "{}: objects cannot be exchanged for others in one step, so nothing is rearranged there",
-                root.display()
-            ))
-            .advise("compact a log in a local folder, or write larger files: rows, bytes, seconds"));
-        }
         let found = fs::metadata(root).map_err(|error| Error::io(root.display(), error))?;
         if !found.is_dir() {
             return Err(Error::unreachable(format!("{}: is not a folder", root.display())));
@@ -79,10 +73,26 @@ impl Rearranger {
         }
         let switch = lock_file(&switch_path(root))?;
         let mut rearranger =
-            Self { tree: tree.clone(), folder: PathBuf::new(), drafts: 0, switch, _lock: lock };
+            Self { tree: tree.clone(), folder: PathBuf::new(), drafts: 0, switch, lock };
         rearranger.clear()?;
         rearranger.folder = aside(root)?;
         Ok(rearranger)
+    }
+
+    /// Looks whether there is such a right at all.
+    ///
+    /// # Errors
+    /// `Refused` for a root that is not in a local folder.
+    pub fn check(tree: &Tree) -> Result<()> {
+        if tree.is_local() {
+            return Ok(());
+        }
+        Err(Error::refused(format!(
+            "{}: files cannot be exchanged for others in one step there, so whoever reads \
+             meanwhile would see rows twice or not at all; nothing was changed",
+            tree.root().display()
+        ))
+        .advise("compact a log in a local folder, or write larger files: rows, bytes, seconds"))
     }
 
     /// Removes everything that stands aside; false while a reader may still need it.
@@ -92,15 +102,16 @@ impl Rearranger {
         if lease.try_lock().is_err() {
             return Ok(false);
         }
-        for aside in asides(root) {
-            match fs::remove_dir_all(&aside) {
+        let removed =
+            asides(root).into_iter().try_for_each(|aside| match fs::remove_dir_all(&aside) {
                 Err(error) if error.kind() != ErrorKind::NotFound => {
-                    return Err(Error::io(aside.display(), error));
+                    Err(Error::io(aside.display(), error))
                 }
-                _ => {}
-            }
-        }
-        Ok(true)
+                _ => Ok(()),
+            });
+        // Closing alone would leave the lock with a child that is being forked, until its exec.
+        let _ = lease.unlock();
+        removed.map(|()| true)
     }
 
     /// Starts a file in the successor of a folder.
@@ -289,6 +300,8 @@ impl Drop for Rearranger {
     fn drop(&mut self) {
         // What cannot be removed now is removed by the next one.
         let _ = self.clear();
+        // Closing alone would leave the lock with a child that is being forked, until its exec.
+        let _ = self.lock.unlock();
     }
 }
 

@@ -14,8 +14,8 @@ use dws::mysql::chunk::LogName;
 use dws::mysql::format::Format;
 use dws::mysql::frame::{EventLog, Feed, FileFrames};
 use dws::mysql::gtid::GtidSet;
+use dws::mysql::schema_store::SchemaStore;
 use dws::mysql::transaction::Assembler;
-use dws::mysql::versions::Versions;
 use dws::ums::{Decoder, Dialect};
 
 /// Reads every line that is written, as a reader downstream would.
@@ -68,10 +68,9 @@ pub fn feed(log: Vec<u8>) -> (u64, Result<()>) {
     let setup = Setup {
         options,
         definitions: Definitions::default(),
-        versions: Versions::default(),
         bounds: Bounds::default(),
         marker_every: Duration::from_secs(1),
-        store: None,
+        store: SchemaStore::default(),
         server: String::new(),
         on_change: None,
     };

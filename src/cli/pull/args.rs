@@ -85,7 +85,7 @@ pub struct Args {
     /// are being committed; no write, no lock. write: a change of a row of --barrier-table, right
     /// only where commits are ordered (binlog_order_commits=ON, always on MariaDB). share: a locking
     /// read of each shard, which waits for, and holds up, transactions that change its rows. lock:
-    /// FLUSH TABLES t WITH READ LOCK for a moment. What cannot be proved is refused.
+    /// FLUSH TABLES t WITH READ LOCK for a moment, once a table. What cannot be proved is refused.
     #[arg(long, value_name = "HOW", default_value = "auto", help_heading = JOIN)]
     #[arg(value_parser = barrier(), hide_possible_values = true)]
     pub barrier: Choice,

@@ -29,7 +29,7 @@ use crate::mysql::ddl::TableName;
 use crate::mysql::defaults_file::Defaults;
 use crate::mysql::live;
 use crate::mysql::options::{ConnectOptions, Sources, resolve};
-use crate::mysql::versions::Versions;
+use crate::mysql::schema_store::SchemaStore;
 use crate::ums::{Marker, Namespace, id};
 
 /// A pull that is ready.
@@ -160,10 +160,7 @@ fn namespaces(
     source: &str,
     tables: &[(TableName, u64)],
 ) -> Result<Vec<(TableName, Namespace)>> {
-    let versions = match &args.schema_store {
-        Some(path) => Versions::load(path)?,
-        None => Versions::default(),
-    };
+    let versions = SchemaStore::open(args.schema_store.clone())?.versions;
     let part = |rules: &[ShardRule], name: &str| {
         let found = rules.iter().find_map(|rule| rule.apply(name));
         found.map_or_else(

@@ -244,7 +244,12 @@ XA transactions that were prepared before a shard was read and end later are in 
 commit; dbus-tail gives their rows that commit's ids.
 
 --barrier share locks the rows of a shard until it has been written, and waits for those who hold \
-them; --barrier lock waits for statements that run on the table, and new writers wait behind it.
+them. --barrier lock locks a table once, before its first shard: it waits for transactions that use \
+the table, for ten seconds at a time, and others wait behind it meanwhile. All shards of the table have \
+that position.
+
+A shard's transaction is open until its rows have been written, to a slow sink for as long as that \
+takes: an ALTER of the table waits for it. Smaller shards wait less.
 
 A pulled row of a table without any key has no identity: where its shard is read again, sinks that \
 append have it twice. Sinks that upsert refuse such tables.

@@ -121,7 +121,7 @@ pub struct Args {
     /// Merge the small files of a Parquet log into large ones, and exit
     ///
     /// Writers may write and readers read meanwhile: see dws-parquet(7) for what they see.
-    /// Nothing is read from standard input. With --dry-run the folders and files are named and left alone.
+    /// For logs in local folders only; elsewhere it is refused. Nothing is read from standard input. With --dry-run the folders and files are named and left alone.
     #[arg(long, help_heading = LOG, conflicts_with_all = ["from", "checkpoint", "position", "check"])]
     pub compact: bool,
 

@@ -63,11 +63,15 @@ pub struct Args {
     #[arg(long, value_name = "POSITION", help_heading = PLACE, allow_hyphen_values = true)]
     pub stop: Option<Stop>,
 
-    /// Keep the versions of the tables in FILE [CHECKPOINT.schema]
+    /// Keep versions and definitions of the tables in FILE [CHECKPOINT.schema]
     ///
     /// The version is part five of a namespace. FILE holds every version that a table has had, and
     /// since which id, so that a run that starts again gives the rows the namespaces that they had.
-    /// Without it and without --checkpoint, versions begin at 0 where the run starts.
+    /// It also holds the tables' definitions, as far as statements in the log or the server told
+    /// them, and since which id: for logs that do not name their columns (binlog_row_metadata is not
+    /// FULL), of which a later run may read later files. Each is checked against the log, as always.
+    /// Without it and without --checkpoint, versions begin at 0 where the run starts, and
+    /// definitions must be in the files themselves.
     #[arg(long, value_name = "FILE", help_heading = PLACE, hide_short_help = true)]
     pub schema_store: Option<PathBuf>,
 
@@ -200,6 +204,9 @@ pub struct Args {
 
     /// Test connection, grants and settings, say what is missing, exit
     ///
+    /// Also named are the captured tables with foreign keys that change rows (ON DELETE CASCADE and
+    /// the like) where the server does not log these changes: MariaDB, MySQL before 9.6, and later
+    /// ones with innodb_native_foreign_keys. A run from a server warns of them, too.
     /// Of files: whether the first one can be read as a log. Nothing is written.
     #[arg(long, help_heading = INSPECT, conflicts_with_all = ["audit", "at"])]
     pub check: bool,

@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::line::output::Output;
 use crate::mysql::connect::{ServerInfo, connect};
 use crate::mysql::event::{Event, kind};
+use crate::mysql::foreign_keys;
 use crate::mysql::frame::Feed;
 use crate::mysql::live;
 use crate::mysql::transaction::{Assembler, Context, Handler, Wish};
@@ -176,6 +177,24 @@ pub fn at(args: &Args, source: &Source) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
+/// A sentence for each captured table with rows that change without the log holding it.
+pub fn unlogged_cascades(
+    conn: &mut mysql::Conn,
+    info: &ServerInfo,
+    args: &Args,
+) -> Result<Vec<String>> {
+    let captured = super::captures(args);
+    let mut keys = foreign_keys::unlogged(conn, info)?;
+    keys.retain(|key| captured(&key.table.schema, &key.table.table));
+    let tell = |key: &foreign_keys::Cascade| {
+        format!(
+            "table {}: its rows that foreign key {} changes ({}) when {} does are not in the log: delete or update them by statements of their own, or pull the table anew",
+            key.table, key.constraint, key.actions, key.parent
+        )
+    };
+    Ok(keys.iter().map(tell).collect())
+}
+
 /// `--check`: connection, grants and settings.
 pub fn check(args: &Args, source: &Source) -> Result<Outcome> {
     let Source::Server(_) = source else {
@@ -218,6 +237,7 @@ pub fn check(args: &Args, source: &Source) -> Result<Outcome> {
         "binlog_row_value_options=PARTIAL_JSON needs binlog_row_image=FULL",
     );
     require(info.server_id != 0, &mut wrong, "server_id is 0: set it, replicas are refused else");
+    advice.extend(unlogged_cascades(&mut conn, &info, args)?);
     let mut text = format!(
         "server: {} {}, server id {}, {}\n",
         if info.mariadb { "MariaDB" } else { "MySQL" },

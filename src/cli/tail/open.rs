@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use super::args::{Args, Source};
+use super::inspect::unlogged_cascades;
 use super::options;
 use super::place::{Start, Stop};
 use crate::cli::message;
@@ -24,8 +25,8 @@ use crate::mysql::gtid::GtidSet;
 use crate::mysql::live::{self, From, LiveLog};
 use crate::mysql::options::{ConnectOptions, Sources, resolve};
 use crate::mysql::schema::{Catalog, from_information_schema};
+use crate::mysql::schema_store::SchemaStore;
 use crate::mysql::transaction::Assembler;
-use crate::mysql::versions::Versions;
 use crate::ums::{Marker, id};
 
 /// Bytes of open transactions that wait in memory; larger ones go to a spill file.
@@ -56,18 +57,12 @@ impl Opened {
         out: Box<dyn Output>,
         on_change: Option<OnChange>,
     ) -> Result<Publisher> {
-        let store = store(args);
-        let versions = match &store {
-            Some(path) => Versions::load(path)?,
-            None => Versions::default(),
-        };
         let setup = Setup {
             options: options(args, self.source.clone(), self.base),
             definitions: std::mem::take(&mut self.definitions),
-            versions,
+            store: SchemaStore::open(store(args))?,
             bounds: self.bounds,
             marker_every: args.marker_every,
-            store,
             server: self.server.clone(),
             on_change,
         };
@@ -80,7 +75,7 @@ impl Opened {
     }
 }
 
-/// The file of the table versions.
+/// The file of what is known of tables.
 fn store(args: &Args) -> Option<PathBuf> {
     args.schema_store.clone().or_else(|| {
         args.checkpoint.as_ref().map(|path| {
@@ -216,7 +211,7 @@ fn open_files(
         live: false,
         prompt,
         bounds,
-        definitions: Definitions::default(),
+        definitions: Definitions::offline(),
         source,
         server,
         base,
@@ -263,6 +258,7 @@ fn open_server(args: &Args, checkpoint: Option<&Checkpoint>) -> Result<Opened> {
         Ok(From::Place(files.into_iter().next().unwrap_or_else(|| status.file.clone()), 4))
     };
     let mut written = None;
+    let resumes = position(checkpoint, &source).is_some();
     let from = if let Some(marker) = position(checkpoint, &source) {
         base = marker.base;
         gtids = GtidSet::parse(&marker.gtid)?;
@@ -332,6 +328,7 @@ fn open_server(args: &Args, checkpoint: Option<&Checkpoint>) -> Result<Opened> {
     let latest = (LogName::new(&status.file).number, status.offset);
     stop(args, &mut bounds, Some(latest))?;
     warn_prepared(&mut conn);
+    warn_cascades(&mut conn, &info, args)?;
     let catalog = match from_information_schema(&mut conn) {
         Ok(catalog) => catalog,
         Err(error) if error.kind() == Kind::Unreachable => return Err(error),
@@ -361,7 +358,7 @@ fn open_server(args: &Args, checkpoint: Option<&Checkpoint>) -> Result<Opened> {
         live: true,
         prompt: true,
         bounds,
-        definitions: Definitions { catalog, refresh: Some(refresh(options)) },
+        definitions: Definitions::of_server(catalog, refresh(options), resumes),
         source,
         server: info.identity,
         base,
@@ -379,6 +376,16 @@ fn warn_prepared(conn: &mut mysql::Conn) {
             rows.len()
         ));
     }
+}
+
+/// Rows that foreign keys change where the log does not hold it.
+fn warn_cascades(conn: &mut mysql::Conn, info: &ServerInfo, args: &Args) -> Result<()> {
+    match unlogged_cascades(conn, info, args) {
+        Ok(texts) => texts.iter().for_each(message::warn),
+        Err(error) if error.kind() == Kind::Unreachable => return Err(error),
+        Err(error) => message::warn(error),
+    }
+    Ok(())
 }
 
 /// Reads a definition anew over a connection of its own.

@@ -77,8 +77,9 @@ const FILES: &[(&str, &str)] = &[
     ),
     (
         "CHECKPOINT.schema",
-        "JSON: the versions of the tables at that position, which stand in namespaces; \
-         --schema-store gives it another name.",
+        "JSON: versions and definitions of the tables, each with the id from which it holds; \
+         --schema-store gives it another name. Replaced as CHECKPOINT is. Files that were written \
+         before it held definitions are read, too.",
     ),
     ("~/.my.cnf", "User, password, host and TLS options, groups [client], [dws] and [dbus-tail]."),
 ];
@@ -195,9 +196,10 @@ const DIAGNOSTICS: &[(&str, &str)] = &[
     (
         "table TABLE: the log does not name its columns (binlog_row_metadata is not FULL), and \
          ...",
-        "Neither the server's information_schema nor a CREATE TABLE in the log said what the \
-         columns are. Set binlog_row_metadata=FULL for what comes; for what is past, start where \
-         the table is created, or read from the server while the table is as it was.",
+        "Neither the server's information_schema nor a CREATE TABLE in the log nor the schema \
+         store said what the columns are. Set binlog_row_metadata=FULL for what comes; for what is \
+         past, start where the table is created, give the --schema-store of the runs that read the \
+         files before, or read from the server while the table is as it was.",
     ),
     (
         "table TABLE: the log has N columns, the known definition M; table TABLE, column COLUMN: \
@@ -233,7 +235,7 @@ const DIAGNOSTICS: &[(&str, &str)] = &[
     (
         "...: not a history of table versions",
         "The file of --schema-store is damaged. Restore it from a copy; without it the versions \
-         in namespaces begin at 0 again.",
+         in namespaces begin at 0 again, and definitions that earlier files gave are not known.",
     ),
     (
         "the start lies in file number N, which is not among ...; FILE: no event starts at POS; \

@@ -5,7 +5,6 @@ mod statement;
 
 use std::collections::HashMap;
 use std::io::Write;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::schema::{Definitions, Planned};
@@ -16,11 +15,11 @@ use crate::line::output::Output;
 use crate::mysql::ddl::TableName;
 use crate::mysql::event::{Event, kind};
 use crate::mysql::rows::{self, RowsEvent};
+use crate::mysql::schema_store::SchemaStore;
 use crate::mysql::table_map::{self, TableMap};
 use crate::mysql::temporal::push_utc_micros;
 use crate::mysql::transaction::{Assembler, Context, Handler, Position, Wish};
 use crate::mysql::value::Scratch;
-use crate::mysql::versions::Versions;
 use crate::ums::json::push_u64;
 use crate::ums::{Cause, Marker, Namespace, id};
 
@@ -60,14 +59,12 @@ pub struct Setup {
     pub options: Options,
     /// What is known of tables that the log does not describe.
     pub definitions: Definitions,
-    /// The versions that tables have had.
-    pub versions: Versions,
+    /// What earlier runs knew of tables, saved before anything that depends on it is written.
+    pub store: SchemaStore,
     /// Where to begin and where to end.
     pub bounds: Bounds,
     /// A marker is due so long after the one before it.
     pub marker_every: Duration,
-    /// Where the table versions are kept, saved before anything that depends on them is written.
-    pub store: Option<PathBuf>,
     /// The server's identity, for markers.
     pub server: String,
     /// Is told of changes of captured tables; without it they become notes.
@@ -92,7 +89,7 @@ pub struct Publisher {
     by_name: HashMap<TableName, usize>,
     known: Vec<Known>,
     definitions: Definitions,
-    versions: Versions,
+    store: SchemaStore,
     bounds: Bounds,
     stamper: Stamper,
     scratch: Scratch,
@@ -105,8 +102,6 @@ pub struct Publisher {
     last: Option<usize>,
     marked: Instant,
     marker_every: Duration,
-    /// Where the table versions are kept, saved before anything that depends on them is written.
-    store: Option<PathBuf>,
     /// The server's identity, for markers.
     server: String,
     newest: Option<Marker>,
@@ -120,16 +115,7 @@ pub struct Publisher {
 impl Publisher {
     /// Writes to `out`.
     pub fn new(setup: Setup, out: Box<dyn Output>) -> Self {
-        let Setup {
-            options,
-            definitions,
-            versions,
-            bounds,
-            marker_every,
-            store,
-            server,
-            on_change,
-        } = setup;
+        let Setup { options, definitions, store, bounds, marker_every, server, on_change } = setup;
         let writing = Writing {
             dialect: options.dialect,
             batch_rows: options.batch_rows,
@@ -145,7 +131,7 @@ impl Publisher {
             by_name: HashMap::new(),
             known: Vec::new(),
             definitions,
-            versions,
+            store,
             bounds,
             stamper: Stamper::new(),
             scratch,
@@ -155,19 +141,11 @@ impl Publisher {
             last: None,
             marked: Instant::now(),
             marker_every,
-            store,
             server,
             newest: None,
             notes: Vec::new(),
             on_change,
             totals: Totals::default(),
-        }
-    }
-
-    fn save_versions(&mut self) -> Result<()> {
-        match &self.store {
-            Some(path) if self.versions.is_dirty() => self.versions.save(path),
-            _ => Ok(()),
         }
     }
 
@@ -297,12 +275,17 @@ impl Publisher {
         id_len: usize,
     ) -> Result<Table> {
         let map = TableMap::parse(event.body, id_len)?;
-        let (columns, keys): Planned = self.definitions.plan(&map, context.format.mariadb)?;
+        // Rows of an XA transaction are as its tables were when it was committed.
+        let stamped = context.stamp.map_or(event.offset, |stamp| stamp.offset);
+        let stamped = self.id(context, stamped)?;
+        self.definitions.restore(&self.store.history, stamped);
+        let Planned { columns, keys, fit } = self.definitions.plan(&map, context.format.mariadb)?;
+        self.definitions.keep(name, fit, &mut self.store.history, stamped);
         let shape: Vec<(String, String)> =
             columns.iter().map(|c| (c.field.name.clone(), c.field.ty.name().to_owned())).collect();
         let event_id = self.id(context, event.offset)?;
-        let observed = self.versions.observe(name, &shape, event_id);
-        self.save_versions()?;
+        let observed = self.store.versions.observe(name, &shape, event_id);
+        self.store.save()?;
         if let Some(difference) = &observed.changed {
             let version = observed.ended.unwrap_or(observed.version);
             self.schema_change(

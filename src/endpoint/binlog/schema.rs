@@ -3,7 +3,7 @@
 
 use crate::error::{Error, Result};
 use crate::mysql::ddl::{Statement, TableName};
-use crate::mysql::schema::{Catalog, TableDefinition};
+use crate::mysql::schema::{Catalog, History, TableDefinition};
 use crate::mysql::table_map::TableMap;
 use crate::mysql::types::{self, Column};
 
@@ -14,18 +14,71 @@ pub type Refresh = Box<dyn FnMut(&TableName) -> Result<Option<TableDefinition>> 
 #[derive(Default)]
 pub struct Definitions {
     /// From information_schema at the start, and from the statements seen since.
-    pub catalog: Catalog,
+    catalog: Catalog,
     /// Asks the server again; `None` offline.
-    pub refresh: Option<Refresh>,
+    refresh: Option<Refresh>,
+    /// The run goes on where an earlier one ended, or has nothing else than what earlier ones knew.
+    /// A server that is read from somewhere else shows its tables better than an old store.
+    goes_on: bool,
+    /// What earlier runs knew has been taken.
+    restored: bool,
 }
 
-/// The columns of a table and the positions of its key's columns.
-pub type Planned = (Vec<Column>, Vec<usize>);
+/// A table as its rows are read.
+pub struct Planned {
+    /// Its columns.
+    pub columns: Vec<Column>,
+    /// The positions of its key's columns.
+    pub keys: Vec<usize>,
+    /// How the log and the known definition go together.
+    pub fit: Fit,
+}
+
+/// How a TABLE_MAP and the known definition go together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fit {
+    /// They say the same.
+    Fits,
+    /// The log names other columns, and counts.
+    Contradicts,
+    /// No definition is known, and the log needs none.
+    Unknown,
+}
 
 impl Definitions {
-    /// Follows a statement.
-    pub fn apply(&mut self, statement: &Statement) {
-        self.catalog.apply(statement);
+    /// For log files: nothing is known but what earlier runs knew.
+    pub fn offline() -> Self {
+        Self { goes_on: true, ..Self::default() }
+    }
+
+    /// For a server; `goes_on` when the run resumes at a checkpoint.
+    pub fn of_server(catalog: Catalog, refresh: Refresh, goes_on: bool) -> Self {
+        Self { catalog, refresh: Some(refresh), goes_on, restored: false }
+    }
+
+    /// Follows the statement at the event `id`.
+    pub fn apply(&mut self, statement: &Statement, history: &mut History, id: i64) {
+        history.follow(&mut self.catalog, statement, id);
+    }
+
+    /// Keeps what the TABLE_MAP at the event `id` has shown to hold, or not to hold any more.
+    pub fn keep(&self, table: &TableName, fit: Fit, history: &mut History, id: i64) {
+        match fit {
+            Fit::Fits => history.record(&self.catalog, table, id),
+            Fit::Contradicts => {
+                let reason = "its log has named other columns than its last known definition";
+                history.forget(&self.catalog, table, reason, id);
+            }
+            Fit::Unknown => {}
+        }
+    }
+
+    /// Before the first event, which is the event `id`: takes what held before it from earlier runs.
+    pub fn restore(&mut self, history: &History, id: i64) {
+        let covered = history.newest().is_some_and(|newest| id <= newest);
+        if !std::mem::replace(&mut self.restored, true) && (self.goes_on || covered) {
+            history.restore(&mut self.catalog, id);
+        }
     }
 
     /// Plans a table. Never guesses: what neither the log nor a checked definition says is an error.
@@ -33,13 +86,16 @@ impl Definitions {
         let name = TableName::new(map.schema.clone(), map.table.clone());
         if map.metadata.names.is_some() {
             // The log is the truth; a definition only tells types apart that look alike in it.
-            let known = self.catalog.get(&name).filter(|known| same_names(map, known));
+            let keys = map.metadata.primary_key.clone().unwrap_or_default();
+            let known = self.catalog.get(&name);
+            let fit = if known.is_some() { Fit::Contradicts } else { Fit::Unknown };
+            let known = known.filter(|known| same_names(map, known));
             let with = known.and_then(|known| types::plan(map, Some(&known.columns), mariadb).ok());
-            let columns = match with {
-                Some(columns) => columns,
-                None => types::plan(map, None, mariadb).map_err(|why| refused(map, why))?,
-            };
-            return Ok((columns, map.metadata.primary_key.clone().unwrap_or_default()));
+            if let Some(columns) = with {
+                return Ok(Planned { columns, keys, fit: Fit::Fits });
+            }
+            let columns = types::plan(map, None, mariadb).map_err(|why| refused(map, why))?;
+            return Ok(Planned { columns, keys, fit });
         }
         let first = self.known(map, &name, mariadb);
         let error = match first {
@@ -72,7 +128,8 @@ impl Definitions {
         let columns = types::plan(map, Some(&known.columns), mariadb)
             .map_err(|why| refused(map, why).advise(advice))?;
         let keys = known.keys.iter().map(|key| known.columns.iter().position(|c| c.name == *key));
-        Ok((columns, keys.collect::<Option<Vec<usize>>>().unwrap_or_default()))
+        let keys = keys.collect::<Option<Vec<usize>>>().unwrap_or_default();
+        Ok(Planned { columns, keys, fit: Fit::Fits })
     }
 }
 

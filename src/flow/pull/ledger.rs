@@ -1,5 +1,5 @@
 //! The state of a pull that can be resumed: a file of JSON lines that only grows. Uses `error`,
-//! `endpoint`, `line`. Not hot: once a shard.
+//! `durable`, `endpoint`. Not hot: once a shard.
 //!
 //! First what the pull is, then its shards as they are found, then those that are done. A torn last
 //! line is what a crash left, and counts for nothing.
@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use crate::durable;
 use crate::endpoint::pull::shard::Shard;
 use crate::error::{Error, Result};
-use crate::line::output::sync_folder;
 use crate::mysql::ddl::TableName;
 use crate::ums::Covered;
 
@@ -150,24 +150,19 @@ impl Ledger {
     }
 
     fn create(path: &Path, identity: &Identity, origin: Origin) -> Result<Self> {
-        let failed = |error| Error::io(format_args!("{}: cannot write", path.display()), error);
-        if let Ok(file) = OpenOptions::new().append(true).open(path) {
-            lock(&file, path)?;
+        let open = || OpenOptions::new().append(true).open(path);
+        // One that is at work with the file holds its lock.
+        if let Ok(before) = open() {
+            lock(&before, path)?;
         }
-        let mut temporary = path.to_owned().into_os_string();
-        temporary.push(".tmp");
         let head = json!({
             "dbus-pull": VERSION, "source": identity.source, "server": identity.server,
             "options": identity.options, "batch": origin.batch.to_string(), "file": origin.file,
             "pos": origin.pos, "gtid": origin.gtid, "ts": origin.ts,
         });
-        let mut file = File::create(&temporary).map_err(failed)?;
+        durable::replace(path, "state", format!("{head}\n").as_bytes())?;
+        let file = open().map_err(|error| Error::io(path.display(), error))?;
         lock(&file, path)?;
-        file.write_all(format!("{head}\n").as_bytes())
-            .and_then(|()| file.sync_all())
-            .and_then(|()| std::fs::rename(&temporary, path))
-            .map_err(failed)?;
-        sync_folder(path)?;
         let path = path.to_owned();
         Ok(Self { path, file, origin, tables: BTreeMap::new(), resumed: false, sequence: 0 })
     }

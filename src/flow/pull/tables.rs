@@ -6,12 +6,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mysql::prelude::Queryable;
 
+use super::Setup;
 use super::ledger::Known;
 use crate::endpoint::pull::Session;
 use crate::endpoint::pull::index::{Divider, choose};
 use crate::endpoint::pull::layout::Layout;
 use crate::endpoint::pull::shard::Shard;
 use crate::error::{Error, Result};
+use crate::mysql::barrier::{Barrier, View, begin, begin_behind};
 use crate::mysql::connect::failed;
 use crate::mysql::ddl::TableName;
 use crate::mysql::select::text;
@@ -98,6 +100,8 @@ pub(super) struct Table {
     pub(super) namespace: Namespace,
     shape: Mutex<Option<Arc<Shape>>>,
     progress: Mutex<Progress>,
+    /// The position of the one lock of the table that serves all its shards.
+    locked: Mutex<Option<View>>,
 }
 
 /// What of it is done.
@@ -127,7 +131,36 @@ impl Table {
             done: known.done.iter().map(|(number, done)| (*number, done.covered.clone())).collect(),
             ..Progress::default()
         });
-        Self { name, namespace, shape: Mutex::new(None), progress: Mutex::new(progress) }
+        Self {
+            name,
+            namespace,
+            shape: Mutex::new(None),
+            progress: Mutex::new(progress),
+            locked: Mutex::new(None),
+        }
+    }
+
+    /// Opens the transaction of a shard, behind a barrier.
+    ///
+    /// A lock waits for whoever reads the table, ourselves included, and others wait behind it. So
+    /// the table is locked once, before its first shard is read; what was logged before that
+    /// position can be seen ever after.
+    pub(super) fn begin(&self, session: &mut Session, setup: &Setup) -> Result<View> {
+        let Setup { info, barrier, barrier_row, .. } = setup;
+        let conn = &mut session.conn;
+        if *barrier != Barrier::Lock {
+            return begin(*barrier, conn, info, &self.name, barrier_row);
+        }
+        let mut locked = held(&self.locked);
+        if let Some(view) = &*locked {
+            let view = view.clone();
+            drop(locked);
+            begin_behind(conn, info)?;
+            return Ok(view);
+        }
+        let view = begin(*barrier, conn, info, &self.name, barrier_row)?;
+        *locked = Some(view.clone());
+        Ok(view)
     }
 
     /// What it is, read when it is asked for first; `None` where there is no such table.

@@ -10,7 +10,7 @@ use super::tables::NO_SUCH_TABLE;
 use super::{Run, Task};
 use crate::endpoint::pull::{Ids, Read, Session, read};
 use crate::error::{Error, Kind, Result};
-use crate::mysql::barrier::{Barrier, begin};
+use crate::mysql::barrier::Barrier;
 use crate::mysql::connect::{failed, server_code};
 use crate::mysql::value::Scratch;
 use crate::ums::{Covered, id};
@@ -126,9 +126,7 @@ fn shard(
         None => session.insert(run.open()?),
     };
     let known = table.shape(session, &run.wish)?.ok_or(Trouble::Gone)?;
-    let row = &setup.barrier_row;
-    let view = begin(setup.barrier, &mut session.conn, &setup.info, &table.name, row);
-    let view = view.map_err(|error| match setup.barrier {
+    let view = table.begin(session, setup).map_err(|error| match setup.barrier {
         // Else it is the barrier's own table that is missing.
         Barrier::Lock => error.into(),
         _ => Trouble::Source(error),
@@ -192,13 +190,16 @@ fn shard(
         Err(error) => return Err(error.into()),
     };
     session.conn.query_drop("COMMIT").map_err(failed("the transaction cannot be ended"))?;
-    if !writer.is_empty() {
-        count(writer.rows() as u64, writer.len() as u64);
+    let rest = writer.rows() as u64;
+    if rest > 0 {
+        count(rest, writer.len() as u64);
     }
     let id = if setup.rising.is_some() { first } else { place };
     let covered = Covered { id, ts: view.time, rows, range: task.shard.line() };
     run.outlet.shard_done(run, task, &mut writer, &covered).map_err(Trouble::Output)?;
     table.done(task.shard.number, covered);
+    // What the end of the run makes of it is for the next shard.
+    run.brake.pass(rest);
     Ok(())
 }
 

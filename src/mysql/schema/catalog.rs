@@ -71,6 +71,28 @@ impl Catalog {
         self.databases.insert(self.fold(name), charset);
     }
 
+    /// The tables that a statement makes, changes or takes away; to be asked before it is followed.
+    pub fn touched(&self, statement: &Statement) -> Vec<TableName> {
+        match statement {
+            Statement::CreateTable(create) => vec![create.table.clone()],
+            Statement::DropTables { tables, .. } | Statement::NotUnderstood { tables } => {
+                tables.clone()
+            }
+            Statement::RenameTables(pairs) => {
+                pairs.iter().flat_map(|(from, to)| [from.clone(), to.clone()]).collect()
+            }
+            Statement::AlterTable(alter) => {
+                [&alter.table].into_iter().chain(&alter.rename_to).cloned().collect()
+            }
+            Statement::DropDatabase(name)
+            | Statement::CreateDatabase { name, or_replace: true, .. } => {
+                let name = self.fold(name);
+                self.tables.keys().filter(|table| table.schema == name).cloned().collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
     /// Follows a statement. A table whose change cannot be followed becomes unknown.
     ///
     /// Statements on temporary tables change nothing. A DROP or ALTER that does not say TEMPORARY
@@ -171,11 +193,13 @@ impl Catalog {
         self.tables.retain(|table, _| table.schema != name);
     }
 
-    fn fold(&self, name: &str) -> String {
+    /// A database's name as it is kept.
+    pub(super) fn fold(&self, name: &str) -> String {
         if self.fold_case { name.to_lowercase() } else { name.to_owned() }
     }
 
-    fn key(&self, table: &TableName) -> TableName {
+    /// The name under which a table is kept.
+    pub(super) fn key(&self, table: &TableName) -> TableName {
         TableName::new(self.fold(&table.schema), self.fold(&table.table))
     }
 }

@@ -6,10 +6,13 @@
 
 mod apply;
 mod catalog;
+mod history;
+mod json;
 mod read;
 
 pub use apply::NotApplicable;
 pub use catalog::{Catalog, Shape};
+pub use history::History;
 pub use read::{from_information_schema, of_table};
 
 /// A column.

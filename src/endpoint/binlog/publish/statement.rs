@@ -126,10 +126,11 @@ impl Publisher {
             }
             _ => {}
         }
-        self.definitions.apply(&statement);
         let id = self.id(context, event.offset)?;
-        let mut ended = self.versions.apply(&statement, id);
-        self.save_versions()?;
+        self.definitions.restore(&self.store.history, id);
+        self.definitions.apply(&statement, &mut self.store.history, id);
+        let mut ended = self.store.versions.apply(&statement, id);
+        self.store.save()?;
         if let Statement::Truncate(table) = &statement
             && ended.is_empty()
         {
