@@ -46,12 +46,11 @@ impl Options {
         let [.., schema_shard, table_shard] = &end.namespace.parts;
         let reason = if self.mode == Mode::Append {
             "every change is kept as a row"
-        } else if !end.whole {
-            "the pull left rows out, by a condition or a part of the shards"
+        } else if !end.whole || schema_shard != "0" || table_shard != "0" {
+            "the pull was not of the whole table: a condition, a part of its shards, or one of several \
+             tables that are published as one"
         } else if end.batch < 0 {
             "ids of dbus-pull --id initial say nothing about what is older; pull with --id batch"
-        } else if schema_shard != "0" || table_shard != "0" {
-            "it is one of several source tables that are published as one"
         } else {
             return Ok(Ok(Some(end)));
         };
@@ -133,7 +132,7 @@ mod tests {
         assert_eq!(asks(orders, 5, true, &Options::default()), Ok(false));
         assert_eq!(asks(orders, 5, true, &sweep), Ok(true));
         assert_eq!(asks(orders, 0, true, &sweep), Ok(true));
-        assert!(asks(orders, 5, false, &sweep).unwrap_err().contains("left rows out"));
+        assert!(asks(orders, 5, false, &sweep).unwrap_err().contains("not of the whole table"));
         assert!(asks(orders, -5, true, &sweep).unwrap_err().contains("--id initial"));
         let shard = "mysql.db1.shop.orders.0.0.7";
         assert!(asks(shard, 5, true, &sweep).unwrap_err().contains("published as one"));

@@ -115,7 +115,7 @@ fn a_reload_that_fails_says_so() {
     plant(&store);
     for (more, code, said) in [
         (&["--pull=--barrier=gtid"][..], 5, "gtid"),
-        (&["--pull=--where=id > 5"], 5, "left rows out"),
+        (&["--pull=--where=id > 5"], 5, "not of the whole table"),
         (&["--pull=--id=initial"], 5, "--id batch"),
         (&["--pull=--exclude=*.*"], 2, "table"),
         (&["--delete", "maybe"], 2, "maybe"),
@@ -135,6 +135,22 @@ fn a_reload_that_fails_says_so() {
     let output =
         script(&source, &store, &["--no-sweep", "--pull=--where=id > 5"]).output().unwrap();
     good(&output, &store);
+    // Two tables under one name: neither of them is all of it, not even the one with number 0.
+    source.read().sql(&format!(
+        "USE {SCHEMA}; CREATE TABLE part_0 (id INT PRIMARY KEY); CREATE TABLE part_1 LIKE part_0;
+         INSERT INTO part_0 VALUES (1); INSERT INTO part_1 VALUES (2);"
+    ));
+    let parts = ["--pull=--shard=part_(\\d+)=part", "--pull=--exclude=*.hot,*.large"];
+    for _ in 0..2 {
+        let _ = std::fs::remove_dir_all(store.file("reload"));
+        let output = script(&source, &store, &parts).output().unwrap();
+        assert_eq!(output.status.code(), Some(5), "{}", text(&output.stderr));
+        assert!(text(&output.stderr).contains("published as one"), "{}", text(&output.stderr));
+        let active = "SELECT count(*) FROM part WHERE _is_active_ = 1";
+        assert_eq!(store.ask(active), "2");
+        source.read().sql(&format!("INSERT INTO {SCHEMA}.part_1 VALUES (3)"));
+        source.read().sql(&format!("DELETE FROM {SCHEMA}.part_1 WHERE id = 3"));
+    }
     // A server that is away: tried again, then status 4.
     let away = script(&source, &store, &["--tries=2", "--pull=--patience=1s"])
         .args(["x"])

@@ -114,7 +114,7 @@ pub fn what_cannot_be_swept_is_left(database: &Database) {
     let url = (database.url)("");
     land(&[&url, "--quiet"], &database.log(&[(10, "I", 1), (20, "I", 2)]));
     for (input, reason) in [
-        (end(ORDERS, 1000, false, &[(1000, 1)]), "left rows out"),
+        (end(ORDERS, 1000, false, &[(1000, 1)]), "not of the whole table"),
         (end(ORDERS, -9, true, &[(-9, 1)]), "--id batch"),
         (end(&ORDERS.replace("0.0.0", "0.0.1"), 1000, true, &[(1000, 1)]), "published as one"),
         // A shard was said to be there and did not come.

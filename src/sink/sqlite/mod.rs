@@ -60,7 +60,7 @@ pub const SPEC: Spec = Spec {
 
 /// How often a process that waits for the lock asks for it.
 const ASK: Duration = Duration::from_millis(2);
-/// A transaction that keeps others waiting.
+/// How long others may be kept waiting.
 const LONG: Duration = Duration::from_millis(100);
 
 const ROWS: u64 = 100_000;
@@ -80,8 +80,8 @@ struct Sqlite {
     /// By the address of the header, which `Prepared` keeps alive.
     prepared: HashMap<usize, Arc<Prepared>>,
     in_transaction: bool,
-    /// When the open transaction began.
-    since: Instant,
+    /// Since when others have had no chance of the lock.
+    since: Option<Instant>,
     /// Until when the lock is left to others.
     free_until: Instant,
     /// How long to wait for it.
@@ -121,8 +121,10 @@ impl Sink for Sqlite {
         if self.in_transaction {
             self.execute("COMMIT")?;
             self.in_transaction = false;
-            let now = Instant::now();
-            self.free_until = if self.since.elapsed() > LONG { now + ASK * 3 } else { now };
+            if self.since.is_some_and(|since| since.elapsed() > LONG) {
+                self.free_until = Instant::now() + ASK * 3;
+                self.since = None;
+            }
         }
         if moved {
             self.stored = markers.to_vec();
@@ -171,7 +173,7 @@ impl Sqlite {
     ///
     /// Another process may fill the same database, such as a pull beside the log. SQLite has no
     /// queue for its lock: whoever takes it again as soon as it is given back keeps all others out
-    /// for ever. So after a long transaction there is a short pause, and waiting is asking often.
+    /// for ever. So now and then there is a short pause behind a transaction, and waiting is asking often.
     fn begin(&mut self) -> Result<()> {
         if self.in_transaction {
             return Ok(());
@@ -191,7 +193,7 @@ impl Sqlite {
             }
         }
         self.in_transaction = true;
-        self.since = Instant::now();
+        self.since.get_or_insert_with(Instant::now);
         Ok(())
     }
 
@@ -250,7 +252,7 @@ fn open(target: &Target) -> Result<Box<dyn Sink>> {
         flush,
         prepared: HashMap::new(),
         in_transaction: false,
-        since: Instant::now(),
+        since: None,
         free_until: Instant::now(),
         busy: busy(&target.url)?,
         stored: Vec::new(),
