@@ -210,18 +210,13 @@ pub fn pull(source: &Source, store: &Store, barrier: &str, pull: &[&str], sink: 
         barrier => first.args(["--barrier", barrier]),
     };
     first
-        .args([
-            "--quiet",
-            "--tables",
-            &format!("{SCHEMA}.*"),
-            "--shard-rows",
-            "1500",
-            "--jobs",
-            "3",
-        ])
+        .args(["--quiet", "--tables", &format!("{SCHEMA}.*"), "--jobs", "3"])
         .args(["--batch-rows", "200"])
         .args(pull)
         .arg(source.read().url());
+    if !pull.contains(&"--shard-rows") {
+        first.args(["--shard-rows", "1500"]);
+    }
     let mut second = Command::new(SINK);
     second.args(["--quiet"]).args(sink).arg(store.url());
     Pipe::start(&mut first, &mut second)

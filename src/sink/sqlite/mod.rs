@@ -179,19 +179,7 @@ impl Sqlite {
             return Ok(());
         }
         std::thread::sleep(self.free_until.saturating_duration_since(Instant::now()));
-        let began = Instant::now();
-        loop {
-            match self.connection.execute_batch("BEGIN IMMEDIATE") {
-                Ok(()) => break,
-                Err(error)
-                    if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
-                        && began.elapsed() < self.busy =>
-                {
-                    std::thread::sleep(ASK);
-                }
-                Err(error) => return Err(failure::from(&self.name, error)),
-            }
-        }
+        take_lock(&self.connection, self.busy).map_err(|error| failure::from(&self.name, error))?;
         self.in_transaction = true;
         self.since.get_or_insert_with(Instant::now);
         Ok(())
@@ -219,6 +207,22 @@ impl Sqlite {
     }
 }
 
+/// Begins a transaction with the write lock; waits for it.
+fn take_lock(connection: &Connection, patience: Duration) -> rusqlite::Result<()> {
+    let began = Instant::now();
+    loop {
+        match connection.execute_batch("BEGIN IMMEDIATE") {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && began.elapsed() < patience =>
+            {
+                std::thread::sleep(ASK);
+            }
+            done => return done,
+        }
+    }
+}
+
 fn open(target: &Target) -> Result<Box<dyn Sink>> {
     let name = target.url.to_string();
     let connection = connect(&target.url, OpenFlags::SQLITE_OPEN_CREATE)?;
@@ -229,17 +233,23 @@ fn open(target: &Target) -> Result<Box<dyn Sink>> {
     connection
         .execute_batch(&format!(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA legacy_alter_table = ON; \
-             PRAGMA wal_autocheckpoint = 16384; PRAGMA cache_size = -{}; \
-             BEGIN IMMEDIATE; {}; {}; {}; COMMIT",
+             PRAGMA wal_autocheckpoint = 16384; PRAGMA cache_size = -{}",
             target.url.number("cache", 64)?.clamp(1, 1 << 20) * 1024,
+        ))
+        .map_err(failed)?;
+    // From here on `take_lock` waits.
+    let busy = busy(&target.url)?;
+    connection.busy_timeout(Duration::ZERO).map_err(failed)?;
+    take_lock(&connection, busy).map_err(failed)?;
+    connection
+        .execute_batch(&format!(
+            "{}; {}; {}; COMMIT",
             position::CREATE,
             register::CREATE,
-            fence::CREATE,
+            fence::CREATE
         ))
         .map_err(failed)?;
     connection.set_prepared_statement_cache_capacity(256);
-    // From here on `begin` waits.
-    connection.busy_timeout(Duration::ZERO).map_err(failed)?;
     let flush = Flush::Costly {
         rows: target.url.number("rows", ROWS)?,
         bytes: target.url.number("bytes", BYTES)?,
@@ -254,7 +264,7 @@ fn open(target: &Target) -> Result<Box<dyn Sink>> {
         in_transaction: false,
         since: None,
         free_until: Instant::now(),
-        busy: busy(&target.url)?,
+        busy,
         stored: Vec::new(),
     }))
 }
