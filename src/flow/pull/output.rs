@@ -133,7 +133,11 @@ impl Outlet {
     pub(super) fn end_table(&self, run: &Run, index: usize) -> Result<()> {
         let Some(table) = run.tables.get(index) else { return Ok(()) };
         let Some((whole, shards)) = table.end() else { return Ok(()) };
-        let single = table.namespace.parts.iter().skip(5).all(|part| part == "0");
+        // Under a name of its own: one of several that are published as one is never all of it, not
+        // even where its number is 0.
+        let [_, _, schema, name, _, schema_shard, table_shard] = &table.namespace.parts;
+        let own = *schema == table.name.schema && *name == table.name.table;
+        let single = own && schema_shard == "0" && table_shard == "0";
         let end = BatchEnd {
             namespace: table.namespace.clone(),
             batch: self.batch,
