@@ -27,7 +27,7 @@ fn killed(which: Which, test: &str) {
     let (state, position) = (store.file("pull.state"), store.file("pull.json"));
     let state_text = state.to_str().unwrap().to_owned();
     let arguments = ["--state", &state_text, "--checkpoint", position.to_str().unwrap()];
-    let slow = [&arguments[..], &["--max-rows-per-sec", "20000", "--shard-rows", "400"]].concat();
+    let slow = [&arguments[..], &["--max-rows-per-sec", "6000", "--shard-rows", "400"]].concat();
     let writers = Writers::start(&source, 2, &mut random);
     let (mut ended, mut resumed) = (0, 0);
     for _ in 0..kills() {
@@ -53,7 +53,8 @@ fn killed(which: Which, test: &str) {
                 .status();
         }
         let (_, _, said) = pipe.end();
-        assert!(!said.contains("panicked"), "{said}");
+        // A shard that was taken for finished and is not there would leave the table unswept.
+        assert!(!said.contains("panicked") && !said.contains("not swept"), "{said}");
         let lost = "SELECT count(*) FROM large WHERE _is_active_ = 0 AND _ums_op_ <> 'D'";
         assert_eq!(store.ask(lost), "0");
     }
