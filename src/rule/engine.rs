@@ -1,0 +1,429 @@
+//! HOT. The engine: a record through the groups of the tables, to rows. Uses `rule`, `ums`, `error`.
+//!
+//! What comes out has no ids yet: records are worked on by several threads, and ids are given in the
+//! order of the records (`rule::ids`).
+
+use super::cells::{MOST_CELLS, Names, Row, Work};
+use super::file::{Format, Group, Rules};
+use super::json;
+use super::op::Verdict;
+use super::time::Micros;
+use super::wrap;
+use crate::error::Result;
+use crate::ums::json::push_string;
+use crate::ums::{Decoder, Protocol};
+
+/// Where a row belongs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum To {
+    /// A table of the rules, by its index.
+    Table(u16),
+    /// `_unknown_`; its cells are the record and the reason.
+    Unknown,
+    /// No row: a heartbeat of the source, its cells the record's text as JSON.
+    Heartbeat,
+    /// No row: a whole message that passes on as it is.
+    Message,
+}
+
+/// One row, its cells as JSON with a comma before each.
+#[derive(Debug, Clone, Copy)]
+pub struct MadeRow {
+    /// Where it belongs.
+    pub to: To,
+    /// The record's own time.
+    pub time: Option<Micros>,
+    /// The host's name in `Made::bytes`; none where it is that of the rules.
+    pub host: Option<(usize, usize)>,
+    /// The cells in `Made::bytes`.
+    pub cells: (usize, usize),
+    /// Whether a new record begins with it: rows of one record share an id.
+    pub first: bool,
+}
+
+/// What came out of some records.
+#[derive(Debug, Default)]
+pub struct Made {
+    /// Cells and hosts.
+    pub bytes: Vec<u8>,
+    /// The rows, in the order of the records.
+    pub rows: Vec<MadeRow>,
+}
+
+impl Made {
+    /// Empties it, keeps the room.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.rows.clear();
+    }
+
+    /// Bytes at a span of a row.
+    pub fn at(&self, span: (usize, usize)) -> &[u8] {
+        self.bytes.get(span.0..span.1).unwrap_or_default()
+    }
+}
+
+/// What happened to the records that a group saw.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Records that made rows.
+    pub matched: u64,
+    /// Those rows.
+    pub rows: u64,
+    /// Records that it is not for.
+    pub missed: u64,
+    /// Records on which an operator failed.
+    pub failed: u64,
+    /// Records with a cell that a column rejects.
+    pub rejected: u64,
+}
+
+/// What happened to all records.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Records read.
+    pub records: u64,
+    /// Those that no group matched.
+    pub unmatched: u64,
+    /// Those that a column rejected.
+    pub rejected: u64,
+    /// Those with bytes that are no UTF-8, which became U+FFFD.
+    pub mended: u64,
+    /// By table and group, in the order of the rules.
+    pub groups: Vec<Vec<Counts>>,
+}
+
+impl Report {
+    /// Adds what another thread has counted.
+    pub fn add(&mut self, other: &Report) {
+        self.records += other.records;
+        self.unmatched += other.unmatched;
+        self.rejected += other.rejected;
+        self.mended += other.mended;
+        if self.groups.is_empty() {
+            self.groups.clone_from(&other.groups);
+            return;
+        }
+        let pairs = self.groups.iter_mut().flatten().zip(other.groups.iter().flatten());
+        for (own, other) in pairs {
+            own.matched += other.matched;
+            own.rows += other.rows;
+            own.missed += other.missed;
+            own.failed += other.failed;
+            own.rejected += other.rejected;
+        }
+    }
+}
+
+/// How a group ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End<'e> {
+    /// It made so many rows.
+    Rows(usize),
+    /// It is not for this record: why.
+    Missed(&'e str),
+    /// An operator failed: why.
+    Failed(&'e str),
+    /// A column rejects the record: which, or the time.
+    Rejected(&'e str),
+}
+
+/// Somebody who looks on while a record is worked on.
+pub trait Watch {
+    /// A group begins, with the record as its only cell.
+    fn begin(&mut self, _table: &str, _group: &str) {}
+    /// The rows after an operator, counted from 1.
+    fn rows(
+        &mut self,
+        _number: usize,
+        _operator: &str,
+        _rows: &[Row],
+        _work: &Work,
+        _names: &Names,
+    ) {
+    }
+    /// The group ended.
+    fn end(&mut self, _end: End) {}
+}
+
+/// Nobody looks on.
+impl Watch for () {}
+
+/// The rules at work.
+pub struct Engine {
+    rules: Rules,
+    work: Work,
+    rows: Vec<Row>,
+    next: Vec<Row>,
+    spare: Vec<Row>,
+    decoder: Decoder,
+    report: Report,
+}
+
+impl Engine {
+    /// An engine for one thread.
+    pub fn new(rules: Rules) -> Self {
+        let zero = |table: &super::file::Table| vec![Counts::default(); table.groups.len()];
+        let groups = rules.tables.iter().map(zero).collect();
+        Self {
+            rules,
+            work: Work::default(),
+            rows: Vec::new(),
+            next: Vec::new(),
+            spare: Vec::new(),
+            decoder: Decoder::default(),
+            report: Report { groups, ..Report::default() },
+        }
+    }
+
+    /// The rules.
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// What has been counted.
+    pub fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// What times without a year are near to, in microseconds since 1970.
+    pub fn set_near(&mut self, near: Micros) {
+        self.work.near = near;
+    }
+
+    /// Works on one record and appends what it makes. `bytes` may be anything; what is no UTF-8 becomes
+    /// U+FFFD and is counted.
+    ///
+    /// # Errors
+    /// `Data` for input of the format `ums` that is no message.
+    pub fn take<W: Watch>(&mut self, bytes: &[u8], made: &mut Made, watch: &mut W) -> Result<()> {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => self.take_text(text, made, watch),
+            Err(_) => {
+                self.report.mended += 1;
+                self.take_text(&String::from_utf8_lossy(bytes), made, watch)
+            }
+        }
+    }
+
+    fn take_text<W: Watch>(&mut self, text: &str, made: &mut Made, watch: &mut W) -> Result<()> {
+        match self.rules.format {
+            Format::Text => self.record(text, made, watch),
+            Format::Ums => return self.message(text, made, watch),
+            Format::Json | Format::Logstash | Format::Flume | Format::Filebeat => {
+                if wrap::is_heartbeat(text) {
+                    let start = made.bytes.len();
+                    push_string(&mut made.bytes, text);
+                    put(made, To::Heartbeat, None, None, start, false);
+                } else if self.rules.format == Format::Filebeat && json::check(text) {
+                    let opened = wrap::open_one_level(text);
+                    self.record(opened.as_deref().unwrap_or(text), made, watch);
+                } else {
+                    self.record(text, made, watch);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The rows of a message become records.
+    fn message<W: Watch>(&mut self, line: &str, made: &mut Made, watch: &mut W) -> Result<()> {
+        let message = self.decoder.decode(line.as_bytes())?;
+        if !message.protocol.is_data() {
+            let start = made.bytes.len();
+            made.bytes.extend_from_slice(line.as_bytes());
+            made.bytes.push(b'\n');
+            put(made, To::Message, None, None, start, message.protocol == Protocol::Heartbeat);
+            return Ok(());
+        }
+        let schema = &message.header.schema;
+        let (mut cells, mut records) = (Vec::new(), Vec::new());
+        for row in message.rows() {
+            row?.split(schema.fields.len(), &mut cells)?;
+            let mut json = Vec::from(b"{");
+            for (field, cell) in schema.fields.iter().zip(&cells) {
+                push_string(&mut json, &field.name);
+                json.push(b':');
+                cell.push_json(&mut json);
+                json.push(b',');
+            }
+            json.extend_from_slice(b"\"namespace\":");
+            push_string(&mut json, &schema.namespace.to_string());
+            json.push(b'}');
+            records.push(String::from_utf8_lossy(&json).into_owned());
+        }
+        for record in records {
+            self.record(&record, made, watch);
+        }
+        Ok(())
+    }
+
+    /// One record through the groups.
+    fn record<W: Watch>(&mut self, text: &str, made: &mut Made, watch: &mut W) {
+        self.report.records += 1;
+        let begin = made.rows.len();
+        let mut rejected = None;
+        let Self { rules, work, rows, next, spare, report, .. } = self;
+        'tables: for (at, table) in rules.tables.iter_mut().enumerate() {
+            for (number, group) in table.groups.iter_mut().enumerate() {
+                watch.begin(&table.name, &group.name);
+                spare.append(rows);
+                let first = work.begin(text);
+                let mut row = spare.pop().unwrap_or_default();
+                row.clear();
+                row.push(first);
+                rows.push(row);
+                let mut end = operate(group, rows, next, spare, work, &rules.names, watch);
+                if let End::Rows(_) = end {
+                    let index = u16::try_from(at).unwrap_or(u16::MAX);
+                    let start = (made.bytes.len(), made.rows.len());
+                    end = save(group, rows, work, rules.format, text, index, made);
+                    if let End::Rejected(_) = end {
+                        made.bytes.truncate(start.0);
+                        made.rows.truncate(start.1);
+                    }
+                }
+                let counts = report.groups.get_mut(at).and_then(|groups| groups.get_mut(number));
+                if let Some(counts) = counts {
+                    count(counts, end);
+                }
+                watch.end(end);
+                match end {
+                    End::Rows(_) if !rules.all => break 'tables,
+                    // A record that belongs here but does not fit is for no other group to guess at.
+                    End::Rejected(what) => {
+                        rejected.get_or_insert_with(|| {
+                            format!("table {}, group {}: {what}", table.name, group.name)
+                        });
+                        if !rules.all {
+                            break 'tables;
+                        }
+                    }
+                    _ => {}
+                }
+            }
+        }
+        if let Some(reason) = &rejected {
+            report.rejected += 1;
+            unknown(text, reason, rules.format, made);
+        } else if made.rows.len() == begin {
+            report.unmatched += 1;
+            unknown(text, "no group matches", rules.format, made);
+        }
+        if let Some(row) = made.rows.get_mut(begin) {
+            row.first = true;
+        }
+    }
+}
+
+/// The rows of a record through the operators of a group.
+fn operate<'e, W: Watch>(
+    group: &mut Group,
+    rows: &mut Vec<Row>,
+    next: &mut Vec<Row>,
+    spare: &mut Vec<Row>,
+    work: &mut Work,
+    names: &Names,
+    watch: &mut W,
+) -> End<'e> {
+    for (number, (name, operator)) in group.operators.iter_mut().enumerate() {
+        let mut why = "there is no row";
+        for mut row in rows.drain(..) {
+            match operator.apply(&mut row, work) {
+                Verdict::Keep => {
+                    next.push(row);
+                    next.append(&mut work.more);
+                }
+                Verdict::Drop(reason) => {
+                    why = reason;
+                    work.more.clear();
+                    spare.push(row);
+                }
+                Verdict::Fail(reason) => {
+                    work.more.clear();
+                    next.clear();
+                    return End::Failed(reason);
+                }
+            }
+            if next.len() > MOST_CELLS {
+                next.clear();
+                return End::Failed("the record makes too many rows");
+            }
+        }
+        std::mem::swap(rows, next);
+        watch.rows(number + 1, name, rows, work, names);
+        if rows.is_empty() {
+            return End::Missed(why);
+        }
+    }
+    End::Rows(rows.len())
+}
+
+fn save<'g>(
+    group: &'g Group,
+    rows: &[Row],
+    work: &Work,
+    format: Format,
+    text: &str,
+    table: u16,
+    made: &mut Made,
+) -> End<'g> {
+    for row in rows {
+        let Ok(time) = group.save.time(row, work) else {
+            return End::Rejected("the cell of time holds no time");
+        };
+        let time = time.or_else(|| wrap::time(format, text));
+        let host = match group.save.host(row, work) {
+            Some(host) => put_host(host, made),
+            None => wrap::host(format, text).and_then(|host| put_host(&host, made)),
+        };
+        let start = made.bytes.len();
+        if let Err(column) = group.save.write(row, work, &mut made.bytes) {
+            return End::Rejected(group.save.columns.get(column).map_or("", |column| &column.name));
+        }
+        put(made, To::Table(table), time, host, start, false);
+    }
+    End::Rows(rows.len())
+}
+
+fn put_host(host: &str, made: &mut Made) -> Option<(usize, usize)> {
+    let start = made.bytes.len();
+    made.bytes.extend_from_slice(host.as_bytes());
+    Some((start, made.bytes.len()))
+}
+
+fn put(
+    made: &mut Made,
+    to: To,
+    time: Option<Micros>,
+    host: Option<(usize, usize)>,
+    start: usize,
+    first: bool,
+) {
+    let cells = (start, made.bytes.len());
+    made.rows.push(MadeRow { to, time, host, cells, first });
+}
+
+/// The row of a record that no table takes.
+fn unknown(text: &str, reason: &str, format: Format, made: &mut Made) {
+    let time = wrap::time(format, text);
+    let host = wrap::host(format, text).and_then(|host| put_host(&host, made));
+    let start = made.bytes.len();
+    made.bytes.push(b',');
+    push_string(&mut made.bytes, text);
+    made.bytes.push(b',');
+    push_string(&mut made.bytes, reason);
+    put(made, To::Unknown, time, host, start, false);
+}
+
+fn count(counts: &mut Counts, end: End) {
+    match end {
+        End::Rows(rows) => {
+            counts.matched += 1;
+            counts.rows += rows as u64;
+        }
+        End::Missed(_) => counts.missed += 1,
+        End::Failed(_) => counts.failed += 1,
+        End::Rejected(_) => counts.rejected += 1,
+    }
+}
