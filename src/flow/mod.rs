@@ -6,6 +6,7 @@ mod lane;
 pub mod queue;
 #[cfg(feature = "parquet")]
 pub mod replay;
+pub mod rules;
 pub mod sink;
 pub mod stats;
 pub mod tail;

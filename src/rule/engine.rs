@@ -10,8 +10,8 @@ use super::op::Verdict;
 use super::time::Micros;
 use super::wrap;
 use crate::error::Result;
+use crate::ums::Decoder;
 use crate::ums::json::push_string;
-use crate::ums::{Decoder, Protocol};
 
 /// Where a row belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -233,7 +233,7 @@ impl Engine {
             let start = made.bytes.len();
             made.bytes.extend_from_slice(line.as_bytes());
             made.bytes.push(b'\n');
-            put(made, To::Message, None, None, start, message.protocol == Protocol::Heartbeat);
+            put(made, To::Message, None, None, start, false);
             return Ok(());
         }
         let schema = &message.header.schema;

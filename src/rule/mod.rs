@@ -5,6 +5,7 @@
 //! group is a list of operators, each from rows to rows, and ends with `saveAs`, which names and
 //! types the columns. See logrules.5.
 
+pub mod cases;
 pub mod cells;
 pub mod column;
 pub mod engine;
