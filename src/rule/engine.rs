@@ -208,7 +208,7 @@ impl Engine {
 
     fn take_text<W: Watch>(&mut self, text: &str, made: &mut Made, watch: &mut W) -> Result<()> {
         match self.rules.format {
-            Format::Text => self.record(text, made, watch),
+            Format::Text => self.record(text, text, made, watch),
             Format::Ums => return self.message(text, made, watch),
             Format::Json | Format::Logstash | Format::Flume | Format::Filebeat => {
                 if wrap::is_heartbeat(text) {
@@ -217,9 +217,9 @@ impl Engine {
                     put(made, To::Heartbeat, None, None, start, false);
                 } else if self.rules.format == Format::Filebeat && json::check(text) {
                     let opened = wrap::open_one_level(text);
-                    self.record(opened.as_deref().unwrap_or(text), made, watch);
+                    self.record(opened.as_deref().unwrap_or(text), text, made, watch);
                 } else {
-                    self.record(text, made, watch);
+                    self.record(text, text, made, watch);
                 }
             }
         }
@@ -253,13 +253,13 @@ impl Engine {
             records.push(String::from_utf8_lossy(&json).into_owned());
         }
         for record in records {
-            self.record(&record, made, watch);
+            self.record(&record, &record, made, watch);
         }
         Ok(())
     }
 
-    /// One record through the groups.
-    fn record<W: Watch>(&mut self, text: &str, made: &mut Made, watch: &mut W) {
+    /// One record through the groups; `raw` is how it came.
+    fn record<W: Watch>(&mut self, text: &str, raw: &str, made: &mut Made, watch: &mut W) {
         self.report.records += 1;
         let begin = made.rows.len();
         let mut rejected = None;
@@ -305,10 +305,10 @@ impl Engine {
         }
         if let Some(reason) = &rejected {
             report.rejected += 1;
-            unknown(text, reason, rules.format, made);
+            unknown(text, raw, reason, rules.format, made);
         } else if made.rows.len() == begin {
             report.unmatched += 1;
-            unknown(text, "no group matches", rules.format, made);
+            unknown(text, raw, "no group matches", rules.format, made);
         }
         if let Some(row) = made.rows.get_mut(begin) {
             row.first = true;
@@ -405,12 +405,12 @@ fn put(
 }
 
 /// The row of a record that no table takes.
-fn unknown(text: &str, reason: &str, format: Format, made: &mut Made) {
+fn unknown(text: &str, raw: &str, reason: &str, format: Format, made: &mut Made) {
     let time = wrap::time(format, text);
     let host = wrap::host(format, text).and_then(|host| put_host(&host, made));
     let start = made.bytes.len();
     made.bytes.push(b',');
-    push_string(&mut made.bytes, text);
+    push_string(&mut made.bytes, raw);
     made.bytes.push(b',');
     push_string(&mut made.bytes, reason);
     put(made, To::Unknown, time, host, start, false);

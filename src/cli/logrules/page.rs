@@ -54,6 +54,27 @@ const EXAMPLES: &[Example] = &[
         runnable: true,
     },
     Example {
+        what: "The slow query log of MySQL, the lines at its head in _unknown_.",
+        command: "logrules logs/mysql-slow.toml --from logs/mysql-slow.log --stats > slow.ums",
+        runnable: true,
+    },
+    Example {
+        what: "JSON of Logstash: a record may make rows of several tables.",
+        command: "logrules logs/logstash.toml --from logs/logstash.log |\n    \
+                  ums-sink --mode append sqlite:app.db",
+        runnable: true,
+    },
+    Example {
+        what: "JSON of Filebeat; the heartbeat in it passes through.",
+        command: "logrules logs/filebeat.toml --from logs/filebeat.log > orders.ums",
+        runnable: true,
+    },
+    Example {
+        what: "A business log with pipes between its fields, one of which is no number: exit status 1.",
+        command: "logrules logs/payments.toml --from logs/payments.log > payments.ums || [ $? = 1 ]",
+        runnable: true,
+    },
+    Example {
         what: "Rotated files and the file at hand as one source, oldest first.",
         command: "logrules web.toml --from access.log.2.gz --from access.log.1 --from access.log > web.ums",
         runnable: false,
