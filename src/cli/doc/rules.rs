@@ -42,7 +42,9 @@ pub(super) fn page() -> String {
     manual.text(EXPRESSIONS);
     manual.section("PATTERNS");
     manual.text(PATTERNS);
-    manual.items(grok::patterns().iter().copied());
+    let wide = grok::patterns().iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    let lines = grok::patterns().iter().map(|(name, text)| format!("{name:wide$}  {text}\n"));
+    manual.verbatim(&lines.collect::<String>());
     manual.section("TIMES");
     manual.text(TIMES);
     manual.section("ROWS");

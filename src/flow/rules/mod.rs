@@ -85,7 +85,8 @@ pub fn run(plan: Plan) -> (Report, Result<()>) {
     };
     let size = sources.iter().map(|source| source.input.size).sum();
     counters.bytes_total.store(size, Ordering::Relaxed);
-    let writer = Writer::new(shape, out, filling, partition);
+    let file = sources.first().map(|source| source.input.name.clone()).unwrap_or_default();
+    let writer = Writer::new(shape, out, filling, partition, file);
     let mut run = Run { writer, counters, marker_every, prompt, marked: Instant::now() };
     match feed::start(engines, sources, max_line, Arc::clone(&stop)) {
         Ok((order, workers)) => {

@@ -63,6 +63,7 @@ impl<'a> Writer<'a> {
         out: &'a mut dyn Output,
         filling: Filling,
         partition: u8,
+        file: String,
     ) -> Self {
         let last = vec![None; rules.tables.len() + 1];
         Self {
@@ -74,7 +75,7 @@ impl<'a> Writer<'a> {
             open: Vec::new(),
             known: HashMap::new(),
             last,
-            file: String::new(),
+            file,
             pos: 0,
             line: Vec::new(),
             rows: 0,

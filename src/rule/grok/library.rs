@@ -81,7 +81,7 @@ pub(super) const PATTERNS: &[(&str, &str)] = &[
     ),
     (
         "COMMONLOG",
-        r#"(?:%{NOTSPACE:client}) (?:%{NOTSPACE:ident}) (?:%{NOTSPACE:user}) \[(?<time>[^\]]+)\] "(?:(?<method>[A-Z]+) (?<request>[^ "]+)(?: (?<protocol>[^ "]+))?|[^"]*)" (?<status>\d{3}) (?<bytes>\d+|-)"#,
+        r#"(?:%{NOTSPACE:client}) (?:%{NOTSPACE:ident}) (?:%{NOTSPACE:user}) \[(?<time>[^\]]+)\] "(?<request>(?:[^"\\]|\\.)*)" (?<status>\d{3}) (?<bytes>\d+|-)"#,
     ),
     ("COMBINEDLOG", r#"%{COMMONLOG} "(?<referrer>(?:[^"\\]|\\.)*)" "(?<agent>(?:[^"\\]|\\.)*)""#),
 ];

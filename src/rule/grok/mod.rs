@@ -186,7 +186,7 @@ mod tests {
                 "^%{COMBINEDLOG}$",
                 r#"::1 - bob [21/Nov/2026:01:02:03 +0000] "GET /a?b HTTP/1.1" 200 - "-" "x \" y""#
             ),
-            "client=::1|ident=-|user=bob|time=21/Nov/2026:01:02:03 +0000|method=GET|request=/a?b|protocol=HTTP/1.1|status=200|bytes=-|referrer=-|agent=x \\\" y"
+            "client=::1|ident=-|user=bob|time=21/Nov/2026:01:02:03 +0000|request=GET /a?b HTTP/1.1|status=200|bytes=-|referrer=-|agent=x \\\" y"
         );
         assert_eq!(
             groups("^%{SYSLOGLINE}$", "Nov 21 01:02:03 web-1 sshd[17]: Failed password for x"),
