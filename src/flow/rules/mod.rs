@@ -91,8 +91,10 @@ pub fn run(plan: Plan) -> (Report, Result<()>) {
     match feed::start(engines, sources, max_line, Arc::clone(&stop)) {
         Ok((order, workers)) => {
             let result = run.go(&order, &stop);
-            // Whoever still works finds nobody who takes it, and ends.
+            // Whoever still works finds nobody who takes it, and ends; whoever waits for input sees the
+            // flag.
             drop(order);
+            stop.store(true, Ordering::Relaxed);
             let result = result.and_then(|whole| run.finish(whole));
             (feed::reports(workers), result)
         }
