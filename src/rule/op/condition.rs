@@ -14,7 +14,7 @@ pub(super) struct Condition {
 
 #[derive(Debug)]
 enum Test {
-    Contains(memchr::memmem::Finder<'static>),
+    Contains(Box<memchr::memmem::Finder<'static>>),
     Equals(String),
     Matches(Regex),
 }
@@ -36,7 +36,8 @@ impl Condition {
         let not = keys.truth("not")?;
         let test = match found {
             [Some(text), None, None] => {
-                Test::Contains(memchr::memmem::Finder::new(text.as_bytes()).into_owned())
+                let finder = memchr::memmem::Finder::new(text.as_bytes()).into_owned();
+                Test::Contains(Box::new(finder))
             }
             [None, Some(text), None] => Test::Equals(text),
             [None, None, Some(text)] => {

@@ -34,7 +34,7 @@ struct Split {
 }
 
 enum By {
-    Text(memchr::memmem::Finder<'static>),
+    Text(Box<memchr::memmem::Finder<'static>>),
     Regex(Regex),
 }
 
@@ -45,7 +45,8 @@ fn compile(keys: &Keys, context: &mut Context) -> Placed<Box<dyn Operator>> {
     }
     let by = match (keys.text("text")?, keys.text("regex")?) {
         (Some(text), None) if !text.is_empty() => {
-            By::Text(memchr::memmem::Finder::new(text.as_bytes()).into_owned())
+            let finder = memchr::memmem::Finder::new(text.as_bytes()).into_owned();
+            By::Text(Box::new(finder))
         }
         (None, Some(text)) => {
             By::Regex(pattern::build(&text).map_err(|text| Fault::new(keys.place("regex"), text))?)

@@ -32,8 +32,8 @@ struct Timestamp {
     optional: bool,
     /// Whether the same text means the same time in every record.
     steady: bool,
-    /// The text seen last and its time: lines of one second are many.
-    last: (String, i64),
+    /// The text seen last and what it became: lines of one second are many.
+    last: (String, Vec<u8>),
 }
 
 fn compile(keys: &Keys, context: &mut Context) -> Placed<Box<dyn Operator>> {
@@ -61,7 +61,7 @@ fn compile(keys: &Keys, context: &mut Context) -> Placed<Box<dyn Operator>> {
     };
     let (scope, optional) = (context.one(keys)?, keys.truth("optional")?);
     let steady = year.is_some() || formats.iter().all(Format::has_year);
-    let last = (String::new(), 0);
+    let last = (String::new(), Vec::new());
     Ok(Box::new(Timestamp { scope, formats, zone, year, optional, steady, last }))
 }
 
@@ -72,30 +72,25 @@ impl Operator for Timestamp {
         let Some(text) = work.text(cell) else {
             return if self.optional { Verdict::Keep } else { Verdict::Drop("the time is NULL") };
         };
-        let moment = if text == self.last.0 && self.steady {
-            Some(self.last.1)
-        } else {
+        let known = self.steady && text == self.last.0;
+        if !known {
             let near = self.year.unwrap_or(Reference(work.near));
-            let found =
-                self.formats.iter().find_map(|format| format.read(text, &mut self.zone, near));
-            if let Some(found) = found {
-                self.last.0.clear();
+            let zone = &mut self.zone;
+            let found = self.formats.iter().find_map(|format| format.read(text, zone, near));
+            self.last.0.clear();
+            self.last.1.clear();
+            if let Some(moment) = found {
                 self.last.0.push_str(text);
-                self.last.1 = found;
+                push_stamp(&mut self.last.1, moment);
             }
-            found
-        };
-        let made = match moment {
-            None if !self.optional => return Verdict::Drop("the time does not fit the format"),
-            None => Cell::NULL,
-            Some(moment) => {
-                let mut stamp = Vec::with_capacity(26);
-                push_stamp(&mut stamp, moment);
-                match work.push(std::str::from_utf8(&stamp).unwrap_or_default()) {
-                    Some(made) => made,
-                    None => return TOO_LARGE,
-                }
-            }
+        }
+        let made = match std::str::from_utf8(&self.last.1).unwrap_or_default() {
+            "" if !self.optional => return Verdict::Drop("the time does not fit the format"),
+            "" => Cell::NULL,
+            stamp => match work.push(stamp) {
+                Some(made) => made,
+                None => return TOO_LARGE,
+            },
         };
         if let Some(slot) = row.get_mut(at) {
             *slot = made.named(cell.name);
@@ -117,6 +112,7 @@ mod tests {
         assert_eq!(time("21/Nov/2026:02:02:03 +0100"), "2026-11-21 01:02:03.000000");
         assert_eq!(time("2026-07-21 02:02:03,5"), "2026-07-21 00:02:03.500000");
         assert!(apply(line, &["yesterday"]).is_err());
+        assert!(apply(line, &[""]).is_err());
         let line = "{ op = \"timestamp\", format = \"LOG4J\", optional = true }";
         assert_eq!(one(line, &["yesterday", "x"]), ["NULL", "x"]);
     }
