@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::flow::replay::files::{Files, Table, in_folder, list};
 use crate::flow::replay::{Filling, Plan, probe_spill, run as flow};
 use crate::flow::stats::Counters;
-use crate::store::Tree;
+use crate::store::{PLACES, Tree};
 use crate::url::Url;
 
 pub use args::Args;
@@ -94,13 +94,18 @@ fn open(address: &str) -> Result<Tree> {
         return Err(Error::usage(format!("{url}: is no Parquet log")).advise("write parquet:DIR"));
     }
     url.check_options(&[])?;
-    if url.authority().is_some() || url.path().contains("://") {
-        return Err(Error::usage(format!(
-            "{url}: this build reads the Parquet log from local folders"
-        ))
-        .advise("write parquet:DIR"));
+    if url.authority().is_some() {
+        return Err(Error::usage(format!("{url}: {PLACES}")));
     }
-    let tree = Tree::new(url.path());
+    let tree = Tree::at(url.path())?;
+    if !tree.is_local() {
+        // Elsewhere a folder that holds nothing is not told from one that is not there.
+        return if tree.list("")?.is_empty() {
+            Err(Error::unreachable(format!("{url}: holds nothing")).advise("see to the address"))
+        } else {
+            Ok(tree)
+        };
+    }
     match tree.root().metadata() {
         Ok(found) if found.is_dir() => Ok(tree),
         Ok(_) => Err(Error::usage(format!("{}: is no folder", url.path()))),

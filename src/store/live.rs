@@ -1,5 +1,5 @@
 //! The files of a folder at one moment, and those files for as long as somebody reads them, whatever
-//! is rearranged meanwhile. Uses `error` and `store::local`. Not hot.
+//! is rearranged meanwhile. Uses `error`, `store::local` and `store::remote`. Not hot.
 //!
 //! A folder of the log holds folders of files. Writers add to it; who rearranges it exchanges the
 //! whole folder for another one that holds the same rows (`store::swap`). So a listing is of one
@@ -12,6 +12,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::local::Tree;
+use super::remote::Elsewhere;
 use crate::error::{Error, Result};
 
 /// A file that holds rows, once.
@@ -35,6 +36,8 @@ pub struct Snapshot {
     files: Vec<LiveFile>,
     /// Locked as long as the snapshot lives; where there are no locks, nothing is kept for readers.
     lease: Option<File>,
+    /// Whose copies of files that are not local are its own.
+    number: u64,
 }
 
 impl Drop for Snapshot {
@@ -43,6 +46,9 @@ impl Drop for Snapshot {
         if let Some(lease) = &self.lease {
             let _ = lease.unlock();
         }
+        if let Some(remote) = self.tree.remote() {
+            remote.forget(self.number);
+        }
     }
 }
 
@@ -50,14 +56,15 @@ impl Drop for Snapshot {
 /// there is no such folder. Names that begin with a dot or an underscore are passed over.
 ///
 /// As long as the snapshot lives its files can be opened, whatever is compacted or dropped
-/// meanwhile; the space of what was replaced is held until then.
+/// meanwhile; the space of what was replaced is held until then. Elsewhere than in a local folder,
+/// what is dropped is gone for readers, too.
 pub fn live_files(tree: &Tree, folder: &str) -> Result<Snapshot> {
     if let Some(files) = tree.remote_files(folder)? {
-        // Nobody rearranges a bucket: an object is what its name says for as long as it is there.
+        // Nobody rearranges elsewhere: a file is what its name says for as long as it is there.
         let live = |(path, bytes)| LiveFile { path, bytes, identity: (0, 0) };
         let files =
             files.into_iter().filter(|(path, _)| is_shown(path, folder)).map(live).collect();
-        return Ok(Snapshot { tree: tree.clone(), files, lease: None });
+        return Ok(Snapshot::new(tree, files, None));
     }
     let lease = File::open(tree.root()).ok().filter(|root| root.lock_shared().is_ok());
     let path = tree.root().join(folder);
@@ -65,12 +72,17 @@ pub fn live_files(tree: &Tree, folder: &str) -> Result<Snapshot> {
         let before = identity_of(fs::metadata(&path), &path)?;
         let files = list(tree, folder)?;
         if before == identity_of(fs::metadata(&path), &path)? {
-            return Ok(Snapshot { tree: tree.clone(), files, lease });
+            return Ok(Snapshot::new(tree, files, lease));
         }
     }
 }
 
 impl Snapshot {
+    fn new(tree: &Tree, files: Vec<LiveFile>, lease: Option<File>) -> Self {
+        let number = tree.remote().map_or(0, Elsewhere::number);
+        Self { tree: tree.clone(), files, lease, number }
+    }
+
     /// The files.
     pub fn files(&self) -> &[LiveFile] {
         &self.files
@@ -81,8 +93,12 @@ impl Snapshot {
     /// # Errors
     /// `Unreachable`, also for a file that somebody has removed by hand.
     pub fn open(&self, file: &LiveFile) -> Result<File> {
-        if !self.tree.is_local() {
-            return self.tree.open(&file.path);
+        if let Some(remote) = self.tree.remote() {
+            return remote.open(self.number, &file.path, file.bytes)?.ok_or_else(|| {
+                let place = self.tree.root().join(&file.path);
+                Error::unreachable(format!("{}: the file was removed", place.display()))
+                    .advise("read the log again from its start")
+            });
         }
         let place = self.tree.root().join(&file.path);
         if let Some(found) = open_same(&place, file)? {

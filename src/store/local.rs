@@ -1,10 +1,13 @@
-//! A store in a local directory. Uses `error` and `store::workshop`. Not hot.
+//! A store in a local directory, and the way to those elsewhere. Uses `error`, `store::workshop` and
+//! `store::remote`. Not hot.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use super::remote::{self, Elsewhere};
 use super::workshop::{Workshop, lock_file, switch_path};
 use crate::error::{Error, Result};
 
@@ -13,48 +16,46 @@ use crate::error::{Error, Result};
 pub struct Tree {
     root: PathBuf,
     /// Where the tree is not in a folder of this machine; `root` is its address then.
-    #[cfg(feature = "s3")]
-    bucket: Option<std::sync::Arc<super::object::Bucket>>,
+    remote: Option<Arc<Elsewhere>>,
 }
 
 impl Tree {
-    /// A tree; nothing is touched and nothing needs to exist.
+    /// A tree in a folder of this machine; nothing is touched and nothing needs to exist.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self {
-            root: root.into(),
-            #[cfg(feature = "s3")]
-            bucket: None,
-        }
+        Self { root: root.into(), remote: None }
     }
 
-    /// A tree in a bucket: `s3://BUCKET/PREFIX`.
-    #[cfg(feature = "s3")]
-    pub fn in_bucket(address: &str) -> Result<Self> {
-        let bucket = std::sync::Arc::new(super::object::Bucket::open(address)?);
-        Ok(Self { root: address.trim_end_matches('/').into(), bucket: Some(bucket) })
+    /// A tree at an address: a folder, or, as far as this build knows them, `s3://BUCKET/PREFIX`
+    /// and `hdfs://NAMENODE:PORT/PATH`.
+    ///
+    /// # Errors
+    /// `Usage` for another place.
+    pub fn at(address: &str) -> Result<Self> {
+        let remote = remote::open(address)?;
+        let trimmed = if remote.is_some() { address.trim_end_matches('/') } else { address };
+        Ok(Self { root: trimmed.into(), remote })
     }
 
     /// Whether the files are in a folder of this machine.
     pub fn is_local(&self) -> bool {
-        #[cfg(feature = "s3")]
-        return self.bucket.is_none();
-        #[cfg(not(feature = "s3"))]
-        return true;
+        self.remote.is_none()
+    }
+
+    pub(super) fn remote(&self) -> Option<&Elsewhere> {
+        self.remote.as_deref()
     }
 
     /// The files in the folders of a folder, with their sizes, where they are not local.
-    pub(super) fn remote_files(&self, _folder: &str) -> Result<Option<Vec<(String, u64)>>> {
-        #[cfg(feature = "s3")]
-        if let Some(bucket) = &self.bucket {
-            let mut files = Vec::new();
-            for (inner, _) in bucket.list(_folder)?.into_iter().filter(|(_, size)| size.is_none()) {
-                for (name, size) in bucket.list(&format!("{_folder}/{inner}"))? {
-                    files.extend(size.map(|size| (format!("{_folder}/{inner}/{name}"), size)));
-                }
+    pub(super) fn remote_files(&self, folder: &str) -> Result<Option<Vec<(String, u64)>>> {
+        let Some(remote) = &self.remote else { return Ok(None) };
+        let mut files = Vec::new();
+        for (inner, _) in remote.place.list(folder)?.into_iter().filter(|(_, size)| size.is_none())
+        {
+            for (name, size) in remote.place.list(&format!("{folder}/{inner}"))? {
+                files.extend(size.map(|size| (format!("{folder}/{inner}/{name}"), size)));
             }
-            return Ok(Some(files));
         }
-        Ok(None)
+        Ok(Some(files))
     }
 
     /// Where the tree is.
@@ -64,9 +65,8 @@ impl Tree {
 
     /// The names in a folder, sorted; none when there is no such folder.
     pub fn list(&self, folder: &str) -> Result<Vec<String>> {
-        #[cfg(feature = "s3")]
-        if let Some(bucket) = &self.bucket {
-            return Ok(bucket.list(folder)?.into_iter().map(|(name, _)| name).collect());
+        if let Some(remote) = &self.remote {
+            return Ok(remote.place.list(folder)?.into_iter().map(|(name, _)| name).collect());
         }
         let path = self.root.join(folder);
         let entries = match fs::read_dir(&path) {
@@ -103,9 +103,9 @@ impl Tree {
 
     /// Opens a file for reading; `None` when there is none of that name.
     pub fn find(&self, path: &str) -> Result<Option<File>> {
-        #[cfg(feature = "s3")]
-        if let Some(bucket) = &self.bucket {
-            return bucket.get(path);
+        if let Some(remote) = &self.remote {
+            let Some(file) = remote.place.get(path)? else { return Ok(None) };
+            return file.reopen().map(Some).map_err(|error| Error::io("a temporary file", error));
         }
         let path = self.root.join(path);
         match File::open(&path) {
@@ -172,7 +172,6 @@ pub struct Writer {
     tree: Tree,
     workshop: Workshop,
     /// Where the drafts are, if that is not the root.
-    #[cfg(feature = "s3")]
     _elsewhere: Option<tempfile::TempDir>,
     /// Folders whose own name this writer has made durable already.
     settled: BTreeSet<PathBuf>,
@@ -191,7 +190,6 @@ impl Writer {
         let mut writer = Self {
             tree,
             workshop,
-            #[cfg(feature = "s3")]
             _elsewhere: None,
             settled: BTreeSet::new(),
             unsynced: BTreeSet::new(),
@@ -207,12 +205,16 @@ impl Writer {
         Ok(writer)
     }
 
-    /// Opens a bucket for writing; drafts are in a temporary folder of this machine.
-    #[cfg(feature = "s3")]
-    pub fn in_bucket(address: &str) -> Result<Self> {
+    /// Opens the root at an address, as `Tree::at` takes it. Elsewhere, drafts are in a temporary
+    /// folder of this machine.
+    pub fn at(address: &str) -> Result<Self> {
+        let tree = Tree::at(address)?;
+        if tree.is_local() {
+            return Self::open(address);
+        }
         let folder = tempfile::tempdir().map_err(|error| Error::io("a temporary folder", error))?;
         Ok(Self {
-            tree: Tree::in_bucket(address)?,
+            tree,
             workshop: Workshop::open(folder.path())?,
             _elsewhere: Some(folder),
             settled: BTreeSet::new(),
@@ -238,17 +240,16 @@ impl Writer {
         &mut self,
         sealed: Sealed,
         folder: &str,
-        names: impl Iterator<Item = String>,
+        mut names: impl Iterator<Item = String>,
     ) -> Result<String> {
-        #[cfg(feature = "s3")]
-        if let Some(bucket) = &self.tree.bucket {
-            let bytes = take_bytes(&sealed.path)?;
-            for name in names {
-                if bucket.create(&format!("{folder}/{name}"), bytes.clone())? {
-                    return Ok(name);
-                }
-            }
-            return Err(Error::unreachable(format!("{folder}: every name is taken")));
+        if let Some(remote) = &self.tree.remote {
+            let name =
+                remote.place.publish(&sealed.path, folder, &mut names)?.ok_or_else(|| {
+                    Error::unreachable(format!("{folder}: every name for a new file is taken"))
+                })?;
+            let gone = fs::remove_file(&sealed.path);
+            gone.map_err(|error| Error::io(sealed.path.display(), error))?;
+            return Ok(name);
         }
         if self.switch.is_none() {
             let path = switch_path(&self.tree.root);
@@ -275,9 +276,8 @@ impl Writer {
     /// Writes a small file in place of an older one of that name: whole at every moment, and
     /// durable on return.
     pub fn replace(&mut self, folder: &str, name: &str, bytes: &[u8]) -> Result<()> {
-        #[cfg(feature = "s3")]
-        if let Some(bucket) = &self.tree.bucket {
-            return bucket.replace(&format!("{folder}/{name}"), bytes.to_vec());
+        if let Some(remote) = &self.tree.remote {
+            return remote.place.replace(&format!("{folder}/{name}"), bytes);
         }
         let mut draft = self.create()?;
         draft.write_all(bytes).map_err(|error| Error::io(draft.path.display(), error))?;
@@ -322,15 +322,6 @@ impl Writer {
         }
         Ok(path)
     }
-}
-
-/// The bytes of a draft that leaves this machine.
-#[cfg(feature = "s3")]
-fn take_bytes(path: &Path) -> Result<bytes::Bytes> {
-    let failed = |error| Error::io(path.display(), error);
-    let bytes = fs::read(path).map_err(failed)?;
-    fs::remove_file(path).map_err(failed)?;
-    Ok(bytes::Bytes::from(bytes))
 }
 
 /// Gives `draft` the name `target`; false when that name is taken. A hard link is the portable way

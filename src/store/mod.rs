@@ -5,13 +5,17 @@
 //! `Writer::sync` then makes the names durable too. Readers need no lock; `live_files` gives them the
 //! files of one moment, and `Rearranger` exchanges whole folders under them.
 
+#[cfg(feature = "hdfs")]
+mod hdfs;
 pub mod live;
 pub mod local;
 #[cfg(feature = "s3")]
 mod object;
+mod remote;
 pub mod swap;
 mod workshop;
 
 pub use live::{LiveFile, Snapshot, live_files};
 pub use local::{Draft, Sealed, Tree, Writer};
+pub use remote::{PLACES, drop_remote};
 pub use swap::Rearranger;

@@ -2,11 +2,12 @@
 //! file. The library is asynchronous; a small runtime of the bucket's own makes it wait.
 //!
 //! An object appears at once and whole, and `If-None-Match: *` refuses a name that is taken, so
-//! nothing else is needed for writers. Folders cannot be exchanged in one step: there is no compaction.
+//! nothing else is needed for writers. Objects cannot be exchanged for others in one step: whoever
+//! lists a bucket while merged objects appear and their sources go sees rows twice or not at all, in
+//! whatever order it is done, so there is no compaction.
 
 use std::fmt;
-use std::fs::File;
-use std::io::{Seek, Write};
+use std::io::Write;
 
 // Named here for its feature alone: TLS by the library that is in the program anyway.
 use reqwest::{self as _};
@@ -14,8 +15,10 @@ use reqwest::{self as _};
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
+use tempfile::NamedTempFile;
 use tokio::runtime::{Builder, Runtime};
 
+use super::remote::Remote;
 use crate::error::{Error, Result};
 
 /// A bucket and a prefix in it.
@@ -65,29 +68,6 @@ impl Bucket {
         failed(&format!("{}/{path}", self.place), error)
     }
 
-    /// The folders and the files in a folder, with the files' sizes, sorted by name.
-    pub(super) fn list(&self, folder: &str) -> Result<Vec<(String, Option<u64>)>> {
-        let path = self.path(folder)?;
-        let found = self.runtime.block_on(self.store.list_with_delimiter(Some(&path)));
-        let found = found.map_err(|error| self.failed(folder, error))?;
-        let name = |path: &Path| path.as_ref().rsplit('/').next().unwrap_or_default().to_owned();
-        let folders = found.common_prefixes.iter().map(|path| (name(path), None));
-        let files = found.objects.iter().map(|object| (name(&object.location), Some(object.size)));
-        let mut names: Vec<_> = folders.chain(files).collect();
-        names.sort_unstable();
-        Ok(names)
-    }
-
-    /// An object as a file without a name; nothing when there is none.
-    pub(super) fn get(&self, path: &str) -> Result<Option<File>> {
-        let Some(bytes) = self.bytes(path)? else { return Ok(None) };
-        let failed = |error| Error::io("a temporary file", error);
-        let mut file = tempfile::tempfile().map_err(failed)?;
-        file.write_all(&bytes).map_err(failed)?;
-        file.rewind().map_err(failed)?;
-        Ok(Some(file))
-    }
-
     fn bytes(&self, path: &str) -> Result<Option<bytes::Bytes>> {
         let place = self.path(path)?;
         let found = self.runtime.block_on(async { self.store.get(&place).await?.bytes().await });
@@ -98,15 +78,8 @@ impl Bucket {
         }
     }
 
-    /// Makes an object in place of whatever has the name.
-    pub(super) fn replace(&self, path: &str, bytes: Vec<u8>) -> Result<()> {
-        let place = self.path(path)?;
-        let done = self.runtime.block_on(self.store.put(&place, PutPayload::from(bytes)));
-        done.map(|_| ()).map_err(|error| self.failed(path, error))
-    }
-
     /// Makes an object; false when the name is taken by another one.
-    pub(super) fn create(&self, path: &str, bytes: bytes::Bytes) -> Result<bool> {
+    fn create(&self, path: &str, bytes: bytes::Bytes) -> Result<bool> {
         let place = self.path(path)?;
         let payload = PutPayload::from(bytes.clone());
         let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
@@ -119,6 +92,62 @@ impl Bucket {
             ) => Ok(self.bytes(path)?.is_some_and(|found| found == bytes)),
             Err(error) => Err(self.failed(path, error)),
         }
+    }
+}
+
+impl Remote for Bucket {
+    fn list(&self, folder: &str) -> Result<Vec<(String, Option<u64>)>> {
+        let path = self.path(folder)?;
+        let found = self.runtime.block_on(self.store.list_with_delimiter(Some(&path)));
+        let found = found.map_err(|error| self.failed(folder, error))?;
+        let name = |path: &Path| path.as_ref().rsplit('/').next().unwrap_or_default().to_owned();
+        let folders = found.common_prefixes.iter().map(|path| (name(path), None));
+        let files = found.objects.iter().map(|object| (name(&object.location), Some(object.size)));
+        let mut names: Vec<_> = folders.chain(files).collect();
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    fn get(&self, path: &str) -> Result<Option<NamedTempFile>> {
+        let Some(bytes) = self.bytes(path)? else { return Ok(None) };
+        let failed = |error| Error::io("a temporary file", error);
+        let mut file = NamedTempFile::new().map_err(failed)?;
+        file.write_all(&bytes).map_err(failed)?;
+        Ok(Some(file))
+    }
+
+    fn publish(
+        &self,
+        local: &std::path::Path,
+        folder: &str,
+        names: &mut dyn Iterator<Item = String>,
+    ) -> Result<Option<String>> {
+        let bytes = std::fs::read(local).map_err(|error| Error::io(local.display(), error))?;
+        let bytes = bytes::Bytes::from(bytes);
+        for name in names {
+            if self.create(&format!("{folder}/{name}"), bytes.clone())? {
+                return Ok(Some(name));
+            }
+        }
+        Ok(None)
+    }
+
+    fn replace(&self, path: &str, bytes: &[u8]) -> Result<()> {
+        let place = self.path(path)?;
+        let payload = PutPayload::from(bytes.to_vec());
+        let done = self.runtime.block_on(self.store.put(&place, payload));
+        done.map(|_| ()).map_err(|error| self.failed(path, error))
+    }
+
+    fn drop_folder(&self, _folder: &str, files: &[&str]) -> Result<()> {
+        for path in files {
+            let place = self.path(path)?;
+            match self.runtime.block_on(self.store.delete(&place)) {
+                Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
+                Err(error) => return Err(self.failed(path, error)),
+            }
+        }
+        Ok(())
     }
 }
 

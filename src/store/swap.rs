@@ -45,14 +45,8 @@ impl Rearranger {
     /// `Unreachable` while another process has the right, or for a root that is not there or cannot
     /// be written to; `Refused` where the file system has no locks.
     pub fn open(tree: &Tree) -> Result<Self> {
+        Self::check(tree)?;
         let root = tree.root();
-        if !tree.is_local() {
-            return Err(Error::refused(format!(
-                "{}: objects cannot be exchanged for others in one step, so nothing is rearranged there",
-                root.display()
-            ))
-            .advise("compact a log in a local folder, or write larger files: rows, bytes, seconds"));
-        }
         let found = fs::metadata(root).map_err(|error| Error::io(root.display(), error))?;
         if !found.is_dir() {
             return Err(Error::unreachable(format!("{}: is not a folder", root.display())));
@@ -83,6 +77,22 @@ impl Rearranger {
         rearranger.clear()?;
         rearranger.folder = aside(root)?;
         Ok(rearranger)
+    }
+
+    /// Looks whether there is such a right at all.
+    ///
+    /// # Errors
+    /// `Refused` for a root that is not in a local folder.
+    pub fn check(tree: &Tree) -> Result<()> {
+        if tree.is_local() {
+            return Ok(());
+        }
+        Err(Error::refused(format!(
+            "{}: files cannot be exchanged for others in one step there, so whoever reads \
+             meanwhile would see rows twice or not at all; nothing was changed",
+            tree.root().display()
+        ))
+        .advise("compact a log in a local folder, or write larger files: rows, bytes, seconds"))
     }
 
     /// Removes everything that stands aside; false while a reader may still need it.

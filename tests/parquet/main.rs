@@ -5,9 +5,11 @@
 mod compact;
 mod compact_crash;
 mod crash;
+mod elsewhere;
 #[path = "../replay/given.rs"]
 mod given;
 mod given_back;
+mod hdfs;
 mod names;
 mod object;
 mod readers;

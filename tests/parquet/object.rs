@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use dws::ums::Protocol;
 
+use crate::elsewhere::{self, finish, given_uids, input, uids};
 use crate::stored;
-use crate::stream::{self, Row};
 
 /// moto looks whether a request is signed, and not how.
 const SIGNED: &str = "Authorization: AWS4-HMAC-SHA256 \
@@ -58,30 +58,28 @@ impl Server {
 
     /// Runs `ums-sink --quiet ARGUMENTS`: exit code, standard output, standard error.
     fn sink(&self, arguments: &[&str], input: &[u8]) -> (i32, String, String) {
-        let mut child = self.start_sink(arguments);
-        let mut stdin = child.stdin.take().unwrap();
-        let input = input.to_vec();
-        let feed = std::thread::spawn(move || drop(stdin.write_all(&input)));
-        let done = child.wait_with_output().unwrap();
-        feed.join().unwrap();
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        (done.status.code().unwrap(), text(done.stdout), text(done.stderr))
+        finish(self.start_sink(arguments), input)
     }
 
     fn start_sink(&self, arguments: &[&str]) -> Child {
-        Command::new(env!("CARGO_BIN_EXE_ums-sink"))
-            .arg("--quiet")
-            .args(arguments)
-            .env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{}", self.port))
-            .env("AWS_ALLOW_HTTP", "true")
-            .env("AWS_ACCESS_KEY_ID", "test")
-            .env("AWS_SECRET_ACCESS_KEY", "test")
-            .env("AWS_REGION", "us-east-1")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap()
+        self.start_tool(env!("CARGO_BIN_EXE_ums-sink"), &[&["--quiet"], arguments].concat())
+    }
+
+    /// Runs `ums-replay ARGUMENTS`: exit code, standard output, standard error.
+    fn replay(&self, arguments: &[&str]) -> (i32, String, String) {
+        finish(self.start_tool(env!("CARGO_BIN_EXE_ums-replay"), arguments), b"")
+    }
+
+    fn start_tool(&self, program: &str, arguments: &[&str]) -> Child {
+        let endpoint = format!("http://127.0.0.1:{}", self.port);
+        let variables = [
+            ("AWS_ENDPOINT_URL", endpoint.as_str()),
+            ("AWS_ALLOW_HTTP", "true"),
+            ("AWS_ACCESS_KEY_ID", "test"),
+            ("AWS_SECRET_ACCESS_KEY", "test"),
+            ("AWS_REGION", "us-east-1"),
+        ];
+        elsewhere::start(program, arguments, &variables)
     }
 
     /// Every object under a prefix as a file in a folder.
@@ -115,20 +113,6 @@ impl Drop for Server {
     }
 }
 
-fn input(ids: std::ops::Range<i64>, protocol: Protocol) -> Vec<u8> {
-    // A dot in a name is written %2E, and once only.
-    let schema = stream::schema("mysql.db1.my%2Eshop.t.0.0.0", Vec::new());
-    let mut lines = Vec::new();
-    for id in ids {
-        let own = if protocol == Protocol::InitialData { 7 } else { id };
-        let row = Row::new(own, format!("{}-{id}", protocol.name()));
-        lines.extend(stream::line(protocol, &schema, &[row]));
-        lines.push(b'\n');
-        stream::marker("db1", id + 1).write(dws::ums::Dialect::Dws, &mut lines);
-    }
-    lines
-}
-
 #[test]
 fn a_log_in_a_bucket_holds_each_row_once() {
     let Some(server) = Server::start() else { return };
@@ -148,10 +132,7 @@ fn a_log_in_a_bucket_holds_each_row_once() {
     let mut found: Vec<_> =
         stored::all(folder.path()).iter().map(|row| stored::text(row, "_ums_uid_")).collect();
     found.sort();
-    let name = |protocol: Protocol| move |id: i64| format!("{}-{id}", protocol.name());
-    let mut wanted: Vec<_> = (0..60).map(name(Protocol::IncrementData)).collect();
-    wanted.extend((0..35).map(name(Protocol::InitialData)));
-    wanted.sort();
+    let wanted = uids(&[(Protocol::IncrementData, 0..60), (Protocol::InitialData, 0..35)]);
     assert_eq!(found, wanted);
     assert!(folder.path().join("mysql/db1/my%2Eshop/t/0/0/0").is_dir());
     let (code, position, error) = server.sink(&[address, "--position"], b"");
@@ -160,9 +141,25 @@ fn a_log_in_a_bucket_holds_each_row_once() {
     let (code, said, _) = server.sink(&[address, "--check"], b"");
     assert_eq!(code, 0);
     assert!(said.contains("can be listed"), "{said}");
+    // Given back: each row once, and the positions.
+    let (code, rows, error) = server.replay(&["parquet:s3://log/a/b", "--quiet"]);
+    assert_eq!(code, 0, "{error}");
+    assert_eq!(given_uids(rows.as_bytes()), wanted);
+    let (code, _, error) = server.replay(&["parquet:s3://log/nothing"]);
+    assert_eq!(code, 4, "{error}");
     // What cannot be done in one step is not done at all.
     let (code, _, error) = server.sink(&[address, "--compact"], b"");
     assert_eq!(code, 5, "{error}");
+    // Nothing is that old; then everything is.
+    let (code, _, error) =
+        server.sink(&["parquet:s3://log/a/b", "--drop-before", "2001-01-01"], b"");
+    assert_eq!(code, 0, "{error}");
+    assert_eq!(server.replay(&["parquet:s3://log/a/b"]).1, rows);
+    let (code, _, error) =
+        server.sink(&["parquet:s3://log/a/b", "--drop-before", "2100-01-01"], b"");
+    assert_eq!(code, 0, "{error}");
+    let (code, rows, error) = server.replay(&["parquet:s3://log/a/b"]);
+    assert_eq!((code, given_uids(rows.as_bytes()).len()), (0, 0), "{error}");
     // A bucket that is not there.
     let (code, _, error) =
         server.sink(&["parquet:s3://nosuch/x"], &input(0..1, Protocol::IncrementData));

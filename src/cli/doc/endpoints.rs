@@ -81,7 +81,8 @@ The user of a server needs REPLICATION SLAVE and REPLICATION CLIENT. --check tes
 grant that is missing.
 
 ums-replay reads the log that ums-sink parquet:DIR has written, from the same address, parquet:DIR, \
-also while it is written or compacted.";
+also while it is written or compacted. Builds with the features s3 and hdfs read and write \
+parquet:s3://BUCKET/PREFIX and parquet:hdfs://NAMENODE:PORT/PATH, too: see dws-parquet(7).";
 
 const STORES: &str = "\
 The argument of ums-sink is where rows land.";

@@ -29,6 +29,10 @@ pub(super) fn page() -> String {
     manual.text(RETENTION);
     manual.section("BUCKETS");
     manual.text(BUCKETS);
+    manual.section("HDFS");
+    manual.text(HDFS);
+    manual.section("WHY NO COMPACTION THERE");
+    manual.text(NO_EXCHANGE);
     manual.section("LIMITS");
     manual.text(LIMITS);
     manual.see_also(&["ums-sink(1)", "ums(7)", "dws-endpoints(7)"]);
@@ -157,9 +161,40 @@ A build with the feature s3 writes parquet:s3://BUCKET/PREFIX, also to other sto
 Credentials, region and endpoint come from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, \
 AWS_REGION and AWS_ENDPOINT_URL (with AWS_ALLOW_HTTP=true for http), else from the machine's role. The \
 store must honour If-None-Match: *, as S3 does, so that no file takes another's name. Files are put \
-together in the temporary folder (TMPDIR) and held in memory while they are sent. Objects cannot be \
-exchanged in one step, so there is no compaction and no retention by ums-sink: make files large with \
-rows, bytes and seconds, and let the bucket's life-cycle rules drop what is old.";
+together in the temporary folder (TMPDIR) and held in memory while they are sent. ums-replay copies a \
+file to the temporary folder before it reads it, a GiB of them at most or one that is larger. \
+--drop-before removes old files one after the other; the bucket's life-cycle rules may do it, too. \
+There is no --compact.";
+
+const HDFS: &str = "\
+A build with the feature hdfs writes parquet:hdfs://NAMENODE:PORT/PATH, or hdfs://NAMESERVICE/PATH. The \
+client is built in: no Java and no libhdfs. Settings are read from HADOOP_CONF_DIR (else \
+HADOOP_HOME/etc/hadoop), the user is HADOOP_USER_NAME, or for Kerberos that of the ticket cache, for \
+which libgssapi_krb5 is loaded.
+
+A file is put together in the temporary folder (TMPDIR), sent to PATH/.tmp, flushed to the disks of the \
+data nodes, and then renamed, which the name node refuses where the name is taken. So it appears whole, \
+and a kill at any moment loses nothing and stores nothing twice, as in a local folder. A draft that a \
+killed writer left is removed by a writer a day later. Files stand in one block each. Erasure-coded \
+folders cannot be flushed and are refused. Sending a file takes half a second and more, one table after \
+the other: where many tables change, make rows, bytes and seconds large.
+
+ums-replay copies files as it does from a bucket. --drop-before removes each folder of old files in one \
+step, past the trash. There is no --compact.";
+
+const NO_EXCHANGE: &str = "\
+Merged files have to appear in the same step in which the files that they replace go; else whoever \
+reads in between, or after a kill in between, sees rows twice or not at all. A local folder is exchanged \
+for another in one step. In a bucket every object comes and goes by itself, and there is no step for \
+two. In HDFS a folder takes a free name in one step, but never another's place: between the two renames \
+of an exchange the rows are nowhere, and a kill there leaves it so. Its concat, which is one step, joins \
+files of one folder only, and those of a log are in many. A manifest would help the tools of this \
+package and nobody who reads **/*.parquet. So --compact ends with code 5 and changes nothing, also with \
+--dry-run. Write large files to begin with, or compact a log in a local folder and copy it then.
+
+--drop-before needs no exchange, since each file that goes is wholly old: a kill leaves some of them to \
+the next run. Nothing is kept for readers there: one that has listed a file that is gone ends with an \
+error that names it, and so does a writer that was looking for rows in it; start them again.";
 
 const LIMITS: &str = "\
 Compaction needs a file system with hard links, locks (flock) and RENAME_EXCHANGE, as ext4, XFS, Btrfs \

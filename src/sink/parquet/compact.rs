@@ -77,6 +77,7 @@ pub fn compact(
     stop: &AtomicBool,
     mut done: impl FnMut(&Compacted) -> Result<()>,
 ) -> Result<()> {
+    Rearranger::check(tree)?;
     let folders = names::namespaces(|folder| tree.list(folder))?;
     let folders = folders.into_iter().map(|(_, folder)| folder);
     let mut folders = folders.take_while(|_| !stop.load(Ordering::Relaxed));

@@ -22,26 +22,19 @@ mod table;
 
 use std::collections::HashMap;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::{Delete, Flush, Rejects, Sink, Spec, Target, Written};
 use crate::columnar::names;
 use crate::error::{Error, Kind, Result};
-use crate::store::{Tree, Writer};
+use crate::store::{PLACES, Tree, Writer};
 use crate::ums::decode::Header;
 use crate::ums::marker::{checkpoint_text, parse_checkpoint};
 use crate::ums::{Marker, Message, Namespace};
 use crate::url::Opt;
 use known::Cache;
 use table::Table;
-
-/// Where this build writes.
-const PLACES: &str = if cfg!(feature = "s3") {
-    "the Parquet log is in local folders and S3 buckets; write parquet:DIR or parquet:s3://BUCKET/PREFIX"
-} else {
-    "this build writes the Parquet log to local folders; write parquet:DIR (S3 comes with the feature s3)"
-};
 
 const MIB: u64 = 1 << 20;
 const ROWS: u64 = 1_000_000;
@@ -125,7 +118,7 @@ impl ParquetLog {
         };
         let memory = url.number("memory", MEMORY)?;
         Ok(Self {
-            store: writer(root)?,
+            store: Writer::at(root)?,
             flush,
             tables: Vec::new(),
             by_namespace: HashMap::new(),
@@ -266,49 +259,24 @@ impl ParquetLog {
     }
 }
 
-/// The address of a log in a bucket.
-#[cfg(feature = "s3")]
-fn bucket(root: &Path) -> Option<&str> {
-    root.to_str().filter(|root| root.starts_with("s3://"))
-}
-
-fn writer(root: PathBuf) -> Result<Writer> {
-    #[cfg(feature = "s3")]
-    if let Some(address) = bucket(&root) {
-        return Writer::in_bucket(address);
-    }
-    Writer::open(root)
-}
-
-/// The reading half of a log, whether it is there or not.
-fn reader(root: PathBuf) -> Result<Tree> {
-    #[cfg(feature = "s3")]
-    if let Some(address) = bucket(&root) {
-        return Tree::in_bucket(address);
-    }
-    Ok(Tree::new(root))
-}
-
 /// The log at an address, for what is done to it as a whole; it has to be there.
 pub fn tree(target: &Target) -> Result<Tree> {
     let root = root(target)?;
-    let tree = reader(root.clone())?;
+    let tree = Tree::at(root)?;
     if !tree.is_local() {
         return Ok(tree);
     }
-    let about = std::fs::metadata(&root).map_err(|error| Error::io(root.display(), error))?;
+    let about = std::fs::metadata(root).map_err(|error| Error::io(root, error))?;
     if !about.is_dir() {
-        return Err(Error::usage(format!("{}: is not a folder", root.display())));
+        return Err(Error::usage(format!("{root}: is not a folder")));
     }
     Ok(tree)
 }
 
 /// The root of the log; an error for options that have no meaning here.
-fn root(target: &Target) -> Result<PathBuf> {
+fn root(target: &Target) -> Result<&str> {
     let (url, options) = (&target.url, &target.options);
-    let path = url.path();
-    let in_bucket = cfg!(feature = "s3") && path.starts_with("s3://");
-    if url.authority().is_some() || path.contains("://") && !in_bucket {
+    if url.authority().is_some() {
         return Err(Error::usage(format!("{url}: {PLACES}")));
     }
     if !options.map.is_empty() || !options.keys.is_empty() || options.delete == Delete::Hard {
@@ -317,12 +285,12 @@ fn root(target: &Target) -> Result<PathBuf> {
              --delete hard have no meaning for it"
         )));
     }
-    Ok(PathBuf::from(path))
+    Ok(url.path())
 }
 
 fn probe(target: &Target) -> Result<String> {
-    let root = root(target)?;
-    let tree = reader(root.clone())?;
+    let tree = Tree::at(root(target)?)?;
+    let root = tree.root();
     if !tree.is_local() {
         let names = tree.list("")?;
         return Ok(format!("{} can be listed; it holds {} names", root.display(), names.len()));
@@ -341,7 +309,7 @@ fn probe(target: &Target) -> Result<String> {
 }
 
 fn positions(target: &Target) -> Result<Vec<Marker>> {
-    stored_positions(&reader(root(target)?)?)
+    stored_positions(&Tree::at(root(target)?)?)
 }
 
 /// The positions that a log keeps: every row below them is in its files.

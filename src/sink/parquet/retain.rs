@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::columnar::names;
 use crate::error::Result;
-use crate::store::{Rearranger, Tree, live_files};
+use crate::store::{Rearranger, Tree, drop_remote, live_files};
 
 /// A folder of files of one time range that went.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +21,9 @@ pub struct Dropped {
 /// (microseconds since 1970-01-01 UTC); `done` is told of each folder. Rows younger than that stay,
 /// and so do older ones that share a file with them. With `dry_run` nothing is changed.
 ///
+/// A local folder goes in one step, and who reads it keeps it until then. Elsewhere nothing is kept
+/// for readers, and in a bucket the files of a folder go one after the other.
+///
 /// # Errors
 /// `Unreachable` when something cannot be read or removed or another process rearranges the root.
 pub fn drop_before(
@@ -30,7 +33,8 @@ pub fn drop_before(
     stop: &AtomicBool,
     mut done: impl FnMut(&Dropped) -> Result<()>,
 ) -> Result<()> {
-    let rearranger = if dry_run { None } else { Some(Rearranger::open(tree)?) };
+    let local = !dry_run && tree.is_local();
+    let rearranger = if local { Some(Rearranger::open(tree)?) } else { None };
     for (_, namespace) in names::namespaces(|folder| tree.list(folder))? {
         let snapshot = live_files(tree, &namespace)?;
         let mut old: Vec<Dropped> = Vec::new();
@@ -57,6 +61,11 @@ pub fn drop_before(
             }
             if let Some(rearranger) = &rearranger {
                 rearranger.drop_folder(&dropped.folder)?;
+            } else if !dry_run {
+                let inside =
+                    |path: &&str| path.rsplit_once('/').is_some_and(|at| at.0 == dropped.folder);
+                let paths = snapshot.files().iter().map(|file| file.path.as_str());
+                drop_remote(tree, &dropped.folder, &paths.filter(inside).collect::<Vec<_>>())?;
             }
             done(&dropped)?;
         }
