@@ -216,3 +216,66 @@ fn column(keys: &Keys, context: &mut Context) -> Placed<Column> {
     keys.finish("a column").map_err(|fault| fault.within(&place))?;
     Ok(Column { name, ty, required, scope, nulls, default, bad })
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::rule::{Engine, Made, Rules};
+
+    /// The cells of a line split at bars, or the reason why it is in `_unknown_`.
+    fn cells(column: &str, line: &str) -> Result<String, String> {
+        let rules = format!(
+            "source = \"s\"\n[[table]]\nname = \"t\"\n[[table.group]]\nname = \"g\"\noperators = [\n\
+             {{ op = \"split\", cells = 0, text = \"|\", names = [\"a\"] }},\n\
+             {{ op = \"saveAs\", columns = [{{ {column} }}] }} ]"
+        );
+        let mut engine = Engine::new(Rules::parse(&rules, "f").map_err(|e| e.to_string())?);
+        let mut made = Made::default();
+        engine.take(line.as_bytes(), &mut made, &mut ()).unwrap();
+        let text = |at: (usize, usize)| String::from_utf8(made.at(at).to_vec()).unwrap();
+        match (made.rows.as_slice(), engine.report().rejected) {
+            ([row], 0) => Ok(text(row.cells)[1..].to_owned()),
+            ([row], 1) => Err(text(row.cells)),
+            _ => panic!("{} rows", made.rows.len()),
+        }
+    }
+
+    #[test]
+    fn what_a_cell_becomes() {
+        for (column, line, expected) in [
+            ("name = \"a\", type = \"int\"", "7", "7"),
+            ("name = \"x\", type = \"long\", cell = 1", "7|8", "\"8\""),
+            ("name = \"x\", type = \"long\", cell = -1", "7|8|9", "\"9\""),
+            // Not there, empty, and said to mean NULL.
+            ("name = \"x\", type = \"string\", cell = 5", "7", "null"),
+            ("name = \"a\", type = \"int\"", "|x", "null"),
+            ("name = \"a\", type = \"string\"", "|x", "\"\""),
+            ("name = \"a\", type = \"int\", null = [\"-\", \"n/a\"]", "n/a", "null"),
+            ("name = \"a\", type = \"string\", null = \"-\"", "-", "null"),
+            ("name = \"a\", type = \"int\", null = \"-\", default = \"0\"", "-", "0"),
+            (
+                "name = \"x\", type = \"date\", cell = 5, default = \"2026-01-01\"",
+                "7",
+                "\"2026-01-01\"",
+            ),
+            // None of the type.
+            ("name = \"a\", type = \"int\", bad = \"null\"", "x", "null"),
+            ("name = \"a\", type = \"int\", bad = \"null\", default = \"3\"", "x", "null"),
+            ("name = \"a\", type = \"int\", bad = \"default\", default = \"3\"", "x", "3"),
+        ] {
+            assert_eq!(cells(column, line).as_deref(), Ok(expected), "{column} {line}");
+        }
+    }
+
+    #[test]
+    fn what_rejects_a_record() {
+        for (column, line) in [
+            ("name = \"a\", type = \"int\"", "x"),
+            ("name = \"a\", type = \"int\", required = true", "|"),
+            ("name = \"a\", type = \"int\", required = true, bad = \"null\"", "x"),
+            ("name = \"a\", type = \"string\", required = true, cell = 7", "x"),
+        ] {
+            let reason = cells(column, line).unwrap_err();
+            assert!(reason.ends_with("\"table t, group g: a\""), "{column}: {reason}");
+        }
+    }
+}

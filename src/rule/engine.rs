@@ -427,3 +427,125 @@ fn count(counts: &mut Counts, end: End) {
         End::Rejected(_) => counts.rejected += 1,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RULES: &str = r#"
+source = "s"
+[[table]]
+name = "numbers"
+[[table.group]]
+name = "small"
+operators = [
+    { op = "filter", cells = 0, matches = '^\d\D' },
+    { op = "saveAs", columns = [{ name = "n", type = "int", cell = 0 }] },
+]
+[[table.group]]
+name = "large"
+operators = [
+    { op = "filter", cells = 0, matches = '^\d+$' },
+    { op = "saveAs", columns = [{ name = "n", type = "int", cell = 0 }] },
+]
+[[table]]
+name = "texts"
+[[table.group]]
+name = "json"
+operators = [
+    { op = "flattenJsonArray" },
+    { op = "saveAs", columns = [{ name = "t", type = "string", cell = 0 }] },
+]
+[[table.group]]
+name = "any"
+operators = [
+    { op = "filter", cells = 0, equals = "?", not = true },
+    { op = "saveAs", columns = [{ name = "t", type = "string", cell = 0 }] },
+]
+"#;
+
+    /// What each record becomes: tables and cells.
+    fn run(rules: &str, records: &[&[u8]]) -> (Vec<String>, Report) {
+        let mut engine = Engine::new(Rules::parse(rules, "f").unwrap());
+        let mut all = Vec::new();
+        for record in records {
+            let mut made = Made::default();
+            engine.take(record, &mut made, &mut ()).unwrap();
+            assert!(made.rows.iter().enumerate().all(|(at, row)| row.first == (at == 0)));
+            let one = |row: &MadeRow| {
+                let table = match row.to {
+                    To::Table(at) => engine.rules().tables[usize::from(at)].name.clone(),
+                    other => format!("{other:?}"),
+                };
+                format!("{table}{}", String::from_utf8_lossy(made.at(row.cells)))
+            };
+            all.push(made.rows.iter().map(one).collect::<Vec<_>>().join(" "));
+        }
+        (all, engine.report().clone())
+    }
+
+    const RECORDS: [&[u8]; 5] = [b"17", b"5x", b"[1,2]", b"?", b"a\xffb"];
+
+    #[test]
+    fn the_first_group_that_matches_makes_the_rows() {
+        let (made, report) = run(RULES, &RECORDS);
+        assert_eq!(
+            made,
+            [
+                "numbers,17",
+                "Unknown,\"5x\",\"table numbers, group small: n\"",
+                "texts,\"1\" texts,\"2\"",
+                "Unknown,\"?\",\"no group matches\"",
+                "texts,\"a\u{fffd}b\"",
+            ]
+        );
+        let counts = |matched, rows, missed, failed, rejected| Counts {
+            matched,
+            rows,
+            missed,
+            failed,
+            rejected,
+        };
+        assert_eq!(
+            (report.records, report.unmatched, report.rejected, report.mended),
+            (5, 1, 1, 1)
+        );
+        assert_eq!(report.groups[0], [counts(0, 0, 4, 0, 1), counts(1, 1, 3, 0, 0)]);
+        assert_eq!(report.groups[1], [counts(1, 2, 0, 2, 0), counts(1, 1, 1, 0, 0)]);
+        let mut twice = report.clone();
+        twice.add(&report);
+        assert_eq!((twice.records, twice.groups[1][0].rows), (10, 4));
+    }
+
+    #[test]
+    fn every_group_may_make_rows() {
+        let rules = format!("match = \"all\"\n{RULES}");
+        let (made, report) = run(&rules, &RECORDS);
+        assert_eq!(made[0], "numbers,17 texts,\"17\"");
+        // What one table rejects another may still take, and it is known that one did.
+        assert_eq!(made[1], "texts,\"5x\" Unknown,\"5x\",\"table numbers, group small: n\"");
+        assert_eq!(made[2], "texts,\"1\" texts,\"2\" texts,\"[1,2]\"");
+        assert_eq!((report.unmatched, report.rejected), (1, 1));
+    }
+
+    #[test]
+    fn rows_of_messages_become_records_and_heartbeats_pass() {
+        let rules = RULES.replace("source = \"s\"", "source = \"s\"\nformat = \"ums\"");
+        let mut engine = Engine::new(Rules::parse(&rules, "f").unwrap());
+        let message = br#"{"protocol":{"type":"data_increment_data"},"schema":{"namespace":"a.b.c.d.0.0.0","fields":[{"name":"n","type":"int"},{"name":"s","type":"string"}]},"payload":[{"tuple":[1,"x\"y"]},{"tuple":[null,"z"]}]}"#;
+        let heartbeat = br#"{"protocol":{"type":"data_increment_heartbeat"},"schema":{"namespace":"a.b.*.*.*.*.*","fields":[]},"payload":[]}"#;
+        let mut made = Made::default();
+        for line in [&message[..], heartbeat] {
+            engine.take(line, &mut made, &mut ()).unwrap();
+        }
+        let cells: Vec<_> =
+            made.rows.iter().map(|row| String::from_utf8_lossy(made.at(row.cells))).collect();
+        assert_eq!(cells[0], r#","{\"n\":1,\"s\":\"x\\\"y\",\"namespace\":\"a.b.c.d.0.0.0\"}""#);
+        assert_eq!(cells[1], r#","{\"n\":null,\"s\":\"z\",\"namespace\":\"a.b.c.d.0.0.0\"}""#);
+        assert_eq!(
+            (made.rows[2].to, cells[2].as_bytes()),
+            (To::Message, &[heartbeat, &b"\n"[..]].concat()[..])
+        );
+        assert!(engine.take(b"{", &mut made, &mut ()).is_err());
+    }
+}
