@@ -145,8 +145,9 @@ logrules RULES --test CASES reads a TOML file with [[case]], each an input and t
 const OTHERS: &str = "\
 In tests/data/logs of the source tree there are rules, with logs, for syslog and sshd (two tables, patterns of one's own), log4j with \
 stack traces ([lines]), the slow query log of MySQL, JSON of Logstash (several tables a record), JSON of Filebeat (a heartbeat), and a \
-business log with pipes. Those of nginx, sshd, rsyslog, log4j, MySQL and Logstash's formatter for Python were written by these \
-programs; that of Filebeat follows its documentation.";
+business log with pipes. nginx, log4j and MySQL wrote theirs, MySQL's with other paths in its head; rsyslog wrote that of sshd, whose \
+messages reached it through logger(1), as did two lines made up for cron and the kernel; the formatter of python-logstash wrote that of \
+Logstash. That of Filebeat follows its documentation, and the one with pipes is made up.";
 
 const DIFFERENCES: &str = "\
 Rules of the older system (DBus) have the same sixteen operators under the same names. Where they do otherwise here:";
