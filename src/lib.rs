@@ -25,6 +25,9 @@ pub mod durable;
 /// Layer 2: lines of text with limits.
 pub mod line;
 
+/// Layer 2: rules that turn records of a log into rows.
+pub mod rule;
+
 /// Layer 2: MySQL and MariaDB: logs, types, connections.
 pub mod mysql;
 

@@ -108,6 +108,7 @@ impl<R: Read> LineReader<R> {
             let filled = searched + read;
             if read == 0 {
                 self.ended = true;
+                self.check(filled, 0)?;
                 bytes.truncate(filled);
                 return if bytes.is_empty() { Ok(None) } else { Ok(Some(self.batch(bytes, 1))) };
             }
@@ -135,11 +136,17 @@ impl<R: Read> LineReader<R> {
         let mut lines = 0;
         for at in memchr_iter(b'\n', bytes.get(searched..filled).unwrap_or_default()) {
             let end = searched + at;
+            if end - start > self.max_line && lines > 0 {
+                // What came before it is given first.
+                return Ok(Some((lines, start)));
+            }
             self.check(end - start, lines)?;
             start = end + 1;
             lines += 1;
         }
-        self.check(filled - start, lines)?;
+        if lines == 0 {
+            self.check(filled, 0)?;
+        }
         Ok((lines > 0).then_some((lines, start)))
     }
 
@@ -245,6 +252,18 @@ mod tests {
             assert!(error.to_string().starts_with("t:2: "), "{error}");
         }
         assert_eq!(batches(&["0123456789\n"]).len(), 1);
+    }
+
+    #[test]
+    fn lines_before_one_above_the_limit_are_given() {
+        for tail in ["", "\n", "\nmore\n", "\nmore"] {
+            let text = format!("a\nb\n01234567890{tail}");
+            let mut reader = reader(&[&text]);
+            let lines = reader.next_batch().unwrap().unwrap();
+            assert_eq!((lines.first_line, lines.bytes.as_slice()), (1, &b"a\nb\n"[..]));
+            let error = reader.next_batch().unwrap_err().to_string();
+            assert!(error.starts_with("t:3: "), "{tail:?}: {error}");
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod flows;
 mod format;
 mod manual;
 mod parquet;
+mod rules;
 mod tool;
 
 use std::fmt::Write as _;
@@ -73,6 +74,7 @@ pub fn pages() -> Vec<(String, String)> {
     let mut pages: Vec<_> =
         TOOLS.iter().map(|tool| (format!("{}.1", tool.name), tool::page(tool))).collect();
     pages.push(("dws-flows.5".into(), flows::page()));
+    pages.push(("logrules.5".into(), rules::page()));
     pages.push(("ums.7".into(), format::page()));
     pages.push(("dws-endpoints.7".into(), endpoints::page()));
     pages.push(("dws-parquet.7".into(), parquet::page()));

@@ -8,6 +8,7 @@
 
 pub mod doc;
 pub mod exit;
+pub mod logrules;
 pub mod message;
 pub mod progress;
 pub mod pull;
@@ -29,6 +30,7 @@ pub const TOOLS: &[&Tool] = &[
     &sink::TOOL,
     #[cfg(feature = "parquet")]
     &replay::TOOL,
+    &logrules::TOOL,
 ];
 
 /// One command of the toolkit: its help, its manual page, its completions and its code.

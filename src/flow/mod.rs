@@ -7,6 +7,7 @@ pub mod pull;
 pub mod queue;
 #[cfg(feature = "parquet")]
 pub mod replay;
+pub mod rules;
 pub mod sink;
 pub mod stats;
 pub mod tail;

@@ -30,8 +30,8 @@ pub struct Args {
     ///
     /// dws-flows(5) describes the file. SIGHUP has it read again without losing a row.
     #[arg(long, value_name = "FILE", help_heading = FLOWS, conflicts_with_all = [
-        "destination", "mode", "delete", "on_truncate", "sweep", "map", "keys", "no_create", "compact",
-        "drop_before"])]
+        "destination", "mode", "delete", "on_truncate", "sweep", "map", "keys", "no_create",
+        "compact", "drop_before"])]
     pub flows: Option<PathBuf>,
 
     /// Let a flow that fails stay behind alone, and run the others to the end

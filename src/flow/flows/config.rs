@@ -284,8 +284,10 @@ fn definition(table: &DeTable, start: usize) -> Placed<Definition> {
     };
     let named = |error: Error| error.at(format_args!("flow {}", flow.name));
     flow.patterns().map_err(|error| (start, named(error)))?;
-    let (spec, target) = flow.target(&Options::default()).map_err(|error| (to_at, named(error)))?;
-    check_sweep(spec, &target).map_err(|error| (to_at, named(error)))?;
+    let (_, target) = flow
+        .target(&Options::default())
+        .and_then(|(spec, target)| check_sweep(spec, &target).map(|()| (spec, target)))
+        .map_err(|error| (to_at, named(error)))?;
     Ok(Definition { place: place(&target.url), ..flow })
 }
 

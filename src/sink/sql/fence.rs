@@ -24,8 +24,12 @@ pub(super) fn of(session: &mut dyn Session, namespace: &Namespace) -> Result<Fen
     let id = match read(session, &source, "")? {
         Some(id) => id,
         None => {
-            make(session, &source)?;
-            NONE
+            // Not in place of one that somebody raises at this moment.
+            let dialect = session.dialect();
+            let values = [dialect.literal(&source), NONE.to_string()];
+            let sql = dialect.insert_absent(TABLE, &["source", "id"], &values);
+            session.execute(&sql)?;
+            read(session, &source, "")?.unwrap_or(NONE)
         }
     };
     Ok(Fence { source, id })
@@ -35,13 +39,6 @@ pub(super) fn of(session: &mut dyn Session, namespace: &Namespace) -> Result<Fen
 pub(super) fn hold(session: &mut dyn Session, source: &str) -> Result<i64> {
     let lock = session.dialect().shared_lock();
     Ok(read(session, source, lock)?.unwrap_or(NONE))
-}
-
-fn make(session: &mut dyn Session, source: &str) -> Result<()> {
-    let dialect = session.dialect();
-    let values = [dialect.literal(source), NONE.to_string()];
-    let sql = dialect.insert_absent(TABLE, &["source", "id"], &values);
-    session.execute(&sql)
 }
 
 fn read(session: &mut dyn Session, source: &str, lock: &str) -> Result<Option<i64>> {
@@ -57,6 +54,14 @@ fn read(session: &mut dyn Session, source: &str, lock: &str) -> Result<Option<i6
     Ok(row.and_then(|id| id.parse().ok()))
 }
 
+/// Writes the fence.
+pub(super) fn store(session: &mut dyn Session, source: &str, id: i64) -> Result<()> {
+    let dialect = session.dialect();
+    let values = [dialect.literal(source), id.to_string()];
+    let sql = dialect.replace(TABLE, &["source", "id"], 1, &values);
+    session.execute(&sql)
+}
+
 /// Removes the rows and raises the fence; false when the table has rows of other sources as well,
 /// which nothing tells apart.
 pub(super) fn raise(
@@ -65,24 +70,27 @@ pub(super) fn raise(
     options: &Options,
 ) -> Result<bool> {
     let name = options.table(&notice.namespace).name;
-    // First of all: waits for the transactions of others that still count on the old one.
-    let fence = locked(session, &notice.namespace)?;
-    let owned = belongs(session, &name, &notice.namespace)?;
+    let own = of(session, &notice.namespace)?.source;
+    // Waits for the transactions of others that still count on the old one.
+    let fence = read(session, &own, " FOR UPDATE")?;
+    let owned = belongs(session, &name, &own)?;
     if owned == Some(false) {
         return Ok(false);
     }
-    if fence < notice.id {
-        store(session, &notice.namespace, notice.id)?;
-    }
-    if owned.is_some() {
+    // Somebody may have dropped the table, by hand or by mistake.
+    if owned.is_some() && !columns(session, &name)?.is_empty() {
         for sql in statements(session.dialect(), notice, options) {
             session.execute(&sql)?;
         }
     }
-    if options.delete == Delete::Hard && !side(session, &name)?.is_empty() {
+    let side = tombstone_name(&name);
+    if options.delete == Delete::Hard && !columns(session, &side)?.is_empty() {
         // The fence says the same of all keys.
-        let sql = delete(session.dialect(), &tombstone_name(&name), notice.id);
+        let sql = delete(session.dialect(), &side, notice.id);
         session.execute(&sql)?;
+    }
+    if fence.is_none_or(|fence| fence < notice.id) {
+        store(session, &own, notice.id)?;
     }
     Ok(true)
 }
@@ -92,7 +100,7 @@ pub(super) fn raise(
 pub(super) fn belongs(
     session: &mut dyn Session,
     table: &str,
-    namespace: &Namespace,
+    source: &str,
 ) -> Result<Option<bool>> {
     let dialect = session.dialect();
     let sql = format!(
@@ -102,33 +110,8 @@ pub(super) fn belongs(
         dialect.quote("name"),
         dialect.literal(&dialect.registered(table))
     );
-    let own = [Some(namespace.source()), Some(mode_name(Mode::Upsert).to_owned())];
-    let owned = session.query(&sql)?.into_iter().next().map(|row| row == own);
-    // Somebody may have dropped the table, by hand or by mistake.
-    Ok(if owned.is_some() && columns(session, table)?.is_empty() { None } else { owned })
-}
-
-/// The fence, read under a lock that lasts to the end of the transaction, also where there is none
-/// yet: who raises it comes before or after.
-pub(super) fn locked(session: &mut dyn Session, namespace: &Namespace) -> Result<i64> {
-    let source = namespace.source();
-    make(session, &source)?;
-    Ok(read(session, &source, " FOR UPDATE")?.unwrap_or(NONE))
-}
-
-/// Writes the fence.
-pub(super) fn store(session: &mut dyn Session, namespace: &Namespace, id: i64) -> Result<()> {
-    let dialect = session.dialect();
-    let values = [dialect.literal(&namespace.source()), id.to_string()];
-    let sql = dialect.replace(TABLE, &["source", "id"], 1, &values);
-    session.execute(&sql)
-}
-
-/// The key columns of the side table of deleted keys; none where there is no such table.
-pub(super) fn side(session: &mut dyn Session, table: &str) -> Result<Vec<String>> {
-    let sql = session.dialect().columns_query(&tombstone_name(table));
-    let names = session.query(&sql)?.into_iter().filter_map(|row| row.into_iter().next().flatten());
-    Ok(names.filter(|name| name != "_ums_id_").collect())
+    let own = [Some(source.to_owned()), Some(mode_name(Mode::Upsert).to_owned())];
+    Ok(session.query(&sql)?.into_iter().next().map(|row| row == own))
 }
 
 /// What empties the target of rows below the notice.

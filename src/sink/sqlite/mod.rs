@@ -80,14 +80,14 @@ struct Sqlite {
     /// By the address of the header, which `Prepared` keeps alive.
     prepared: HashMap<usize, Arc<Prepared>>,
     in_transaction: bool,
-    /// Changes when another connection has written.
-    version: i64,
     /// Since when others have had no chance of the lock.
     since: Option<Instant>,
     /// Until when the lock is left to others.
     free_until: Instant,
     /// How long to wait for it.
     busy: Duration,
+    /// Changes when another connection has written.
+    version: i64,
     /// The markers of the last flush.
     stored: Vec<Marker>,
 }
@@ -273,10 +273,10 @@ fn open(target: &Target) -> Result<Box<dyn Sink>> {
         flush,
         prepared: HashMap::new(),
         in_transaction: false,
-        version: 0,
         since: None,
         free_until: Instant::now(),
         busy,
+        version: 0,
         stored: Vec::new(),
     }))
 }

@@ -1,0 +1,127 @@
+//! The texts of logrules(1). A table.
+
+use crate::cli::{Example, Page};
+
+/// The page.
+pub(super) const PAGE: Page = Page {
+    description: DESCRIPTION,
+    environment: &[(
+        "NO_COLOR, TERM",
+        "Messages are never coloured when NO_COLOR is set or TERM is dumb.",
+    )],
+    files: &[("RULES", "The rules, TOML: logrules(5).")],
+    examples: EXAMPLES,
+    diagnostics: DIAGNOSTICS,
+    see_also: &["logrules(5)", "ums-sink(1)", "ums(7)", "dws-endpoints(7)"],
+    caveats: CAVEATS,
+    bugs: "",
+};
+
+const DESCRIPTION: &str = "\
+logrules reads lines of logs, text or JSON, and writes UMS: rows of tables with typed columns. RULES says \
+which tables there are, and for each of them one or more groups of operators that take a record apart. The \
+first group that matches makes the rows of a record.
+
+A record that no group matches becomes a row of the table _unknown_ with its text and the reason, and so does \
+one with a cell that its column rejects. Both are counted and said at the end; nothing is dropped.
+
+Rows have _ums_op_ I. _ums_ts_ is the record's own time where the rules name it, else that of the record \
+before. _ums_id_ is (milliseconds since 2017-01-01 UTC) x 2^22 + partition x 2^18 + a number: it never falls \
+within a source, and it is the same when the same lines are read again from the start. Rows of one record \
+share it; their _ums_uid_ differ. The namespace is log.SOURCE.SCHEMA.TABLE.VERSION.HOST.0.
+
+Bytes that are no UTF-8 become U+FFFD, are counted and said at the end. NUL is a character as any other. \
+Regular expressions take time in proportion to the text, whatever they are; those that could not (look-around, \
+back-references) are refused when the rules are read.
+
+Rules are written with --trace at one's side, kept right with --test, and watched in operation with --stats.";
+
+const EXAMPLES: &[Example] = &[
+    Example {
+        what: "The access log of nginx into SQLite.",
+        command: "logrules logs/nginx.toml --from logs/nginx.log |\n    \
+                  ums-sink --mode append sqlite:web.db",
+        runnable: true,
+    },
+    Example {
+        what: "What the rules do with the lines of a sample, operator by operator.",
+        command: "logrules logs/sshd.toml --trace logs/sshd.log",
+        runnable: true,
+    },
+    Example {
+        what: "Run the cases of a rules file.",
+        command: "logrules logs/log4j.toml --test logs/log4j.cases.toml",
+        runnable: true,
+    },
+    Example {
+        what: "The slow query log of MySQL, the lines at its head in _unknown_.",
+        command: "logrules logs/mysql-slow.toml --from logs/mysql-slow.log --stats > slow.ums",
+        runnable: true,
+    },
+    Example {
+        what: "JSON of Logstash: a record may make rows of several tables.",
+        command: "logrules logs/logstash.toml --from logs/logstash.log |\n    \
+                  ums-sink --mode append sqlite:app.db",
+        runnable: true,
+    },
+    Example {
+        what: "JSON of Filebeat; the heartbeat in it passes through.",
+        command: "logrules logs/filebeat.toml --from logs/filebeat.log > orders.ums",
+        runnable: true,
+    },
+    Example {
+        what: "A business log with pipes between its fields, one of which is no number: exit status 1.",
+        command: "logrules logs/payments.toml --from logs/payments.log > payments.ums || [ $? = 1 ]",
+        runnable: true,
+    },
+    Example {
+        what: "Rotated files and the file at hand as one source, oldest first.",
+        command: "logrules web.toml --from access.log.2.gz --from access.log.1 --from access.log > web.ums",
+        runnable: false,
+    },
+    Example {
+        what: "A live log, rows at once; which groups match is said at the end.",
+        command: "tail -n +1 -F /var/log/nginx/access.log |\n    \
+                  logrules --stats web.toml | ums-sink --mode append postgres://etl@dw/logs",
+        runnable: false,
+    },
+];
+
+const DIAGNOSTICS: &[(&str, &str)] = &[
+    (
+        "RULES:LINE: table ...: group ...: operator N (...): ...",
+        "The rules are wrong there. Nothing has been read. logrules(5) says what each operator takes.",
+    ),
+    (
+        "... records match no group; they are in the table _unknown_",
+        "Look at them there, or put one in a file and run --trace on it.",
+    ),
+    (
+        "... records have cells that their columns reject; they are in the table _unknown_, with the reasons",
+        "The reason names table, group and column. Give the column another type, null, or bad = \"null\". The \
+         exit status is 1.",
+    ),
+    (
+        "... records have bytes that are no UTF-8; they have become U+FFFD",
+        "Convert the log on its way: iconv -f latin1 -t utf-8 access.log | logrules ...",
+    ),
+    (
+        "NAME:LINE: line is longer than ... bytes",
+        "The run stops there; what came before is written. Raise --max-line if the line is meant to be.",
+    ),
+];
+
+const CAVEATS: &str = "\
+Ids follow the times of the records, and never fall: a record with a time far in the future lifts the ids of \
+all that follow to that time, where their number alone tells them apart. They stay unique and in order.
+
+Ids count from the start of what is read. Begin a source at the same line each time, or, where a part of it is \
+read again, take _ums_uid_ for nothing more than unique in that run.
+
+A record of several lines ends when the next one begins. When the input pauses, the last one waits for a \
+second and is then taken as whole.
+
+A time without a year takes the last year that does not put it more than a day after the file was changed, or \
+after now where there is no file. Say year = ... in the rules where an old log must always give the same.
+
+Lines of white space alone are passed over, except inside a record of several lines.";

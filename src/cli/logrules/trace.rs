@@ -1,0 +1,138 @@
+//! Records at work, for people: the cells after every operator, and how each group ended. Uses `rule`
+//! and `cli::message`. Not hot.
+
+use std::fmt::Write as _;
+
+use crate::cli::message;
+use crate::error::Result;
+use crate::rule::cases::values;
+use crate::rule::cells::{Cell, Names};
+use crate::rule::engine::{End, To};
+use crate::rule::file::UNKNOWN;
+use crate::rule::{Engine, Made, Row, Watch, Work};
+
+/// How much of a cell is shown, in characters.
+const SHOWN: usize = 160;
+
+/// Shows every record of a sample.
+///
+/// # Errors
+/// `Data` for input that is no message where the rules say so; the errors of standard output.
+pub(super) fn show(engine: &mut Engine, bytes: &[u8], name: &str) -> Result<()> {
+    let lines = engine.rules().lines.clone();
+    let mut result = Ok(());
+    lines.records(bytes, |record, line| {
+        if result.is_err() {
+            return;
+        }
+        let place = format!("{name}:{}", line + 1);
+        let mut text = format!("{place}: {}\n", shown(&String::from_utf8_lossy(record)));
+        let (mut made, mut watch) = (Made::default(), Trace { text: String::new() });
+        result = engine
+            .take(record, &mut made, &mut watch)
+            .map_err(|error| error.at(place))
+            .and_then(|()| {
+                text.push_str(&watch.text);
+                rows(engine, &made, &mut text);
+                message::data(text.as_bytes())
+            });
+    });
+    result
+}
+
+/// The rows that came out.
+fn rows(engine: &Engine, made: &Made, text: &mut String) {
+    for row in &made.rows {
+        let (table, columns): (&str, Vec<&str>) = match row.to {
+            To::Table(at) => match engine.rules().tables.get(usize::from(at)) {
+                Some(table) => {
+                    let columns = table.columns().iter().map(|column| column.name.as_str());
+                    (&table.name, columns.collect())
+                }
+                None => continue,
+            },
+            To::Unknown => (UNKNOWN, vec!["raw", "reason"]),
+            To::Heartbeat => ("a heartbeat, passed on", Vec::new()),
+            To::Message => ("a message without rows, passed on", Vec::new()),
+        };
+        let _ = writeln!(text, "  => {table}");
+        let wide = columns.iter().map(|name| name.chars().count()).max().unwrap_or(0);
+        for (column, value) in columns.iter().zip(values(made.at(row.cells))) {
+            let value = value.map_or("NULL".into(), |value| format!("'{}'", shown(&value)));
+            let _ = writeln!(text, "     {column:wide$}  {value}");
+        }
+    }
+    text.push('\n');
+}
+
+struct Trace {
+    text: String,
+}
+
+impl Watch for Trace {
+    fn begin(&mut self, table: &str, group: &str) {
+        let _ = writeln!(self.text, "  table {table}, group {group}");
+    }
+
+    fn rows(&mut self, number: usize, operator: &str, rows: &[Row], work: &Work, names: &Names) {
+        let _ = writeln!(self.text, "    {number} {operator}");
+        for (at, row) in rows.iter().enumerate() {
+            if rows.len() > 1 {
+                let _ = writeln!(self.text, "      row {}", at + 1);
+            }
+            let label = |at: usize, cell: &Cell| match names.text(cell.name) {
+                "" => at.to_string(),
+                name => format!("{at} {name}"),
+            };
+            let labels = row.iter().enumerate().map(|(at, cell)| label(at, cell));
+            let labels: Vec<_> = labels.collect();
+            let wide = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0);
+            for (label, cell) in labels.iter().zip(row) {
+                let value =
+                    work.text(*cell).map_or("NULL".into(), |text| format!("'{}'", shown(text)));
+                let _ = writeln!(self.text, "      {label:wide$}  {value}");
+            }
+        }
+    }
+
+    fn end(&mut self, end: End) {
+        let _ = match end {
+            End::Rows(1) => writeln!(self.text, "    matches"),
+            End::Rows(rows) => writeln!(self.text, "    matches: {rows} rows"),
+            End::Missed(why) => writeln!(self.text, "    does not match: {why}"),
+            End::Failed(why) => writeln!(self.text, "    fails: {why}"),
+            End::Rejected(what) => writeln!(self.text, "    rejects the record: {what}"),
+        };
+    }
+}
+
+/// A cell's text on one line, cut where it is long; what could steer a terminal is escaped.
+fn shown(text: &str) -> String {
+    let mut out = String::new();
+    for (number, letter) in text.chars().enumerate() {
+        if number == SHOWN {
+            let _ = write!(out, "... ({} bytes)", text.len());
+            break;
+        }
+        match letter {
+            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' => {
+                out.extend(letter.escape_unicode());
+            }
+            letter if letter.is_control() => out.extend(letter.escape_default()),
+            letter => out.push(letter),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_are_shown_on_one_line() {
+        assert_eq!(shown("a\n\tb\u{1b}[2J\u{202e}ä\\"), "a\\n\\tb\\u{1b}[2J\\u{202e}ä\\");
+        let long = shown(&"ü".repeat(200));
+        assert!(long.ends_with("ü... (400 bytes)") && long.chars().count() == 160 + 15);
+    }
+}

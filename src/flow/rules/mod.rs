@@ -1,0 +1,165 @@
+//! From lines to rows by rules: threads that read and cut, threads that apply the rules, and this one,
+//! which gives ids in the order of the records and writes. Uses `rule`, `line`, `ums`, `endpoint`,
+//! `flow`. Warm: once a batch.
+
+mod feed;
+mod write;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use self::feed::{Done, Order};
+use self::write::Writer;
+use super::stats::Counters;
+use crate::endpoint::Input;
+use crate::error::{Error, Kind, Result};
+use crate::line::output::Output;
+use crate::rule::time::Micros;
+use crate::rule::{Report, Rules};
+
+pub use self::write::Filling;
+
+/// How long to wait for news before looking at the stop flag and the clock again.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// One stream of lines.
+pub struct Source {
+    /// Where they come from.
+    pub input: Input,
+    /// What times without a year are near to: when the file was changed last, or now.
+    pub near: Micros,
+}
+
+/// A run.
+pub struct Plan<'a> {
+    /// The text of the rules, and what it is called.
+    pub rules: (String, String),
+    /// The streams, one after the other: one source.
+    pub sources: Vec<Source>,
+    /// Where the messages go.
+    pub out: &'a mut dyn Output,
+    /// When a message is full.
+    pub filling: Filling,
+    /// The longest line, in bytes.
+    pub max_line: usize,
+    /// Which part of the source this is, for ids: 0 to 15.
+    pub partition: u8,
+    /// Threads that apply the rules, 1 or more.
+    pub threads: usize,
+    /// The longest time between markers.
+    pub marker_every: Duration,
+    /// Whether rows leave at once when the input pauses; files do not pause, and without it their
+    /// messages do not depend on timing.
+    pub prompt: bool,
+    /// Ends the run cleanly when set.
+    pub stop: Arc<AtomicBool>,
+    /// Shown to people.
+    pub counters: Arc<Counters>,
+}
+
+/// Runs until the streams end or the stop flag is set. What was counted, also where the run failed.
+///
+/// # Errors
+/// `Usage` for rules that are wrong; `Data` for a line above the limit, damaged compression, or a
+/// message that cannot be decoded; the errors of input and output.
+pub fn run(plan: Plan) -> (Report, Result<()>) {
+    let Plan {
+        rules,
+        sources,
+        out,
+        filling,
+        max_line,
+        partition,
+        threads,
+        marker_every,
+        prompt,
+        stop,
+        counters,
+    } = plan;
+    let engines: Result<Vec<Rules>> =
+        (0..threads.max(1)).map(|_| Rules::parse(&rules.0, &rules.1)).collect();
+    let (engines, shape) = match (engines, Rules::parse(&rules.0, &rules.1)) {
+        (Ok(engines), Ok(shape)) => (engines, shape),
+        (Err(error), _) | (_, Err(error)) => return (Report::default(), Err(error)),
+    };
+    let size = sources.iter().map(|source| source.input.size).sum();
+    counters.bytes_total.store(size, Ordering::Relaxed);
+    let file = sources.first().map(|source| source.input.name.clone()).unwrap_or_default();
+    let writer = Writer::new(shape, out, filling, partition, file);
+    let mut run = Run { writer, counters, marker_every, prompt, marked: Instant::now() };
+    match feed::start(engines, sources, max_line, Arc::clone(&stop)) {
+        Ok((order, workers)) => {
+            let result = run.go(&order, &stop);
+            // Whoever still works finds nobody who takes it, and ends; whoever waits for input sees the
+            // flag.
+            drop(order);
+            stop.store(true, Ordering::Relaxed);
+            let result = result.and_then(|whole| run.finish(whole));
+            (feed::reports(workers), result)
+        }
+        Err(error) => (Report::default(), Err(error)),
+    }
+}
+
+struct Run<'a> {
+    writer: Writer<'a>,
+    counters: Arc<Counters>,
+    marker_every: Duration,
+    prompt: bool,
+    marked: Instant,
+}
+
+impl Run<'_> {
+    /// The batches in their order; the error that the input ended with.
+    fn go(&mut self, order: &Order, stop: &AtomicBool) -> Result<Option<Error>> {
+        loop {
+            if self.prompt && order.is_empty() {
+                self.writer.flush()?;
+            }
+            match order.next(PATIENCE) {
+                feed::Next::Batch(Ok(done)) => self.take(&done)?,
+                feed::Next::Batch(Err(error)) => return Ok(Some(error)),
+                feed::Next::Nothing => {
+                    if self.prompt && !stop.load(Ordering::Relaxed) {
+                        self.mark_if_due(true)?;
+                    }
+                }
+                feed::Next::End => return Ok(None),
+            }
+        }
+    }
+
+    fn take(&mut self, done: &Done) -> Result<()> {
+        self.writer.take(done)?;
+        self.counters.add_bytes(done.taken);
+        self.tell();
+        self.mark_if_due(false)
+    }
+
+    fn mark_if_due(&mut self, idle: bool) -> Result<()> {
+        if self.marked.elapsed() >= self.marker_every {
+            self.marked = Instant::now();
+            self.writer.mark(idle)?;
+            self.tell();
+        }
+        Ok(())
+    }
+
+    fn tell(&self) {
+        self.counters.rows.store(self.writer.rows, Ordering::Relaxed);
+        self.counters.messages.store(self.writer.messages, Ordering::Relaxed);
+    }
+
+    /// Everything goes out. A failed input is not followed by a marker of its end, only by that of what
+    /// was taken.
+    fn finish(mut self, failed: Option<Error>) -> Result<()> {
+        let written = self.writer.mark(false).and_then(|()| self.writer.sync());
+        self.tell();
+        match failed {
+            // The first error says more than one that follows from it.
+            Some(error) if error.kind() != Kind::Closed => Err(error),
+            _ => written,
+        }
+    }
+}

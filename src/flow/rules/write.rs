@@ -1,0 +1,313 @@
+//! HOT. Rows into messages: ids in the order of the records, one message in the making for each table
+//! and host, markers. Uses `rule`, `line`, `ums`.
+
+use std::collections::HashMap;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::feed::Done;
+use crate::error::{Error, Result};
+use crate::line::output::Output;
+use crate::rule::Rules;
+use crate::rule::engine::{MadeRow, To};
+use crate::rule::file::UNKNOWN;
+use crate::rule::ids::Ids;
+use crate::rule::time::{Micros, push_stamp};
+use crate::ums::json::{push_i64, push_u64};
+use crate::ums::{Dialect, Field, Marker, MessageWriter, Namespace, Protocol, Schema, Type};
+
+/// Part one of the namespace.
+const KIND: &str = "log";
+
+/// Messages in the making: hosts come from the records and must not use up the memory.
+const MOST_OPEN: usize = 1024;
+
+/// When a message is full.
+#[derive(Debug, Clone, Copy)]
+pub struct Filling {
+    /// Rows.
+    pub rows: usize,
+    /// Bytes.
+    pub bytes: usize,
+}
+
+/// A message in the making.
+struct Open {
+    host: Box<[u8]>,
+    message: MessageWriter,
+}
+
+/// Writes rows as messages.
+pub(super) struct Writer<'a> {
+    rules: Rules,
+    out: &'a mut dyn Output,
+    filling: Filling,
+    ids: Ids,
+    /// The id and time of the record at hand, and how many of its rows are written.
+    record: (i64, Micros, u64),
+    open: Vec<Open>,
+    known: HashMap<(usize, Box<[u8]>), usize>,
+    /// For each table and `_unknown_`, the message that took its last row.
+    last: Vec<Option<usize>>,
+    file: String,
+    pos: u64,
+    line: Vec<u8>,
+    /// Rows written.
+    pub(super) rows: u64,
+    /// Messages written.
+    pub(super) messages: u64,
+}
+
+impl<'a> Writer<'a> {
+    pub(super) fn new(
+        rules: Rules,
+        out: &'a mut dyn Output,
+        filling: Filling,
+        partition: u8,
+        file: String,
+    ) -> Self {
+        let last = vec![None; rules.tables.len() + 1];
+        Self {
+            rules,
+            out,
+            filling,
+            ids: Ids::new(partition),
+            record: (0, 0, 0),
+            open: Vec::new(),
+            known: HashMap::new(),
+            last,
+            file,
+            pos: 0,
+            line: Vec::new(),
+            rows: 0,
+            messages: 0,
+        }
+    }
+
+    /// Writes a batch.
+    pub(super) fn take(&mut self, done: &Done) -> Result<()> {
+        for row in &done.made.rows {
+            let cells = done.made.at(row.cells);
+            let host = row.host.map(|span| done.made.at(span));
+            match row.to {
+                To::Table(table) => self.row(usize::from(table), row, host, cells)?,
+                To::Unknown => self.row(self.rules.tables.len(), row, host, cells)?,
+                To::Heartbeat => self.heartbeat(cells)?,
+                To::Message => {
+                    self.flush()?;
+                    self.put(cells)?;
+                }
+            }
+        }
+        if *self.file != *done.file {
+            done.file.as_ref().clone_into(&mut self.file);
+        }
+        self.pos = done.end;
+        Ok(())
+    }
+
+    #[inline]
+    fn row(
+        &mut self,
+        table: usize,
+        row: &MadeRow,
+        host: Option<&[u8]>,
+        cells: &[u8],
+    ) -> Result<()> {
+        if row.first {
+            let (id, time) = self.ids.give(row.time);
+            self.record = (id, time, 0);
+        }
+        let (id, time, number) = self.record;
+        self.record.2 += 1;
+        let at = self.message(table, host)?;
+        let Some(open) = self.open.get_mut(at) else { return Ok(()) };
+        let out = open.message.begin_row();
+        out.push(b'"');
+        push_i64(out, id);
+        out.extend_from_slice(b"\",\"");
+        // Rows of one record may have times of their own.
+        push_stamp(out, row.time.unwrap_or(time));
+        out.extend_from_slice(b"\",\"I\",\"");
+        push_uid(out, &self.rules.source, id, number);
+        out.push(b'"');
+        out.extend_from_slice(cells);
+        open.message.end_row();
+        self.rows += 1;
+        if open.message.rows() >= self.filling.rows || open.message.len() >= self.filling.bytes {
+            open.message.finish(&mut self.out).map_err(failed)?;
+            self.messages += 1;
+        }
+        Ok(())
+    }
+
+    /// The message that takes the rows of a table and host.
+    #[inline]
+    fn message(&mut self, table: usize, host: Option<&[u8]>) -> Result<usize> {
+        let host = match host {
+            Some(host) => host,
+            None => self.rules.host.as_deref().unwrap_or("0").as_bytes(),
+        };
+        if let Some(Some(at)) = self.last.get(table)
+            && self.open.get(*at).is_some_and(|open| *open.host == *host)
+        {
+            return Ok(*at);
+        }
+        let key = (table, Box::from(host));
+        let at = match self.known.get(&key) {
+            Some(at) => *at,
+            None => {
+                if self.open.len() >= MOST_OPEN {
+                    self.flush()?;
+                    self.open.clear();
+                    self.known.clear();
+                    self.last.fill(None);
+                }
+                let message = MessageWriter::new(
+                    Protocol::IncrementData,
+                    &self.schema(table, &key.1),
+                    Dialect::Dws,
+                );
+                let at = self.open.len();
+                self.open.push(Open { host: key.1.clone(), message });
+                self.known.insert(key, at);
+                at
+            }
+        };
+        if let Some(last) = self.last.get_mut(table) {
+            *last = Some(at);
+        }
+        Ok(at)
+    }
+
+    fn schema(&self, table: usize, host: &[u8]) -> Schema {
+        let own = self.rules.tables.get(table);
+        let (name, version) = own.map_or((UNKNOWN, 0), |own| (own.name.as_str(), own.version));
+        let part = |text: &str| text.to_owned();
+        let parts = [
+            part(KIND),
+            self.rules.source.clone(),
+            self.rules.schema.clone(),
+            part(name),
+            version.to_string(),
+            String::from_utf8_lossy(host).into_owned(),
+            part("0"),
+        ];
+        let mut fields: Vec<Field> = [
+            ("_ums_id_", Type::Long),
+            ("_ums_ts_", Type::Datetime),
+            ("_ums_op_", Type::String),
+            ("_ums_uid_", Type::String),
+        ]
+        .map(|(name, ty)| field(name, ty, false))
+        .into();
+        match own {
+            Some(own) => fields.extend(
+                own.columns().iter().map(|column| field(&column.name, column.ty, !column.required)),
+            ),
+            None => fields.extend(["raw", "reason"].map(|name| field(name, Type::String, false))),
+        }
+        let keys = own.map(|own| own.keys.clone()).unwrap_or_default();
+        Schema { namespace: Namespace { parts }, batch_id: 0, keys, fields }
+    }
+
+    /// Everything in the making goes out, tables in the order of their first rows.
+    pub(super) fn flush(&mut self) -> Result<()> {
+        for open in &mut self.open {
+            if !open.message.is_empty() {
+                open.message.finish(&mut self.out).map_err(failed)?;
+                self.messages += 1;
+            }
+        }
+        self.out.flush().map_err(failed)
+    }
+
+    /// A message that is ready.
+    fn put(&mut self, line: &[u8]) -> Result<()> {
+        self.out.write_all(line).map_err(failed)?;
+        self.messages += 1;
+        Ok(())
+    }
+
+    /// A heartbeat of the source, behind all rows before it.
+    fn heartbeat(&mut self, json: &[u8]) -> Result<()> {
+        self.flush()?;
+        let star = || "*".to_owned();
+        let parts =
+            [KIND.to_owned(), self.rules.source.clone(), star(), star(), star(), star(), star()];
+        let fields =
+            [("_ums_id_", Type::Long), ("_ums_ts_", Type::Datetime), ("heartbeat", Type::String)];
+        let schema = Schema {
+            namespace: Namespace { parts },
+            batch_id: 0,
+            keys: Vec::new(),
+            fields: fields.map(|(name, ty)| field(name, ty, false)).into(),
+        };
+        let mut writer = MessageWriter::new(Protocol::Heartbeat, &schema, Dialect::Dws);
+        let row = writer.begin_row();
+        row.push(b'"');
+        push_i64(row, self.ids.next());
+        row.extend_from_slice(b"\",\"");
+        push_stamp(row, self.ids.time());
+        row.extend_from_slice(b"\",");
+        row.extend_from_slice(json);
+        writer.end_row();
+        let mut line = std::mem::take(&mut self.line);
+        line.clear();
+        writer.finish_into(&mut line);
+        let put = self.put(&line);
+        self.line = line;
+        put
+    }
+
+    /// A marker behind everything that has come; when the input pauses, its time is now.
+    pub(super) fn mark(&mut self, idle: bool) -> Result<()> {
+        self.flush()?;
+        let now = || {
+            let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            Micros::try_from(since.as_micros()).unwrap_or(Micros::MAX)
+        };
+        let mut ts = Vec::new();
+        push_stamp(&mut ts, if idle { now() } else { self.ids.time() });
+        let marker = Marker {
+            kind: KIND.into(),
+            source: self.rules.source.clone(),
+            id: self.ids.next(),
+            ts: String::from_utf8_lossy(&ts).into_owned(),
+            file: self.file.clone(),
+            pos: self.pos,
+            gtid: String::new(),
+            server: String::new(),
+            base: 0,
+        };
+        let mut line = std::mem::take(&mut self.line);
+        line.clear();
+        marker.write(Dialect::Dws, &mut line);
+        let put = self.put(&line);
+        self.line = line;
+        put?;
+        self.out.flush().map_err(failed)
+    }
+
+    /// Makes durable what was written, where the output can.
+    pub(super) fn sync(&mut self) -> Result<()> {
+        self.out.sync().map(|_| ())
+    }
+}
+
+/// `SOURCE-ID-N`: the same for ever, because ids of a source are.
+#[inline]
+fn push_uid(out: &mut Vec<u8>, source: &str, id: i64, number: u64) {
+    crate::ums::json::push_escaped(out, source.as_bytes());
+    out.push(b'-');
+    push_i64(out, id);
+    out.push(b'-');
+    push_u64(out, number);
+}
+
+fn field(name: &str, ty: Type, nullable: bool) -> Field {
+    Field { name: name.to_owned(), ty, nullable, encoded: false, origin: None }
+}
+
+fn failed(error: std::io::Error) -> Error {
+    Error::io("cannot write", error)
+}

@@ -1,0 +1,107 @@
+//! Regular expressions of rules: built once, linear in time whatever they are and whatever they meet,
+//! bounded in memory. Uses nothing of the project. Not hot.
+//!
+//! `\d \w \s \b` mean ASCII, as they do in Java, for which most rules of logs were written; `.` and
+//! `[^"]` take whole characters. `\p{L}` and the like mean Unicode.
+
+use regex::{Regex, RegexBuilder};
+
+/// What one expression may need when built, in bytes.
+const MOST_BUILT: usize = 16 << 20;
+
+/// Builds an expression.
+///
+/// # Errors
+/// A text that says what is wrong, on one line.
+pub(super) fn build(pattern: &str) -> Result<Regex, String> {
+    RegexBuilder::new(&ascii_classes(pattern))
+        .size_limit(MOST_BUILT)
+        .build()
+        .map_err(|error| said(&error))
+}
+
+/// The same for bytes that need not be UTF-8.
+pub(super) fn build_bytes(pattern: &str) -> Result<regex::bytes::Regex, String> {
+    regex::bytes::RegexBuilder::new(&ascii_classes(pattern))
+        .size_limit(MOST_BUILT)
+        .build()
+        .map_err(|error| said(&error))
+}
+
+fn said(error: &regex::Error) -> String {
+    match error {
+        regex::Error::CompiledTooBig(_) => {
+            "the expression is too large; shorten its repetitions".into()
+        }
+        regex::Error::Syntax(text) => {
+            // The last line tells what is wrong, those above draw where.
+            let what = text.lines().last().unwrap_or_default();
+            let what = what.strip_prefix("error: ").unwrap_or(what);
+            let hint = if what.contains("look-around") || what.contains("backreferences") {
+                " (they would need time that grows without bound)"
+            } else {
+                ""
+            };
+            format!("no regular expression: {what}{hint}")
+        }
+        other => format!("no regular expression: {other}"),
+    }
+}
+
+/// Puts ASCII classes in the place of `\d`, `\w`, `\s` and their opposites, also inside brackets,
+/// where a class may stand in a class.
+fn ascii_classes(pattern: &str) -> String {
+    let mut out = String::with_capacity(pattern.len() + 32);
+    let mut letters = pattern.chars();
+    while let Some(letter) = letters.next() {
+        if letter != '\\' {
+            out.push(letter);
+            continue;
+        }
+        match letters.next() {
+            Some('d') => out.push_str("[0-9]"),
+            Some('D') => out.push_str("[^0-9]"),
+            Some('w') => out.push_str("[0-9A-Za-z_]"),
+            Some('W') => out.push_str("[^0-9A-Za-z_]"),
+            Some('s') => out.push_str("[ \\t\\n\\r\\x0b\\x0c]"),
+            Some('S') => out.push_str("[^ \\t\\n\\r\\x0b\\x0c]"),
+            Some('b') => word_boundary(&mut out, letters.as_str()),
+            Some(other) => out.extend(['\\', other]),
+            None => out.push('\\'),
+        }
+    }
+    out
+}
+
+/// `\b{start}` and its like stay as they are.
+fn word_boundary(out: &mut String, rest: &str) {
+    out.push_str(if rest.starts_with('{') { "\\b" } else { "(?-u:\\b)" });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_classes_are_ascii_and_the_dot_is_a_character() {
+        let found = |pattern: &str, text: &str| {
+            build(pattern).unwrap().find(text).map(|found| found.as_str().to_owned())
+        };
+        assert_eq!(found(r"\d+", "٣4"), Some("4".into()));
+        assert_eq!(found(r"\w+", "äb_1"), Some("b_1".into()));
+        assert_eq!(found(r"[\w.-]+", "ä a-b.c ü"), Some("a-b.c".into()));
+        assert_eq!(found(r"[^\s]+", "\u{a0}x y"), Some("\u{a0}x".into()));
+        assert_eq!(found(r"x.y", "xäy"), Some("xäy".into()));
+        assert_eq!(found(r"\\d", "\\d4"), Some("\\d".into()));
+        assert_eq!(found(r"\bb\b", "äb"), Some("b".into()));
+        assert_eq!(found(r"\p{L}+", "1ä2"), Some("ä".into()));
+    }
+
+    #[test]
+    fn what_cannot_be_linear_or_is_too_large_is_refused() {
+        assert!(build(r"(?=a)").unwrap_err().contains("look-around"));
+        assert!(build(r"(a)\1").unwrap_err().contains("backreferences"));
+        assert!(build(r"((a{999}){999}){99}").unwrap_err().contains("too large"));
+        assert!(!build("(").unwrap_err().contains('\n'));
+    }
+}
