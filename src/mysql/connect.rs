@@ -18,15 +18,22 @@ const LARGEST_PACKET: usize = 1 << 30;
 /// Fails as refused where trying again cannot help (credentials, grants, certificates), else as
 /// unreachable.
 pub fn connect(options: &ConnectOptions) -> Result<mysql::Conn> {
+    connect_and_tell(options).map(|(conn, _)| conn)
+}
+
+/// The same, and whether what goes over the connection is encrypted. (The server's word does not
+/// count: a proxy may have taken the encryption off.)
+pub fn connect_and_tell(options: &ConnectOptions) -> Result<(mysql::Conn, bool)> {
     for path in [&options.ssl_ca, &options.ssl_cert, &options.ssl_key].into_iter().flatten() {
         readable(path)?;
     }
+    let asks = options.socket.is_none() && options.ssl_mode != SslMode::Disabled;
     let encrypted = builder(options, options.ssl_mode)?;
     match mysql::Conn::new(encrypted) {
         Err(error) if options.ssl_mode == SslMode::Preferred && lacks_tls(&error) => {
-            mysql::Conn::new(builder(options, SslMode::Disabled)?)
+            mysql::Conn::new(builder(options, SslMode::Disabled)?).map(|conn| (conn, false))
         }
-        other => other,
+        other => other.map(|conn| (conn, asks && cfg!(feature = "tls"))),
     }
     .map_err(|error| classify(options, error))
 }

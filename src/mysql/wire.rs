@@ -88,13 +88,6 @@ pub fn each_row<E>(
     }
 }
 
-/// Whether a connection's bytes are not encrypted, so that they can be read past the crate.
-pub fn is_plain(conn: &mut mysql::Conn) -> bool {
-    let found: Result<Option<(String, String)>, _> =
-        conn.query_first("SHOW SESSION STATUS LIKE 'Ssl_cipher'");
-    matches!(found, Ok(Some((_, cipher))) if cipher.is_empty())
-}
-
 /// The bytes of a connection between two commands.
 struct Wire {
     stream: File,

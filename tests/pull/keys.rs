@@ -566,3 +566,23 @@ fn rows_inserted_at_both_ends() {
         assert!((0..4000).all(|k| unique.contains(&k)), "rows are missing");
     }
 }
+
+/// Names that must be quoted in SQL, in a namespace and in a plan.
+#[test]
+fn odd_names() {
+    for kind in [Kind::MySql, Kind::MariaDb] {
+        let test = "pull_odd_names";
+        let Some(server) = Server::shared(kind, test) else { continue };
+        server.database(test);
+        server.sql(&format!(
+            "USE {test}; CREATE TABLE `t``ä.'x\"漢` (`k``é'` VARCHAR(9) PRIMARY KEY COMMENT 'a AUTO_INCREMENT=5 ö', `sel ect` INT);
+             INSERT INTO `t``ä.'x\"漢` VALUES ('a', 1), ('it''s', 2), ('`', 3), ('\\\\', 4), ('ü', 5);"
+        ));
+        let found = pull(&server, &format!("{test}.*"), &["--shard-rows", "1"]);
+        let table = &found[&format!("{test}.t`ä%2E'x\"漢")];
+        table.assert_whole();
+        let mut cells = table.column("sel ect");
+        cells.sort_unstable();
+        assert_eq!((cells, table.end.len()), (vec!["1", "2", "3", "4", "5"], 6));
+    }
+}

@@ -422,3 +422,25 @@ fn a_signal_ends_between_messages() {
     let found = &tables(&run.stdout)[&format!("{test}.t")];
     assert!(found.end.is_empty() && (1..5000).contains(&found.rows.len()));
 }
+
+/// A transaction that was prepared before the pull cannot be had from where it began.
+#[test]
+fn prepared_transactions_and_the_marker() {
+    for kind in BOTH {
+        let test = "pull_prepared";
+        let Some(server) = Server::private(kind, test, &[]) else { continue };
+        server.database(test);
+        table(&server, test, "t", 3);
+        let (url, pattern) = (server.url(), format!("{test}.t"));
+        let mut session = server.session(test);
+        session.say("XA START 'x'; INSERT INTO t VALUES (9, 'n'); XA END 'x'; XA PREPARE 'x'");
+        drop(session);
+        refused(&run(&["--marker", "--tables", &pattern, &url]), 5, &["prepared", "XA RECOVER"]);
+        let without = run(&["--tables", &pattern, &url]);
+        assert!(without.stderr.contains("warning: 1 XA transactions"), "{}", without.stderr);
+        assert_eq!(without.tables()[&pattern].rows.len(), 3);
+        server.sql("XA COMMIT 'x'");
+        let after = run(&["--marker", "--tables", &pattern, &url]);
+        assert_eq!(after.tables()[&pattern].rows.len(), 4);
+    }
+}

@@ -191,3 +191,31 @@ fn system_versioned_tables() {
         }
     }
 }
+
+/// Every character set that the server has: length, text and labels are what the log says.
+#[test]
+fn every_character_set() {
+    for kind in [Kind::MySql, Kind::MariaDb] {
+        let test = "pull_character_sets";
+        let Some(server) = Server::shared(kind, test) else { continue };
+        server.database(test);
+        let sets: Vec<String> =
+            server.rows("SHOW CHARACTER SET").into_iter().map(|row| row[0].clone()).collect();
+        let mut script = format!("SET NAMES utf8mb4, sql_mode = ''; USE {test};\n");
+        for set in &sets {
+            writeln!(
+                script,
+                "CREATE TABLE t_{set} (id INT PRIMARY KEY, a VARCHAR(60) CHARACTER SET {set}, b CHAR(20) CHARACTER SET {set},
+                   c TEXT CHARACTER SET {set}, e ENUM('a','b,c','z') CHARACTER SET {set}, s SET('x','y') CHARACTER SET {set},
+                   touched INT DEFAULT 0);
+                 INSERT INTO t_{set} (id, a, b, c, e, s) VALUES (1, 'plain ~ \\\\ \"', 'x', 'y', 'a', 'x,y'), (2, '', '', '', 'z', ''),
+                   (3, 'äöüß€ çñø', 'Ωдя', 'שלום', 'b,c', 'y'), (4, '漢字かな한', 'กข', 'ÀÉ', NULL, NULL);"
+            )
+            .unwrap();
+        }
+        server.sql(&script);
+        let names: Vec<String> = sets.iter().map(|set| format!("t_{set}")).collect();
+        assert!(names.len() > 30, "{names:?}");
+        compare(&server, test, &names, names.len() * 4, &["--shard-rows", "2"]);
+    }
+}

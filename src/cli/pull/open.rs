@@ -264,6 +264,38 @@ fn origin(args: &Args, server: &mut Server, base: u64) -> Result<Origin> {
     })
 }
 
+/// XA transactions that are prepared have rows in the log before the pull's position, and no
+/// `dbus-tail` that starts there can give them at their commit.
+fn prepared(
+    args: &Args,
+    server: &mut Server,
+    barrier: Barrier,
+    table: Option<&TableName>,
+) -> Result<()> {
+    let Server { session, info, .. } = server;
+    if let Some(table) = table.filter(|_| args.marker) {
+        // One that is being prepared is in the log before the server lists it.
+        barrier::begin(barrier, &mut session.conn, info, table, &args.barrier_table)?;
+        session.conn.query_drop("COMMIT").map_err(failed("the transaction cannot be ended"))?;
+    }
+    // Without the grant nobody knows; dbus-tail then says where it stops.
+    let rows: Vec<mysql::Row> = session.conn.query("XA RECOVER").unwrap_or_default();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let text = format!("{} XA transactions are prepared on the server", rows.len());
+    if args.marker {
+        return Err(Error::refused(format!(
+            "--marker: {text}, so a dbus-tail that starts at the marker could not give their rows"
+        ))
+        .advise("commit them or roll them back first (XA RECOVER lists them), or start dbus-tail before they were prepared"));
+    }
+    message::warn(format_args!(
+        "{text}; a dbus-tail that starts at the position of this pull will stop at their commit, so start it before they were prepared"
+    ));
+    Ok(())
+}
+
 /// The options that a resumed pull must have again.
 fn words(args: &Args, tables: &[(TableName, Namespace)]) -> String {
     let names: Vec<String> = tables.iter().map(|(name, _)| name.to_string()).collect();
@@ -337,6 +369,7 @@ pub(super) fn open(args: &Args) -> Result<Opened> {
         }
         None => (None, begin()?),
     };
+    prepared(args, &mut server, barrier, names.first())?;
     tell(args, barrier, &origin, ledger.as_ref());
     let lag = match args.max_lag {
         None => None,

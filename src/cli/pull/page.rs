@@ -171,6 +171,13 @@ const DIAGNOSTICS: &[(&str, &str)] = &[
          one of them says nothing about the rows of another. Name one server.",
     ),
     (
+        "--marker: N XA transactions are prepared on the server, ...; warning: N XA transactions are \
+         prepared on the server; ...",
+        "Their rows are in the log before the position, and their commit is behind it. A dbus-tail \
+         that starts at the position stops at that commit. End them first, or start dbus-tail \
+         before them, and leave --marker out.",
+    ),
+    (
         "the checkpoint is of server ID, this one is ID, so ids of the two cannot be compared",
         "After a failover, let dbus-tail go on first: it raises the offset base, which the pull then \
          takes from the checkpoint.",

@@ -14,9 +14,8 @@ pub use encode::{Ids, Read, read};
 
 use crate::error::{Error, Result};
 use crate::mysql::barrier::ONE_SERVER;
-use crate::mysql::connect::{ServerInfo, failed};
+use crate::mysql::connect::{ServerInfo, connect_and_tell, failed};
 use crate::mysql::options::ConnectOptions;
-use crate::mysql::wire::is_plain;
 
 /// A connection whose answers do not depend on what the server or the user set.
 pub struct Session {
@@ -32,10 +31,11 @@ impl Session {
     /// # Errors
     /// `Refused` also when another server answers than the one in `expected`.
     pub fn open(options: &ConnectOptions, expected: Option<&ServerInfo>) -> Result<Self> {
-        let mut conn = crate::mysql::connect::connect(options)?;
+        let (mut conn, encrypted) = connect_and_tell(options)?;
         for statement in [
             "SET SESSION time_zone = '+00:00', sql_mode = '', character_set_client = utf8mb4, \
-             character_set_results = NULL, net_write_timeout = 3600, autocommit = 1, \
+             character_set_results = NULL, net_write_timeout = 3600, wait_timeout = 86400, \
+             autocommit = 1, \
              sql_select_limit = 18446744073709551615",
             "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
         ] {
@@ -55,7 +55,6 @@ impl Session {
                 .advise(ONE_SERVER));
             }
         }
-        let plain = is_plain(&mut conn);
-        Ok(Self { conn, plain })
+        Ok(Self { conn, plain: !encrypted })
     }
 }

@@ -16,7 +16,6 @@ use crate::error::{Error, Result};
 use crate::mysql::barrier::{Barrier, View, begin, begin_behind};
 use crate::mysql::connect::failed;
 use crate::mysql::ddl::TableName;
-use crate::mysql::select::text;
 use crate::ums::{Covered, Namespace};
 
 /// What a table is, as far as its rows are selected by it.
@@ -82,7 +81,9 @@ fn created(session: &mut Session, name: &TableName) -> Result<Option<String>> {
             other => other
                 .map_err(failed(format_args!("table {name}: its definition cannot be read")))?,
         };
-    let words = row.as_ref().and_then(|row| text(row, 1)).unwrap_or_default();
+    // Defaults and comments may stand there in any character set.
+    let words = row.as_ref().and_then(|row| row.get_opt::<Vec<u8>, _>(1)?.ok()).unwrap_or_default();
+    let words = String::from_utf8_lossy(&words).into_owned();
     Ok(Some(match words.split_once(" AUTO_INCREMENT=") {
         Some((head, tail)) => {
             format!("{head}{}", tail.trim_start_matches(|c: char| c.is_ascii_digit()))

@@ -4,8 +4,9 @@
 //! The fence belongs to the source table: the id of its newest TRUNCATE or DROP. A row with a
 //! smaller id was removed by that statement, whatever its key and whenever it comes.
 
-use super::fit::TABLE as REGISTER;
+use super::fit::{TABLE as REGISTER, read as columns};
 use super::session::{Dialect, Session, tombstone_name};
+use super::shape::Fence;
 use crate::error::Result;
 use crate::sink::claim::mode_name;
 use crate::sink::target::{Delete, Mode, Options};
@@ -14,25 +15,51 @@ use crate::ums::{Namespace, Termination};
 /// The table of fences.
 pub(super) const TABLE: &str = "_ums_fence";
 
-/// The fence of a source table, if it has one.
-pub(super) fn of(session: &mut dyn Session, namespace: &Namespace) -> Result<Option<i64>> {
-    let sql = select(session.dialect(), namespace);
-    read(session, &sql)
+/// What stands for a table that was never emptied: below all ids, and there, so that it can be locked.
+const NONE: i64 = i64::MIN;
+
+/// The fence of a source table, made where there is none.
+pub(super) fn of(session: &mut dyn Session, namespace: &Namespace) -> Result<Fence> {
+    let source = namespace.source();
+    let id = match read(session, &source, "")? {
+        Some(id) => id,
+        None => {
+            // Not in place of one that somebody raises at this moment.
+            let dialect = session.dialect();
+            let values = [dialect.literal(&source), NONE.to_string()];
+            let sql = dialect.insert_absent(TABLE, &["source", "id"], &values);
+            session.execute(&sql)?;
+            read(session, &source, "")?.unwrap_or(NONE)
+        }
+    };
+    Ok(Fence { source, id })
 }
 
-fn select(dialect: &dyn Dialect, namespace: &Namespace) -> String {
-    format!(
-        "SELECT {} FROM {} WHERE {} = {}",
+/// The fence, which stays as it is until the end of the transaction.
+pub(super) fn hold(session: &mut dyn Session, source: &str) -> Result<i64> {
+    let lock = session.dialect().shared_lock();
+    Ok(read(session, source, lock)?.unwrap_or(NONE))
+}
+
+fn read(session: &mut dyn Session, source: &str, lock: &str) -> Result<Option<i64>> {
+    let dialect = session.dialect();
+    let sql = format!(
+        "SELECT {} FROM {} WHERE {} = {}{lock}",
         dialect.quote("id"),
         dialect.quote(TABLE),
         dialect.quote("source"),
-        dialect.literal(&namespace.source())
-    )
+        dialect.literal(source)
+    );
+    let row = session.query(&sql)?.into_iter().flatten().flatten().next();
+    Ok(row.and_then(|id| id.parse().ok()))
 }
 
-fn read(session: &mut dyn Session, sql: &str) -> Result<Option<i64>> {
-    let row = session.query(sql)?.into_iter().flatten().flatten().next();
-    Ok(row.and_then(|id| id.parse().ok()))
+/// Writes the fence.
+pub(super) fn store(session: &mut dyn Session, source: &str, id: i64) -> Result<()> {
+    let dialect = session.dialect();
+    let values = [dialect.literal(source), id.to_string()];
+    let sql = dialect.replace(TABLE, &["source", "id"], 1, &values);
+    session.execute(&sql)
 }
 
 /// Removes the rows and raises the fence; false when the table has rows of other sources as well,
@@ -43,23 +70,27 @@ pub(super) fn raise(
     options: &Options,
 ) -> Result<bool> {
     let name = options.table(&notice.namespace).name;
-    let owned = belongs(session, &name, &notice.namespace)?;
+    let own = of(session, &notice.namespace)?.source;
+    // Waits for the transactions of others that still count on the old one.
+    let fence = read(session, &own, " FOR UPDATE")?;
+    let owned = belongs(session, &name, &own)?;
     if owned == Some(false) {
         return Ok(false);
     }
-    // First of all: see `locked`.
-    if locked(session, &notice.namespace)?.is_none_or(|fence| fence < notice.id) {
-        store(session, &notice.namespace, notice.id)?;
-    }
-    if owned.is_some() {
+    // Somebody may have dropped the table, by hand or by mistake.
+    if owned.is_some() && !columns(session, &name)?.is_empty() {
         for sql in statements(session.dialect(), notice, options) {
             session.execute(&sql)?;
         }
     }
-    if options.delete == Delete::Hard && !side(session, &name)?.is_empty() {
+    let side = tombstone_name(&name);
+    if options.delete == Delete::Hard && !columns(session, &side)?.is_empty() {
         // The fence says the same of all keys.
-        let sql = delete(session.dialect(), &tombstone_name(&name), notice.id);
+        let sql = delete(session.dialect(), &side, notice.id);
         session.execute(&sql)?;
+    }
+    if fence.is_none_or(|fence| fence < notice.id) {
+        store(session, &own, notice.id)?;
     }
     Ok(true)
 }
@@ -69,7 +100,7 @@ pub(super) fn raise(
 pub(super) fn belongs(
     session: &mut dyn Session,
     table: &str,
-    namespace: &Namespace,
+    source: &str,
 ) -> Result<Option<bool>> {
     let dialect = session.dialect();
     let sql = format!(
@@ -77,36 +108,10 @@ pub(super) fn belongs(
         super::session::list(dialect, ["source", "mode"]),
         dialect.quote(REGISTER),
         dialect.quote("name"),
-        dialect.literal(table)
+        dialect.literal(&dialect.registered(table))
     );
-    let own = [Some(namespace.source()), Some(mode_name(Mode::Upsert).to_owned())];
+    let own = [Some(source.to_owned()), Some(mode_name(Mode::Upsert).to_owned())];
     Ok(session.query(&sql)?.into_iter().next().map(|row| row == own))
-}
-
-/// The fence, read under a lock that lasts to the end of the transaction, also where there is none
-/// yet: who raises it comes before or after.
-pub(super) fn locked(session: &mut dyn Session, namespace: &Namespace) -> Result<Option<i64>> {
-    let dialect = session.dialect();
-    let values = [dialect.literal(&namespace.source()), i64::MIN.to_string()];
-    let sql = dialect.insert_absent(TABLE, &["source", "id"], &values);
-    session.execute(&sql)?;
-    let sql = select(session.dialect(), namespace) + " FOR UPDATE";
-    read(session, &sql)
-}
-
-/// Writes the fence.
-pub(super) fn store(session: &mut dyn Session, namespace: &Namespace, id: i64) -> Result<()> {
-    let dialect = session.dialect();
-    let values = [dialect.literal(&namespace.source()), id.to_string()];
-    let sql = dialect.replace(TABLE, &["source", "id"], 1, &values);
-    session.execute(&sql)
-}
-
-/// The key columns of the side table of deleted keys; none where there is no such table.
-pub(super) fn side(session: &mut dyn Session, table: &str) -> Result<Vec<String>> {
-    let sql = session.dialect().columns_query(&tombstone_name(table));
-    let names = session.query(&sql)?.into_iter().filter_map(|row| row.into_iter().next().flatten());
-    Ok(names.filter(|name| name != "_ums_id_").collect())
 }
 
 /// What empties the target of rows below the notice.

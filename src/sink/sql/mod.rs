@@ -27,6 +27,7 @@ use self::worker::{Setup, Worker};
 use super::reject::row_name;
 use super::sweep::moment;
 use super::target::{Delete, Mode, Options, Target};
+use super::wanted::Wanted;
 use super::{Ended, Flush, Sink, Written};
 use crate::error::{Error, Result};
 use crate::ums::decode::Header;
@@ -159,14 +160,21 @@ impl Sink for SqlSink {
         }
         let shape = match self.shapes.get(&(Arc::as_ptr(&message.header) as usize)) {
             Some(shape) => Arc::clone(shape),
-            None => match self.fit(&message.header) {
-                Ok(shape) => shape,
+            None => {
                 // A message that lacks its key: true of each of its rows.
-                Err(error) => {
+                if let Err(error) = Wanted::new(&message.header.schema, &self.options, "") {
                     self.options.rejects.message(message, error)?;
                     return Ok(Written::default());
                 }
-            },
+                self.commit_rows()?;
+                match self.fit(&message.header) {
+                    Ok(shape) => shape,
+                    Err(error) => {
+                        self.options.rejects.message(message, error)?;
+                        return Ok(Written::default());
+                    }
+                }
+            }
         };
         self.gather(&shape, message)
     }
@@ -199,8 +207,7 @@ impl Sink for SqlSink {
         if !self.options.applies(notice) {
             return Ok(false);
         }
-        let markers = self.stored.clone();
-        self.flush(&markers)?;
+        self.commit_rows()?;
         // What was prepared knows the old fence.
         self.shapes.clear();
         let first = self.workers.first_mut().ok_or_else(|| Error::refused("there is no worker"))?;
@@ -229,11 +236,14 @@ impl Sink for SqlSink {
 }
 
 impl SqlSink {
-    /// Makes the table fit. Everything before is committed first, without a position: a table is
-    /// not changed under an open transaction.
-    fn fit(&mut self, header: &Arc<Header>) -> Result<Arc<Shape>> {
+    /// Commits what there is, without a position: a table is not changed under an open transaction.
+    fn commit_rows(&mut self) -> Result<()> {
         let markers = self.stored.clone();
-        self.flush(&markers)?;
+        self.flush(&markers).map(drop)
+    }
+
+    /// Makes the table fit, when everything before is committed.
+    fn fit(&mut self, header: &Arc<Header>) -> Result<Arc<Shape>> {
         let first = self.workers.first_mut().ok_or_else(|| Error::refused("there is no worker"))?;
         let (shape, changed) = first.fit(header, &self.options)?;
         let shape = Arc::new(shape);
@@ -280,7 +290,9 @@ impl SqlSink {
             rows += 1;
             let worker = match shape.mode {
                 Mode::Upsert if row.op == Op::Before => continue,
-                Mode::Upsert if shape.fence.is_some_and(|fence| row.id < fence) => continue,
+                Mode::Upsert if shape.fence.as_ref().is_some_and(|fence| row.id < fence.id) => {
+                    continue;
+                }
                 // The modulus is below the number of workers.
                 Mode::Upsert => (self.hasher.hash_one(&key) % self.workers.len() as u64) as usize,
                 Mode::Append => self.turn % self.workers.len(),

@@ -8,6 +8,7 @@
 //! takes first: so either the rows were there to be emptied, or the new fence is seen.
 
 use super::fence;
+use super::fit::read as columns;
 use super::session::{Dialect, Session, tombstone_name};
 use crate::error::Result;
 use crate::sink::Ended;
@@ -24,20 +25,29 @@ pub(super) fn end(
     options: &Options,
 ) -> Result<Ended> {
     let name = options.table(namespace).name;
-    match fence::belongs(session, &name, namespace)? {
+    let source = namespace.source();
+    match fence::belongs(session, &name, &source)? {
         // An empty source and nothing here: there is no table yet.
         None => return Ok(asked.map_or(Ended::Kept, |_| Ended::Swept(0))),
         Some(false) => return Ok(asked.map_or(Ended::Kept, |_| Ended::Left(SHARED.to_owned()))),
         Some(true) => {}
     }
     let fence = match options.on_truncate {
-        OnTruncate::Apply => fence::locked(session, namespace)?,
+        OnTruncate::Apply => {
+            fence::of(session, namespace)?;
+            Some(fence::hold(session, &source)?).filter(|fence| *fence > i64::MIN)
+        }
         OnTruncate::Ignore => None,
     };
-    let side = fence::side(session, &name)?;
+    if columns(session, &name)?.is_empty() {
+        // Somebody has dropped it.
+        return Ok(asked.map_or(Ended::Kept, |_| Ended::Swept(0)));
+    }
+    let side = columns(session, &tombstone_name(&name))?.into_iter().map(|column| column.name);
+    let side: Vec<String> = side.filter(|name| name != "_ums_id_").collect();
     let Some(batch) = asked.filter(|end| fence.is_none_or(|fence| fence < end.batch)) else {
         // The fence removes more than the pull could, or nobody asked for more.
-        let Some(fence) = fence.filter(|fence| *fence > i64::MIN) else { return Ok(Ended::Kept) };
+        let Some(fence) = fence else { return Ok(Ended::Kept) };
         let (_, below) = count(session, &name, 0, fence, options.delete)?;
         if below > 0 {
             empty(session, &name, &[], fence, "", options.delete)?;
@@ -55,7 +65,7 @@ pub(super) fn end(
     if below > 0 {
         if options.delete == Delete::Hard && side.is_empty() {
             // Nothing remembers single keys here; the fence says the same of all.
-            fence::store(session, namespace, batch.batch)?;
+            fence::store(session, &source, batch.batch)?;
         }
         empty(session, &name, &side, batch.batch, moment(batch), options.delete)?;
     }

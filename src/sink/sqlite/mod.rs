@@ -86,6 +86,8 @@ struct Sqlite {
     free_until: Instant,
     /// How long to wait for it.
     busy: Duration,
+    /// Changes when another connection has written.
+    version: i64,
     /// The markers of the last flush.
     stored: Vec<Marker>,
 }
@@ -182,6 +184,15 @@ impl Sqlite {
         take_lock(&self.connection, self.busy).map_err(|error| failure::from(&self.name, error))?;
         self.in_transaction = true;
         self.since.get_or_insert_with(Instant::now);
+        // Another writer may have raised a fence or changed a table since.
+        let version = self
+            .connection
+            .pragma_query_value(None, "data_version", |row| row.get(0))
+            .map_err(|error| failure::from(&self.name, error))?;
+        if self.version != version {
+            self.version = version;
+            self.prepared.clear();
+        }
         Ok(())
     }
 
@@ -265,6 +276,7 @@ fn open(target: &Target) -> Result<Box<dyn Sink>> {
         since: None,
         free_until: Instant::now(),
         busy,
+        version: 0,
         stored: Vec::new(),
     }))
 }
