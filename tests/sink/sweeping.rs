@@ -271,7 +271,9 @@ pub fn beside_a_writer(database: &Database, delete: &str) {
                 let mut stdin = child.stdin.take().unwrap();
                 let to = (from + count).min(life.messages.len());
                 for (_, message) in &life.messages[from..to] {
-                    stdin.write_all(message.as_bytes()).unwrap();
+                    if stdin.write_all(message.as_bytes()).is_err() {
+                        panic!("{}", error_text(&child.wait_with_output().unwrap()));
+                    }
                     std::thread::sleep(Duration::from_millis(8));
                 }
                 if random.below(2) == 0 && to < life.messages.len() {
