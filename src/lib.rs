@@ -25,6 +25,9 @@ pub mod durable;
 /// Layer 2: lines of text with limits.
 pub mod line;
 
+/// Layer 2: SQL expressions over undecoded rows.
+pub mod expr;
+
 /// Layer 2: MySQL and MariaDB: logs, types, connections.
 pub mod mysql;
 
@@ -37,6 +40,9 @@ pub mod store;
 
 /// Layer 3: where streams come from and go to.
 pub mod endpoint;
+
+/// Layer 3: what happens to messages on their way.
+pub mod op;
 
 /// Layer 3: where rows land.
 pub mod sink;

@@ -8,6 +8,7 @@
 
 pub mod doc;
 pub mod exit;
+pub mod filter;
 pub mod message;
 pub mod progress;
 #[cfg(feature = "parquet")]
@@ -24,6 +25,7 @@ use crate::error::Result;
 /// Every tool, in the order of the README.
 pub const TOOLS: &[&Tool] = &[
     &tail::TOOL,
+    &filter::TOOL,
     &sink::TOOL,
     #[cfg(feature = "parquet")]
     &replay::TOOL,
