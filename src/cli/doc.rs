@@ -5,6 +5,7 @@ mod flows;
 mod format;
 mod manual;
 mod parquet;
+mod sql;
 mod tool;
 
 use std::fmt::Write as _;
@@ -76,5 +77,6 @@ pub fn pages() -> Vec<(String, String)> {
     pages.push(("ums.7".into(), format::page()));
     pages.push(("dws-endpoints.7".into(), endpoints::page()));
     pages.push(("dws-parquet.7".into(), parquet::page()));
+    pages.push(("dws-sql.7".into(), sql::page()));
     pages
 }

@@ -81,7 +81,8 @@ impl Compiler<'_> {
 
     fn typed(&mut self, expr: &Expr) -> Result<Typed> {
         if self.depth >= DEEPEST {
-            return Err(wrong(expr, format!("the expression is nested more than {DEEPEST} deep")));
+            // Without the place: finding it walks down the whole tree.
+            return Err(Error::usage(format!("the expression is nested more than {DEEPEST} deep")));
         }
         self.depth += 1;
         let typed = self.nested(expr);

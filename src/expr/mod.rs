@@ -16,14 +16,17 @@ mod value;
 use sqlparser::ast::Expr;
 use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::{Parser, ParserError};
-use sqlparser::tokenizer::Token;
+use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
 use crate::error::{Error, Result};
 use crate::ums::{Cell, Schema};
 
-/// Bytes that the text of an expression may have. The parser's tree of it is taken down by
-/// recursion, which this keeps within any stack.
-const LONGEST: usize = 16 << 10;
+/// Bytes that the text of an expression may have.
+const LONGEST: usize = 64 << 10;
+/// Names and operators that it may have. The parser's tree is as deep as a chain of them is long, and
+/// it is walked and taken down by recursion, which this keeps within any stack. Lists are flat, so
+/// commas and literals do not count.
+const MOST_WORDS: usize = 2000;
 /// How deep brackets may nest.
 const DEEPEST: usize = 64;
 
@@ -42,8 +45,18 @@ impl Condition {
         if text.len() > LONGEST {
             return Err(Error::usage(format!("longer than {LONGEST} bytes")));
         }
+        let tokens = Tokenizer::new(&GenericDialect {}, text).tokenize_with_location();
+        let tokens = tokens.map_err(|error| told(error.into()))?;
+        let counts = |token: &&TokenWithSpan| {
+            use Token::{Comma, Number, SingleQuotedString, Whitespace};
+            !matches!(token.token, Comma | Number(..) | SingleQuotedString(_) | Whitespace(_))
+        };
+        if tokens.iter().filter(counts).count() > MOST_WORDS {
+            return Err(Error::usage(format!("longer than {MOST_WORDS} names and operators"))
+                .advise("IN takes long lists"));
+        }
         let parser = Parser::new(&GenericDialect {}).with_recursion_limit(DEEPEST);
-        let mut parser = parser.try_with_sql(text).map_err(told)?;
+        let mut parser = parser.with_tokens_with_locations(tokens);
         let expr = parser.parse_expr().map_err(told)?;
         let next = parser.peek_token();
         if next.token != Token::EOF {

@@ -284,13 +284,17 @@ fn only_named_columns_are_decoded() {
 
 #[test]
 fn deep_and_long_texts_end_in_an_answer() {
-    let chain = vec!["id = 1"; 1500].join(" OR ") + " OR paid";
-    all(Some(true), &[&chain]);
-    let sum = vec!["1"; 6000].join("+") + " > 0";
-    let brackets = "(".repeat(5000) + "1" + &")".repeat(5000) + " = 1";
-    let nots = "NOT ".repeat(3000) + "paid";
-    let long = format!("name = '{}'", "x".repeat(20_000));
-    for text in [&sum, &brackets, &nots, &long] {
+    let chain = vec!["id = 1"; 600].join(" OR ") + " OR paid";
+    let list = format!("id IN ({}, 9223372036854775807)", vec!["1"; 9000].join(","));
+    all(Some(true), &[&chain, &list]);
+    let wide = format!("({}) + 1 = 1", vec!["paid"; 900].join(" AND "));
+    assert!(truth(&wide).unwrap_err().to_string().contains("cannot be calculated with"));
+    let sum = vec!["1"; 1900].join("+") + " > 0";
+    let brackets = "(".repeat(900) + "1" + &")".repeat(900) + " = 1";
+    let nots = "NOT ".repeat(1900) + "paid";
+    let words = vec!["paid"; 2000].join(" OR ");
+    let long = format!("name = '{}'", "x".repeat(70_000));
+    for text in [&sum, &brackets, &nots, &words, &long] {
         let error = truth(text).unwrap_err().to_string();
         assert!(["nested", "longer than"].iter().any(|why| error.contains(why)), "{error}");
     }

@@ -67,7 +67,7 @@ pub struct Summary {
 ///
 /// # Errors
 /// Those of the input, of the output and of the filter; what came before them has been written.
-pub fn run(mut plan: Plan) -> Result<Summary> {
+pub fn run(plan: Plan) -> Result<Summary> {
     let (name, taken) = (plan.input.name, Arc::clone(&plan.input.taken));
     plan.counters.bytes_total.store(plan.input.size, Ordering::Relaxed);
     let lines = read(LineReader::new(plan.input.reader, name.clone(), plan.max_line))?;
