@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 use crate::ums::Schema;
 
 /// How deep an expression may nest: the tree is walked by recursion.
-const DEEPEST: usize = 256;
+const DEEPEST: usize = 100;
 /// Bytes that compiled regular expressions may take.
 const REGEX_BYTES: usize = 1 << 20;
 
