@@ -9,12 +9,9 @@ use serde_json::{Value, json};
 
 use crate::generate::{Both, COLUMNS, Random, boolean};
 
-const CHECK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/filter/duckdb.py");
+const CHECK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/filter/answers.py");
 const ROWS: usize = 200;
 const EXPRESSIONS: usize = 500;
-/// Where DuckDB itself has no result (its own overflow) nothing can be compared.
-const MOST_WITHOUT_RESULT: usize = 25;
-
 /// Random rows: as many NULLs as any other value.
 fn rows(random: &mut Random) -> Vec<Vec<Option<&'static str>>> {
     let mut cell = |values: &[&'static str]| values.get(random.below(values.len() + 1)).copied();
@@ -108,6 +105,6 @@ fn generated_expressions_agree_with_duckdb() {
         wrong.len(),
         wrong[..wrong.len().min(12)].join("\n")
     );
-    assert!(without.len() <= MOST_WITHOUT_RESULT, "{}:\n{}", without.len(), without.join("\n"));
+    assert!(without.is_empty(), "DuckDB has no result:\n{}", without.join("\n"));
     assert!(decided > EXPRESSIONS / 3, "only {decided} expressions divide the rows");
 }

@@ -55,7 +55,7 @@ pub const COLUMNS: &[(&str, &str, &[&str])] = &[
     ("b", "boolean", &["true", "false"]),
     ("day", "date", &["1000-01-01", "1969-12-31", "2024-02-29", "2026-11-21", "9999-12-31"]),
     (
-        "at",
+        "moment",
         "datetime",
         &[
             "1970-01-01 00:00:00.000000",
@@ -204,12 +204,12 @@ fn number(random: &mut Random, depth: usize) -> Both {
         7 => Both::frame("strpos(@, @)", &[text(random, depth - 1), text(random, depth - 1)]),
         8 => Both::same(random.pick(&[
             "year(day)",
-            "month(at)",
+            "month(moment)",
             "day(day)",
-            "hour(at)",
-            "minute(at)",
-            "second(at)",
-            "EXTRACT(YEAR FROM at)",
+            "hour(moment)",
+            "minute(moment)",
+            "second(moment)",
+            "EXTRACT(YEAR FROM moment)",
         ])),
         9 => Both::frame("COALESCE(@, n, 0)", &[whole(random)]),
         10 => Both::frame("NULLIF(@, @)", &[whole(random), whole(random)]),
@@ -255,7 +255,7 @@ fn text(random: &mut Random, depth: usize) -> Both {
             "CAST(d AS VARCHAR)",
             "CAST(b AS VARCHAR)",
             "CAST(day AS VARCHAR)",
-            "CAST(at AS VARCHAR)",
+            "CAST(moment AS VARCHAR)",
         ])),
         9 => Both::frame("COALESCE(@, 'none')", &[part(random)]),
         10 => Both::frame("(CASE WHEN @ THEN @ END)", &[boolean(random, depth - 1), part(random)]),
@@ -264,8 +264,13 @@ fn text(random: &mut Random, depth: usize) -> Both {
 }
 
 fn moment(random: &mut Random, depth: usize) -> Both {
-    let leaf =
-        ["day", "at", "DATE '2024-02-29'", "TIMESTAMP '2026-11-21 01:02:03.5'", "CAST(at AS DATE)"];
+    let leaf = [
+        "day",
+        "moment",
+        "DATE '2024-02-29'",
+        "TIMESTAMP '2026-11-21 01:02:03.5'",
+        "CAST(moment AS DATE)",
+    ];
     if depth > 0 && random.below(4) == 0 {
         return Both::frame("COALESCE(day, @)", &[Both::same(random.pick(&leaf))]);
     }

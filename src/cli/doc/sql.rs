@@ -105,13 +105,20 @@ ROUND and CAST to a number round half away from zero. A text that becomes a numb
 and a point, and no spaces.";
 
 const DIFFERENCES: &[(&str, &str)] = &[
-    ("/", "DuckDB divides as doubles. Here numbers stay exact, as in MySQL."),
+    ("Division", "DuckDB divides as doubles. Here numbers stay exact, as in MySQL."),
+    (
+        "Division by zero",
+        "Newer versions of DuckDB end the query, unless error_on_division_by_zero is false.",
+    ),
     (
         "Overflow",
         "DuckDB ends a query at 64 bits or 38 digits; here numbers have 65 digits whatever their columns \
          are.",
     ),
-    ("~", "In DuckDB the whole text must match; here, as in PostgreSQL, any part of it."),
+    (
+        "Regular expressions",
+        "With ~ the whole text must match in DuckDB; here, as in PostgreSQL, any part of it.",
+    ),
     (
         "upper, lower",
         "DuckDB changes letter by letter; here the German sharp s becomes SS, as Unicode says.",
