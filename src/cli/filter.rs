@@ -62,7 +62,7 @@ fn run(matches: &ArgMatches) -> Result<Outcome> {
     let summary = result?;
     if summary.bad > 0 {
         message::warn(format_args!(
-            "{} lines could not be filtered and were left out",
+            "lines left out because they could not be filtered: {}",
             summary.bad
         ));
         return Ok(stop.outcome(Outcome::Rejected(summary.bad)));

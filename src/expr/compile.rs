@@ -243,8 +243,7 @@ impl Compiler<'_> {
         let Some((place, field)) = found else {
             let names = self.schema.fields.iter().map(|field| field.name.as_str());
             let near = near::names(&name.value, names);
-            let error =
-                wrong(expr, format!("no column '{}' in {}", name.value, self.schema.namespace));
+            let error = wrong(expr, format!("no column '{}'", name.value));
             return Err(error.advise(near));
         };
         let kind = Kind::of(field.ty);

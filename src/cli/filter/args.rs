@@ -6,7 +6,6 @@ use std::num::NonZeroU64;
 use crate::cli::{progress, value};
 use crate::error::Result;
 use crate::expr::{Condition, moment};
-use crate::line::DEFAULT_MAX_LINE;
 use crate::op::filter::{Place, Rules};
 use crate::ums::{Op, Pattern};
 
@@ -18,7 +17,7 @@ pub struct Args {
     ///
     /// Neither FALSE nor NULL. Names are columns of the row, system columns included; texts stand in
     /// single quotes. See dws-sql(7). Every table that passes --namespace must have the columns.
-    #[arg(short, long = "where", value_name = "SQL", help_heading = WHAT)]
+    #[arg(short = 'w', long = "where", value_name = "SQL", help_heading = WHAT)]
     pub condition: Option<String>,
 
     /// Only these namespaces: 'mysql.db1.shop.orders.*'; may be repeated
@@ -72,8 +71,11 @@ pub struct Args {
     #[arg(value_parser = on_bad_line)]
     pub on_bad_line: OnBadLine,
 
-    /// The longest line
-    #[arg(long, value_name = "SIZE", default_value_t = DEFAULT_MAX_LINE as u64, help_heading = STREAM)]
+    /// The longest message taken; longer lines stop the run
+    ///
+    /// A message is held in memory as a whole. The default takes a row of 40 MB even when each of
+    /// its bytes is written as an escape of six.
+    #[arg(long, value_name = "SIZE", default_value = "256MiB", help_heading = STREAM)]
     #[arg(value_parser = value::bytes, hide_short_help = true)]
     pub max_line: u64,
 

@@ -49,6 +49,12 @@ const EXAMPLES: &[Example] = &[
         runnable: false,
     },
     Example {
+        what: "The first ten rows of one table that have no e-mail address.",
+        command: "ums-filter --limit 10 --namespace '*.*.shop.customers' \\\n    \
+                  --where \"email IS NULL OR trim(email) = ''\" < changes.ums",
+        runnable: false,
+    },
+    Example {
         what: "Rows whose text matches a pattern; lines that are damaged are kept aside.",
         command: "ums-filter --where \"name ILIKE 'ann%' OR email ~ '@example\\.(com|org)$'\" \\\n    \
                   --on-bad-line damaged.txt < changes.ums > some.ums",
@@ -58,7 +64,7 @@ const EXAMPLES: &[Example] = &[
 
 const DIAGNOSTICS: &[(&str, &str)] = &[
     (
-        "...: --where: character ...: no column '...' in ...; did you mean ...?",
+        "...: --where: character ...: no column '...'; did you mean ...?",
         "The condition names a column that the table, or this row image of it, does not have. Choose \
          tables with --namespace.",
     ),
@@ -80,7 +86,7 @@ const DIAGNOSTICS: &[(&str, &str)] = &[
         "The result of a calculation is too wide. ROUND it, or CAST to DOUBLE what need not be exact.",
     ),
     (
-        "... lines could not be filtered and were left out",
+        "lines left out because they could not be filtered: ...",
         "With --on-bad-line skip or FILE. The first one is named in a warning of its own.",
     ),
 ];
