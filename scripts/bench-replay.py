@@ -11,7 +11,8 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
+
+from bench_measure import measured, processor, say
 
 DUCKDB = """
 import sys, duckdb
@@ -45,30 +46,6 @@ def arguments():
     return parser.parse_args()
 
 
-def say(text):
-    print("bench:", text, file=sys.stderr, flush=True)
-
-
-def once(command):
-    """Wall seconds, CPU seconds, peak memory (MiB) and what was said, output thrown away."""
-    started = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    said = process.stderr.read().decode()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    wall = time.perf_counter() - started
-    if process.returncode != 0:
-        return None, None, None, said.strip().split("\n")[-1]
-    return wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, said
-
-
-def processor():
-    for line in open("/proc/cpuinfo"):
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return platform.processor() or "unknown"
-
-
 def main():
     given = arguments()
     files = glob.glob(given.log + "/mysql/**/*.parquet", recursive=True)
@@ -94,10 +71,10 @@ def main():
         table, counts = [], {}
         for name, command in contestants:
             say(name)
-            results = [once(command) for _ in range(given.runs + 1)]  # the first warms the page cache
-            failed = [said for wall, _, _, said in results if wall is None]
+            results = [measured(command) for _ in range(given.runs + 1)]  # the first warms the page cache
+            failed = [said for *_, said, code in results if code != 0]
             if failed:
-                table.append((name, None, failed[0]))
+                table.append((name, None, failed[0].strip().split("\n")[-1]))
                 continue
             found = re.search(r"([\d,]+) rows,", results[-1][3])
             counts[name] = int(found[1].replace(",", "")) if found else None

@@ -24,8 +24,9 @@ def peak(process):
     return 0
 
 
-def once(command, read=os.devnull):
-    """Wall seconds, CPU seconds and peak memory (MiB) of one run that reads a file, output thrown away."""
+def measured(command, read=os.devnull):
+    """Wall seconds, CPU seconds, peak memory (MiB), what was said and the exit code of one run that
+    reads a file, its output thrown away."""
     complaint = tempfile.TemporaryFile()
     with open(read, "rb") as source:
         started = time.perf_counter()
@@ -40,10 +41,15 @@ def once(command, read=os.devnull):
     process.returncode = os.waitstatus_to_exitcode(status)
     wall = time.perf_counter() - started
     complaint.seek(0)
-    complaint = complaint.read()
-    if process.returncode != 0:
-        raise SystemExit(f"bench: {command[0]} ended with {process.returncode}: {complaint.decode()[-500:]}")
-    return wall, usage.ru_utime + usage.ru_stime, memory / 1024
+    return wall, usage.ru_utime + usage.ru_stime, memory / 1024, complaint.read().decode(), process.returncode
+
+
+def once(command, read=os.devnull):
+    """Wall seconds, CPU seconds and peak memory (MiB) of one run, which must succeed."""
+    *figures, said, code = measured(command, read)
+    if code != 0:
+        raise SystemExit(f"bench: {command[0]} ended with {code}: {said[-500:]}")
+    return tuple(figures)
 
 
 def processor():

@@ -75,11 +75,20 @@ fn rearrange(_: &Args, target: &Target) -> Result<Outcome> {
 }
 
 fn print_position(spec: &Spec, target: &Target) -> Result<Outcome> {
+    say_positions(&kept(spec, target)?)
+}
+
+/// The positions that a destination keeps beside its rows.
+fn kept(spec: &Spec, target: &Target) -> Result<Vec<Marker>> {
     let positions = spec.positions.ok_or_else(|| {
         Error::usage(format!("{}: keeps no position of its own", target.url))
             .advise("its position is in the file of --checkpoint")
     })?;
-    let mut text = checkpoint_text(&positions(target)?);
+    positions(target)
+}
+
+fn say_positions(positions: &[Marker]) -> Result<Outcome> {
+    let mut text = checkpoint_text(positions);
     if !text.ends_with('\n') {
         text.push('\n');
     }
@@ -95,11 +104,8 @@ fn land(args: &Args, spec: &Spec, mut target: Target) -> Result<Outcome> {
         Some(path) if !args.dry_run => Some(Checkpoint::open(path)?),
         _ => None,
     };
-    let mut sink = if args.dry_run {
-        Box::new(DryRun { plan: spec.plan, target: target.clone(), shown: HashSet::new() })
-    } else {
-        (spec.open)(&target)?
-    };
+    let mut sink =
+        if args.dry_run { DryRun::open("", spec, &target) } else { (spec.open)(&target)? };
     let stop = Stop::install(true)?;
     let counters = Arc::new(Counters::default());
     let to_stdout = args.dry_run || target.url.scheme() == "-";
@@ -175,16 +181,25 @@ fn open_input(args: &Args) -> Result<Input> {
 
 /// `--dry-run`: says what a sink would do, once each.
 struct DryRun {
+    /// What stands before each entry.
+    name: String,
     plan: fn(&Target, &Message) -> Result<Vec<String>>,
     target: Target,
     shown: HashSet<String>,
+}
+
+impl DryRun {
+    fn open(name: &str, spec: &Spec, target: &Target) -> Box<dyn Sink> {
+        let (name, target) = (name.to_owned(), target.clone());
+        Box::new(Self { name, plan: spec.plan, target, shown: HashSet::new() })
+    }
 }
 
 impl Sink for DryRun {
     fn write(&mut self, message: &Message, _: &[u8]) -> Result<Written> {
         for entry in (self.plan)(&self.target, message)? {
             if self.shown.insert(entry.clone()) {
-                message::data(format!("{entry}\n").as_bytes())?;
+                message::data(format!("{}{entry}\n", self.name).as_bytes())?;
             }
         }
         Ok(Written::default())

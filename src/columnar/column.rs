@@ -15,6 +15,7 @@ use super::parse;
 use super::schema::{Form, Identity};
 use crate::error::Result;
 use crate::ums::Cell;
+use crate::ums::base64::append_base64;
 
 /// Values handed to the writer at once; it cuts pages between such steps.
 const STEP: usize = 4096;
@@ -226,7 +227,7 @@ impl Values {
     fn parse(&mut self, form: Form, text: &[u8]) -> bool {
         match (self, form) {
             (Self::Bytes(bytes, ends), Form::Binary) => {
-                let done = parse::base64(text, bytes);
+                let done = append_base64(text, bytes);
                 if done {
                     ends.push(bytes.len());
                 }

@@ -152,65 +152,6 @@ pub fn stamp(micros: i64) -> String {
     )
 }
 
-/// Appends the bytes of standard Base64 with padding; false, and nothing appended, when the text
-/// is not exactly what an encoder would write.
-pub fn base64(text: &[u8], out: &mut Vec<u8>) -> bool {
-    let before = out.len();
-    let done = base64_groups(text, out);
-    if done.is_none() {
-        out.truncate(before);
-    }
-    done.is_some()
-}
-
-fn base64_groups(text: &[u8], out: &mut Vec<u8>) -> Option<()> {
-    let (groups, rest) = text.as_chunks::<4>();
-    if !rest.is_empty() {
-        return None;
-    }
-    let Some((last, groups)) = groups.split_last() else { return Some(()) };
-    out.reserve(groups.len() * 3 + 3);
-    for group in groups {
-        out.extend_from_slice(&sextets(group)?);
-    }
-    match last {
-        [a, b, b'=', b'='] => {
-            let [first, second, _] = sextets(&[*a, *b, b'A', b'A'])?;
-            (second == 0).then(|| out.push(first))
-        }
-        [a, b, c, b'='] => {
-            let [first, second, third] = sextets(&[*a, *b, *c, b'A'])?;
-            (third == 0).then(|| out.extend_from_slice(&[first, second]))
-        }
-        group => {
-            out.extend_from_slice(&sextets(group)?);
-            Some(())
-        }
-    }
-}
-
-fn sextets(group: &[u8; 4]) -> Option<[u8; 3]> {
-    let [a, b, c, d] = group.map(|byte| SEXTETS[usize::from(byte)]);
-    if (a | b | c | d) & NO_SEXTET != 0 {
-        return None;
-    }
-    Some([a << 2 | b >> 4, b << 4 | c >> 2, c << 6 | d])
-}
-
-const NO_SEXTET: u8 = 0x80;
-
-/// The six bits of each Base64 character.
-const SEXTETS: [u8; 256] = {
-    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut table = [NO_SEXTET; 256];
-    let mut value = 0;
-    while value < alphabet.len() {
-        table[alphabet[value] as usize] = value as u8;
-        value += 1;
-    }
-    table
-};
-
 fn sign(text: &[u8]) -> (bool, &[u8]) {
     match text {
         [b'-', digits @ ..] => (true, digits),
@@ -310,24 +251,6 @@ mod tests {
         assert_eq!(stamp(datetime(b"0001-01-01 00:00:00").unwrap()), "00010101000000000000");
     }
 
-    #[test]
-    fn base64_is_taken_back_only_as_it_is_written() {
-        let mut out = b"x".to_vec();
-        for (text, bytes) in
-            [("", &b""[..]), ("AA==", b"\0"), ("AAE=", b"\0\x01"), ("/+7d", b"\xff\xee\xdd")]
-        {
-            out.truncate(1);
-            assert!(base64(text.as_bytes(), &mut out));
-            assert_eq!(&out[1..], bytes);
-        }
-        out.truncate(1);
-        for text in ["A", "AA", "AAA", "AB==", "AAB=", "A===", "AA=A", "AA==AAAA", "A-_A", "AAA\n"]
-        {
-            assert!(!base64(text.as_bytes(), &mut out), "{text}");
-            assert_eq!(out, b"x");
-        }
-    }
-
     proptest! {
         #[test]
         fn every_day_is_stamped_back(days in -719_162i64..=2_932_896, micros in 0i64..86_400_000_000) {
@@ -343,7 +266,6 @@ mod tests {
         fn nothing_panics(text in proptest::collection::vec(any::<u8>(), 0..60), precision in 0u8..39, scale in 0u8..39) {
             let _ = (integer(&text), date(&text), datetime(&text));
             let _ = decimal(&text, precision, scale.min(precision));
-            base64(&text, &mut Vec::new());
         }
     }
 }

@@ -1,40 +1,60 @@
 //! HOT. Binary cells back to bytes (RFC 4648, section 4). Uses nothing of the project.
+//!
+//! Only what an encoder writes is taken: bits behind the last byte that are not zero would be lost in
+//! silence, and a sink that gives the bytes back would give back another text.
 
-/// Standard Base64 with padding; `None` when it is anything else.
+/// The bytes of standard Base64 with padding; `None` when the text is anything else.
 pub fn decode_base64(text: &[u8]) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    append_base64(text, &mut bytes).then_some(bytes)
+}
+
+/// Appends the bytes of standard Base64 with padding; false, and nothing appended, when the text is
+/// anything else.
+pub fn append_base64(text: &[u8], out: &mut Vec<u8>) -> bool {
+    let before = out.len();
+    let done = groups(text, out);
+    if done.is_none() {
+        out.truncate(before);
+    }
+    done.is_some()
+}
+
+fn groups(text: &[u8], out: &mut Vec<u8>) -> Option<()> {
     let (groups, rest) = text.as_chunks::<4>();
     if !rest.is_empty() {
         return None;
     }
-    let mut bytes = Vec::with_capacity(groups.len().saturating_mul(3));
-    let Some((last, whole)) = groups.split_last() else { return Some(bytes) };
-    for group in whole {
-        bytes.extend_from_slice(&decode_group(*group)?);
+    let Some((last, groups)) = groups.split_last() else { return Some(()) };
+    out.reserve(groups.len().saturating_add(1).saturating_mul(3));
+    for group in groups {
+        out.extend_from_slice(&bytes(group)?);
     }
-    let padding = last.iter().rev().take_while(|byte| **byte == b'=').count();
-    let filled = last.map(|byte| if byte == b'=' { b'A' } else { byte });
-    let misplaced = last.iter().filter(|byte| **byte == b'=').count() != padding;
-    if padding > 2 || misplaced {
+    match last {
+        [a, b, b'=', b'='] => {
+            let [first, second, _] = bytes(&[*a, *b, b'A', b'A'])?;
+            (second == 0).then(|| out.push(first))
+        }
+        [a, b, c, b'='] => {
+            let [first, second, third] = bytes(&[*a, *b, *c, b'A'])?;
+            (third == 0).then(|| out.extend_from_slice(&[first, second]))
+        }
+        group => {
+            out.extend_from_slice(&bytes(group)?);
+            Some(())
+        }
+    }
+}
+
+fn bytes(group: &[u8; 4]) -> Option<[u8; 3]> {
+    let [a, b, c, d] = group.map(|byte| DIGITS[usize::from(byte)]);
+    if (a | b | c | d) & NONE != 0 {
         return None;
     }
-    bytes.extend(decode_group(filled)?.iter().take(3 - padding));
-    Some(bytes)
+    Some([a << 2 | b >> 4, b << 4 | c >> 2, c << 6 | d])
 }
 
-fn decode_group(group: [u8; 4]) -> Option<[u8; 3]> {
-    let mut bits = 0_u32;
-    for byte in group {
-        let value = *DIGITS.get(usize::from(byte))?;
-        if value == NONE {
-            return None;
-        }
-        bits = bits << 6 | u32::from(value);
-    }
-    let [_, first, second, third] = bits.to_be_bytes();
-    Some([first, second, third])
-}
-
-const NONE: u8 = 255;
+const NONE: u8 = 0x80;
 
 /// The value of each byte as a Base64 digit.
 const DIGITS: [u8; 256] = {
@@ -61,8 +81,13 @@ mod tests {
             push_base64(&mut text, &bytes);
             assert_eq!(decode_base64(&text), Some(bytes));
         }
-        for wrong in ["A", "AB", "ABC", "A===", "A=BC", "AB=C", "====", "AB C", "QQ==QQ=="] {
-            assert_eq!(decode_base64(wrong.as_bytes()), None, "{wrong}");
+        let mut out = b"x".to_vec();
+        for wrong in [
+            "A", "AB", "ABC", "A===", "A=BC", "AB=C", "====", "AB C", "QQ==QQ==", "AB==", "AAB=",
+            "A-_A", "AAA\n",
+        ] {
+            assert!(!append_base64(wrong.as_bytes(), &mut out), "{wrong}");
+            assert_eq!(out, b"x");
         }
     }
 }

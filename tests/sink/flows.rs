@@ -204,3 +204,59 @@ fn rejected_rows_say_their_flow() {
     );
     assert_eq!(folder.ask("SELECT group_concat(id) FROM a"), "3");
 }
+
+/// One database under two addresses: no position in it is ahead of the other flow's rows.
+#[test]
+fn one_database_under_two_addresses() {
+    let folder = Folder::new();
+    std::os::unix::fs::symlink(folder.path("t.db"), folder.path("link.db")).unwrap();
+    land(&[&folder.sqlite()], &row("z", 1));
+    let a = to(&folder, "*.*.*.a", "sqlite:@/t.db?rows=1&busy=2");
+    let b = to(&folder, "*.*.*.b", "sqlite:@/link.db?seconds=600&busy=2");
+    let file = flows(&folder, &[("a", &a), ("b", &b)]);
+    let bad = table("b").message(&[(9, "I", r#""x","b","1",1"#)]);
+    let input = row("b", 2) + &row("a", 3) + &marker(4) + &row("a", 5) + &bad;
+    fail(3, &["--flows", &file], &input);
+    assert_eq!(position(&land(&[&folder.sqlite(), "--position"], "")), Some(4));
+    assert_eq!(folder.ask("SELECT count(*) FROM b"), "1");
+}
+
+#[test]
+fn the_position_of_all_flows_is_the_least() {
+    let folder = Folder::new();
+    let a = to(&folder, "*.*.*.a", "sqlite:@/a.db");
+    let b = to(&folder, "*.*.*.b", "sqlite:@/t.db");
+    let file = flows(&folder, &[("a", &a), ("b", &b)]);
+    let arguments = ["--flows", &file, "--position"];
+    assert_eq!(position(&land(&arguments, "")), None);
+    land(&["--flows", &file], &(row("a", 1) + &row("b", 2) + &marker(3)));
+    assert_eq!(position(&land(&arguments, "")), Some(3));
+    land(&[&folder.sqlite()], &(row("b", 4) + &marker(5)));
+    assert_eq!(position(&land(&arguments, "")), Some(3));
+    // A destination that keeps none: said, with what helps.
+    let c = to(&folder, "*", "@/c.ums");
+    let file = flows(&folder, &[("a", &a), ("c", &c)]);
+    let text = fail(2, &["--flows", &file, "--position"], "");
+    assert!(text.contains("flow c: ") && text.contains("--checkpoint"), "{text}");
+}
+
+#[test]
+fn what_flows_would_do_is_shown_by_name() {
+    let folder = Folder::new();
+    let a = to(&folder, "*.*.*.a", "sqlite:@/a.db")
+        + "table = \"x_{table}\"\ncolumns = [\"id\", \"n\"]\n";
+    let all = to(&folder, "*", "@/all.ums");
+    let file = flows(&folder, &[("a", &a), ("all", &all)]);
+    let input = row("a", 1) + &row("a", 2) + &row("b", 3) + &marker(4);
+    let place = folder.text("p.json");
+    let said = land(&["--flows", &file, "--dry-run", "--checkpoint", &place], &input);
+    assert_eq!(said.matches("flow a: CREATE TABLE").count(), 1, "{said}");
+    assert!(said.contains("x_a") && !said.contains("amount") && !said.contains("n1"), "{said}");
+    assert!(said.lines().any(|line| line.starts_with("flow all: ")), "{said}");
+    for name in ["a.db", "all.ums", "p.json"] {
+        assert!(!folder.path(name).exists(), "{name}");
+    }
+    for more in [["--compact"].as_slice(), &["--drop-before", "2026-11-21"]] {
+        fail(2, &[&["--flows", &file], more].concat(), "");
+    }
+}

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use dws::ums::marker::parse_checkpoint;
-use dws::ums::{Dialect, Marker};
+use dws::ums::{Cause, Dialect, Marker, Namespace, Termination};
 
 /// A folder that goes away, with a database in it.
 pub struct Folder {
@@ -176,6 +176,25 @@ pub fn marker_value(id: i64) -> Marker {
         server: "7".into(),
         base: 0,
     }
+}
+
+/// The notice that the table `orders` lost its rows, or changed.
+pub fn notice(id: i64, cause: Option<Cause>, whole: bool) -> String {
+    let mut line = Vec::new();
+    Termination {
+        namespace: Namespace::parse("mysql.db1.shop.orders.0.0.0").unwrap(),
+        id,
+        ts: "2026-11-21 02:00:00.000000".into(),
+        cause,
+        whole,
+    }
+    .write(Dialect::Dws, &mut line);
+    String::from_utf8(line).unwrap()
+}
+
+/// A TRUNCATE of `orders`.
+pub fn truncate(id: i64) -> String {
+    notice(id, Some(Cause::Truncate), true)
 }
 
 /// The `pos` of the only position in a checkpoint's text.

@@ -1,25 +1,10 @@
 //! TRUNCATE and DROP of the source, whatever comes twice, late or mixed up.
 
-use dws::ums::{Cause, Dialect, Namespace, Termination};
+use std::io::Write;
+
+use dws::ums::Cause;
 
 use super::support::*;
-
-fn notice(id: i64, cause: Option<Cause>, whole: bool) -> String {
-    let mut line = Vec::new();
-    Termination {
-        namespace: Namespace::parse("mysql.db1.shop.orders.0.0.0").unwrap(),
-        id,
-        ts: "2026-11-21 02:00:00.000000".into(),
-        cause,
-        whole,
-    }
-    .write(Dialect::Dws, &mut line);
-    String::from_utf8(line).unwrap()
-}
-
-fn truncate(id: i64) -> String {
-    notice(id, Some(Cause::Truncate), true)
-}
 
 fn row(id: i64, key: i64, name: &str) -> String {
     Table::orders().message(&[(id, "I", &format!(r#""{key}","{name}","1",1"#))])
@@ -134,4 +119,26 @@ fn dry_runs_show_it() {
     let folder = Folder::new();
     let shown = land(&["--dry-run", &folder.sqlite()], &(row(10, 1, "a") + &truncate(20)));
     assert!(shown.contains("UPDATE \"orders\" SET \"_is_active_\" = 0"), "{shown}");
+}
+
+/// Two programs at once: what one of them was told of a TRUNCATE holds for the other, too, which may
+/// never come that far.
+#[test]
+fn a_slower_program_brings_no_row_back() {
+    let folder = Folder::new();
+    let mut slow = start(&[&folder.sqlite(), "--quiet"]);
+    let mut input = slow.stdin.take().unwrap();
+    input.write_all(row(10, 1, "a").as_bytes()).unwrap();
+    // Open it, and have its first transaction behind it.
+    while !folder.path("t.db").exists()
+        || folder.ask("SELECT count(*) FROM sqlite_schema WHERE name = 'orders'") != "1"
+    {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let input_of_the_quick = row(10, 1, "a") + &truncate(100) + &row(110, 2, "b") + &marker(120);
+    land(&[&folder.sqlite()], &input_of_the_quick);
+    input.write_all((row(50, 3, "late") + &row(105, 4, "c")).as_bytes()).unwrap();
+    drop(input);
+    assert!(slow.wait().unwrap().success());
+    assert_eq!(folder.ask(FINAL), "2|b|1|1\n4|c|1|1");
 }

@@ -230,3 +230,26 @@ fn a_row_above_the_largest_packet() {
         assert_eq!(position(&land(&[&target.url(""), "--position"], "")), Some(100));
     }
 }
+
+/// What is checked at the commit names no row; the message says what to do, and nothing has moved.
+#[test]
+fn a_deferred_constraint_postgres() {
+    let test = "a_deferred_constraint_postgres";
+    let Some(target) = Target::shared(Which::Postgres, test) else { return };
+    let message = |id: i64, n: i64| {
+        orders().message(&[(id, "I", &format!(r#""{id}","a","1.00",{n}"#))]) + &marker(id + 1)
+    };
+    land(&[&target.url("")], &message(10, 1));
+    target.ask(
+        "CREATE TABLE parent (n INT PRIMARY KEY); INSERT INTO parent VALUES (1);
+         ALTER TABLE orders ADD FOREIGN KEY (n) REFERENCES parent DEFERRABLE INITIALLY DEFERRED",
+    );
+    let text = fail(3, &[&target.url("")], &(message(20, 1) + &message(30, 9)));
+    assert!(text.contains("foreign key") && text.contains("deferred"), "{text}");
+    let kept = position(&land(&[&target.url(""), "--position"], ""));
+    assert!(kept == Some(11) || kept == Some(21), "{kept:?}");
+    // The parent comes later, as deferred constraints allow.
+    target.ask("INSERT INTO parent VALUES (9)");
+    land(&[&target.url("")], &(message(20, 1) + &message(30, 9)));
+    assert_eq!(target.ask(FINAL).lines().count(), 3);
+}

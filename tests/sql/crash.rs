@@ -11,12 +11,13 @@ use crate::target::{FINAL, Target, Which, on_every_target, with_origins};
 
 on_every_target!(the_sink_is_killed, the_sink_is_killed_with_hard_deletes);
 
-fn rounds(usual: usize) -> usize {
+/// How many times, unless the environment says it.
+pub fn rounds(usual: usize) -> usize {
     std::env::var("DWS_KILL_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
 }
 
 /// What comes after the marker of that position.
-fn after(messages: &[String], position: Option<i64>) -> &[String] {
+pub fn after(messages: &[String], position: Option<i64>) -> &[String] {
     let Some(position) = position else { return messages };
     let line = marker(position);
     let at = messages.iter().position(|message| message.ends_with(&line)).unwrap();
@@ -28,7 +29,7 @@ fn kept(target: &Target) -> Option<i64> {
 }
 
 /// Feeds slowly, in a thread; ends when the program does.
-fn feed(
+pub fn feed(
     child: &mut std::process::Child,
     messages: &[String],
     pace: u64,

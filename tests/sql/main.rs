@@ -3,11 +3,14 @@
 #![cfg(feature = "postgres")]
 
 mod bad_input;
+mod combined;
 mod crash;
+mod crash_flows;
 mod full;
 mod idempotent;
 mod names;
 mod others;
+mod rivals;
 mod schema;
 #[path = "../live/server.rs"]
 #[allow(dead_code)]

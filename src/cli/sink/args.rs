@@ -13,7 +13,7 @@ use crate::sink::{Delete, Mode, OnTruncate, Options, Rejects};
 #[derive(Debug, Clone, clap::Parser)]
 #[command(override_usage = "ums-sink [OPTIONS] DEST\n       \
     ums-sink [OPTIONS] --flows FILE\n       \
-    ums-sink --position DEST\n       \
+    ums-sink --position {DEST | --flows FILE}\n       \
     ums-sink --compact [--drop-before TIME] parquet:DIR")]
 pub struct Args {
     /// Where the rows land: a database, parquet:DIR, a file, or - for standard output
@@ -30,8 +30,8 @@ pub struct Args {
     ///
     /// dws-flows(5) describes the file. SIGHUP has it read again without losing a row.
     #[arg(long, value_name = "FILE", help_heading = FLOWS, conflicts_with_all = [
-        "destination", "mode", "delete", "on_truncate", "map", "keys", "no_create", "position",
-        "dry_run"])]
+        "destination", "mode", "delete", "on_truncate", "map", "keys", "no_create", "compact",
+        "drop_before"])]
     pub flows: Option<PathBuf>,
 
     /// Let a flow that fails stay behind alone, and run the others to the end
@@ -61,6 +61,9 @@ pub struct Args {
     pub checkpoint: Option<PathBuf>,
 
     /// Print the position that the destination keeps, as a checkpoint, and exit
+    ///
+    /// With --flows: the least of what their destinations keep, from which the reader has to resume.
+    /// Destinations that keep none need --checkpoint when they run, and then its FILE has it.
     #[arg(long, help_heading = PLACE, conflicts_with_all = ["from", "checkpoint", "dry_run"])]
     pub position: bool,
 
@@ -160,6 +163,8 @@ pub struct Args {
     pub check: bool,
 
     /// Print the statements or file names that the input leads to, never its rows; write nothing
+    ///
+    /// With --flows each line begins with the name of its flow.
     #[arg(long, help_heading = LOOK)]
     pub dry_run: bool,
 

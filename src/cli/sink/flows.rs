@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use signal_hook::consts::SIGHUP;
 
 use super::args::Args;
-use super::{open_input, open_rejects, say_rejected};
+use super::{DryRun, kept, open_input, open_rejects, say_positions, say_rejected};
 use crate::cli::progress::Progress;
 use crate::cli::signal::Stop;
 use crate::cli::{Outcome, message};
@@ -16,7 +16,8 @@ use crate::flow::flows::config::{self, Definition};
 use crate::flow::flows::{self, Plan, Summary};
 use crate::flow::sink::Source;
 use crate::flow::stats::Counters;
-use crate::sink::{Flush, Options};
+use crate::sink::{Flush, Options, Sink, Spec, Target};
+use crate::ums::Marker;
 
 /// Runs, or checks, the flows of a file.
 pub(super) fn run(args: &Args, file: &Path) -> Result<Outcome> {
@@ -24,7 +25,11 @@ pub(super) fn run(args: &Args, file: &Path) -> Result<Outcome> {
     if args.check {
         return check(&args.options(), &definitions);
     }
-    if args.checkpoint.is_some() {
+    if args.position {
+        return say_positions(&least(&args.options(), &definitions)?);
+    }
+    let checkpoint = args.checkpoint.clone().filter(|_| !args.dry_run);
+    if checkpoint.is_some() {
         for definition in &definitions {
             let (spec, target) = definition.target(&Options::default())?;
             if spec.flush == Flush::Cheap {
@@ -42,9 +47,10 @@ pub(super) fn run(args: &Args, file: &Path) -> Result<Outcome> {
     signal_hook::flag::register(SIGHUP, Arc::clone(&reload))
         .map_err(|error| Error::io("cannot handle SIGHUP", error))?;
     let counters = Arc::new(Counters::default());
-    let to_stdout = definitions
-        .iter()
-        .any(|flow| flow.target(&Options::default()).is_ok_and(|(spec, _)| spec.scheme == "-"));
+    let to_stdout = args.dry_run
+        || definitions
+            .iter()
+            .any(|flow| flow.target(&Options::default()).is_ok_and(|(spec, _)| spec.scheme == "-"));
     let progress = Progress::start(args.progress, Arc::clone(&counters), to_stdout);
     let result = flows::run(Plan {
         source: Source {
@@ -56,15 +62,58 @@ pub(super) fn run(args: &Args, file: &Path) -> Result<Outcome> {
         definitions,
         file: file.to_owned(),
         reload,
-        checkpoint: args.checkpoint.clone(),
+        checkpoint,
         options: Options { rejects: rejects.clone(), ..args.options() },
         keep_going: args.keep_going,
+        open: if args.dry_run { &looking } else { &writing },
         tell: &mut |text| message::warn(text),
     });
     progress.finish();
     let rejected = say_rejected(args, &rejects);
-    say(args, &result?);
+    let summary = result?;
+    if !args.dry_run {
+        say(args, &summary);
+    }
     Ok(stop.outcome(rejected))
+}
+
+fn writing(_: &str, spec: &Spec, target: &Target) -> Result<Box<dyn Sink>> {
+    (spec.open)(target)
+}
+
+fn looking(name: &str, spec: &Spec, target: &Target) -> Result<Box<dyn Sink>> {
+    Ok(DryRun::open(&format!("flow {name}: "), spec, target))
+}
+
+/// Of each source that all destinations have a position of, the least: what came behind it is not in
+/// all of them.
+fn least(options: &Options, definitions: &[Definition]) -> Result<Vec<Marker>> {
+    let mut common: Option<Vec<Marker>> = None;
+    for definition in definitions {
+        let named = |error: Error| error.at(format_args!("flow {}", definition.name));
+        let (spec, target) = definition.target(options)?;
+        let found = kept(spec, &target).map_err(named)?;
+        if found.is_empty() {
+            message::warn(format_args!(
+                "flow {}: {} has no position yet: everything is wanted",
+                definition.name, target.url
+            ));
+        }
+        common = Some(match common {
+            None => found,
+            Some(before) => before
+                .into_iter()
+                .filter_map(|marker| {
+                    let same = |other: &&Marker| {
+                        other.kind == marker.kind && other.source == marker.source
+                    };
+                    let other = found.iter().find(same)?;
+                    Some(if other.id < marker.id { other.clone() } else { marker })
+                })
+                .collect(),
+        });
+    }
+    Ok(common.unwrap_or_default())
 }
 
 fn check(options: &Options, definitions: &[Definition]) -> Result<Outcome> {

@@ -214,6 +214,17 @@ const DIAGNOSTICS: &[(&str, &str)] = &[
         "table … has no unique index on its key (…)",
         "The table was made by somebody else. Create the index, or name other columns with --keys.",
     ),
+    (
+        "another sink makes or changes tables for a long time",
+        "One sink at a time makes or changes tables of a database, and this one waited for 50 \
+         seconds. It tries again; see what the other one waits for, such as a transaction that \
+         somebody left open on a table.",
+    ),
+    (
+        "flow …: … has no position yet: everything is wanted",
+        "--position with --flows: the destination of that flow is new, so that the reader has to \
+         begin at the beginning for it.",
+    ),
     ("…: another process is writing to it", "Two writers on one file. End one of them."),
     (
         "…: exists and does not hold lines of JSON as its name says",
@@ -245,7 +256,14 @@ Delivery is at least once, and exactly once in effect by the rule above: a reade
 standard output sees repeated messages after a crash.
 
 Two ums-sink processes may fill different tables of one database, but wait for each other; one \
-process is faster.
+process is faster. When each gets another part of one source, give each a --checkpoint FILE of its own: \
+the position in the database is that of the process which committed last.
+
+What a server has confirmed is taken for durable. A MySQL or MariaDB server with \
+innodb_flush_log_at_trx_commit other than 1 that crashes, and a replica that takes over from a primary \
+it lagged behind, have lost commits that ums-sink does not repeat by itself while it runs on. Stop it, \
+and start again from the position that --position prints, which was lost and kept with the rows. In \
+PostgreSQL ums-sink switches synchronous_commit on for itself.
 
 A change of a column's type in the source is not applied to rows that are already there: they keep \
 the text or number that they had.
@@ -254,8 +272,8 @@ With more than one worker (?workers=) the position follows the rows in a transac
 rows can be ahead of it after a crash; they come again, which changes nothing. --delete hard always \
 uses one.
 
-In MySQL and MariaDB a row that meets another row in a unique index beside the key updates that row: \
-keep such indexes out of the target.
+A row that meets another row in a unique index beside the key is refused: keep such indexes out of the \
+target.
 
 A partial row image (binlog_row_image=MINIMAL) that arrives before the row itself makes a row with \
 NULL in the other columns, and an older whole image that arrives later does not fill them. Load the \

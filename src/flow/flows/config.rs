@@ -87,6 +87,7 @@ pub struct Definition {
     delete: Delete,
     on_truncate: OnTruncate,
     create: bool,
+    place: String,
 }
 
 impl Definition {
@@ -118,9 +119,9 @@ impl Definition {
         self.matches.iter().map(|text| Pattern::parse(text)).collect()
     }
 
-    /// The address without its options: flows of equal places share a database.
+    /// Flows of equal places share a database, however their addresses are written.
     pub(super) fn place(&self) -> &str {
-        self.to.split_once('?').map_or(self.to.as_str(), |(place, _)| place)
+        &self.place
     }
 }
 
@@ -187,6 +188,41 @@ fn clash(others: &[Definition], flow: &Definition) -> Result<()> {
     }
 }
 
+/// Where an address leads, without user, options and what may be left out of it. Two servers may be
+/// one under two names, which nothing here can tell.
+fn place(url: &Url) -> String {
+    match url.authority() {
+        Some(authority) => {
+            let port = match url.scheme() {
+                "mysql" => ":3306",
+                "postgres" => ":5432",
+                _ => "",
+            };
+            let hosts = authority.hosts.to_ascii_lowercase();
+            let host = match hosts.strip_suffix(port).unwrap_or(&hosts) {
+                "localhost" | "[::1]" => "127.0.0.1",
+                host => host,
+            };
+            let socket = url.option("socket").unwrap_or_default();
+            format!("{}://{host}{socket}/{}", url.scheme(), url.path())
+        }
+        None => {
+            let path = Path::new(url.path());
+            let folder = match path.parent() {
+                Some(folder) if !folder.as_os_str().is_empty() => folder,
+                _ => Path::new("."),
+            };
+            // A file that is there may be a link; one that is not has its folder at least.
+            let whole = path.canonicalize().or_else(|_| {
+                folder
+                    .canonicalize()
+                    .map(|folder| folder.join(path.file_name().unwrap_or_default()))
+            });
+            format!("{}:{}", url.scheme(), whole.unwrap_or_else(|_| path.to_owned()).display())
+        }
+    }
+}
+
 type Placed<T> = Result<T, (usize, Error)>;
 
 fn definition(table: &DeTable, start: usize) -> Placed<Definition> {
@@ -237,12 +273,13 @@ fn definition(table: &DeTable, start: usize) -> Placed<Definition> {
             true => OnTruncate::Ignore,
         },
         create,
+        place: String::new(),
         name,
     };
     let named = |error: Error| error.at(format_args!("flow {}", flow.name));
     flow.patterns().map_err(|error| (start, named(error)))?;
-    flow.target(&Options::default()).map_err(|error| (to_at, named(error)))?;
-    Ok(flow)
+    let (_, target) = flow.target(&Options::default()).map_err(|error| (to_at, named(error)))?;
+    Ok(Definition { place: place(&target.url), ..flow })
 }
 
 fn text(value: Option<&Spanned<DeValue>>, key: &str) -> Placed<Option<(String, usize)>> {
@@ -304,6 +341,24 @@ mod tests {
         };
         assert!(parse(&(flow("a", "x.ums") + &flow("a", "y.ums")), "f").is_err());
         assert!(parse(&(flow("a", "x.ums") + &flow("b", "x.ums")), "f").is_err());
+        assert!(parse(&(flow("a", "x.ums") + &flow("b", "./src/../x.ums")), "f").is_err());
         assert_eq!(parse(&(flow("a", "x.ums") + &flow("b", "y.ums")), "f").unwrap().len(), 2);
+    }
+
+    #[test]
+    fn one_database_under_several_addresses_is_one_place() {
+        let place = |to: &str| place(&Url::parse(to).unwrap());
+        for (one, other, same) in [
+            ("mysql://u@DB/shop", "mysql://v:w@db:3306/shop?workers=2", true),
+            ("mysql://db/shop", "mysql://db:3307/shop", false),
+            ("mysql://db/shop", "mysql://db/crm", false),
+            ("mysql://db/shop?socket=/a", "mysql://db/shop?socket=/b", false),
+            ("postgres://localhost/x", "postgres://u@127.0.0.1:5432/x?schema=y", true),
+            ("postgres://a/x", "mysql://a/x", false),
+            ("sqlite:x.db", "sqlite:./src/../x.db?busy=3", true),
+            ("sqlite:x.db", "sqlite:y.db", false),
+        ] {
+            assert_eq!(place(one) == place(other), same, "{one} {other}");
+        }
     }
 }

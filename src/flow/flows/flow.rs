@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use super::Open;
 use super::columns::Columns;
 use super::config::Definition;
 use crate::error::{Error, Kind, Result};
@@ -70,8 +71,8 @@ impl Flow {
     }
 
     /// Opens the sink.
-    pub(super) fn open(&mut self) -> Result<()> {
-        let sink = (self.spec.open)(&self.target)?;
+    pub(super) fn open(&mut self, open: Open) -> Result<()> {
+        let sink = open(self.name(), self.spec, &self.target)?;
         self.lane.set_rhythm(sink.rhythm().unwrap_or(self.spec.flush));
         self.sink = Some(sink);
         Ok(())

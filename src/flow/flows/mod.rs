@@ -27,7 +27,7 @@ use super::checkpoint::Checkpoint;
 use super::lane::TICK;
 use super::sink::{Destination, Source, pump};
 use crate::error::{Error, Kind, Result};
-use crate::sink::Options;
+use crate::sink::{Options, Sink, Spec, Target};
 use crate::ums::decode::Header;
 use crate::ums::{Marker, Message, Protocol};
 
@@ -36,6 +36,10 @@ const MAX_ROUTES: usize = 4096;
 
 /// Tables without a flow that are told by name.
 const NAMED: usize = 50;
+
+/// Opens the sink of a flow, which it is told by name: the sink's own way, or another one that only
+/// looks.
+pub type Open<'a> = &'a dyn Fn(&str, &Spec, &Target) -> Result<Box<dyn Sink>>;
 
 /// What to run, and how.
 pub struct Plan<'a> {
@@ -53,6 +57,8 @@ pub struct Plan<'a> {
     pub options: Options,
     /// A flow that fails stays behind alone.
     pub keep_going: bool,
+    /// How a sink is opened.
+    pub open: Open<'a>,
     /// Hears what people should know at once.
     pub tell: &'a mut dyn FnMut(String),
 }
@@ -73,7 +79,8 @@ pub struct Summary {
 /// # Errors
 /// The first error of a flow, with its name; with `keep_going` after everything else is done.
 pub fn run(plan: Plan) -> Result<Summary> {
-    let Plan { source, definitions, file, reload, checkpoint, options, keep_going, tell } = plan;
+    let Plan { source, definitions, file, reload, checkpoint, options, keep_going, open, tell } =
+        plan;
     let common = checkpoint.as_ref().map(Checkpoint::open).transpose()?;
     let mut flows = Flows {
         flows: Vec::new(),
@@ -87,6 +94,7 @@ pub fn run(plan: Plan) -> Result<Summary> {
         unmatched_rows: 0,
         file,
         reload,
+        open,
         tell,
     };
     for definition in definitions {
@@ -95,7 +103,7 @@ pub fn run(plan: Plan) -> Result<Summary> {
     }
     for index in 0..flows.flows.len() {
         let flow = flows.flows.get_mut(index).filter(|flow| flow.failure.is_none());
-        if let Some(error) = flow.and_then(|flow| flow.open().err()) {
+        if let Some(error) = flow.and_then(|flow| flow.open(open).err()) {
             flows.fail(index, error)?;
         }
     }
@@ -128,6 +136,7 @@ struct Flows<'a> {
     unmatched_rows: u64,
     file: PathBuf,
     reload: Arc<AtomicBool>,
+    open: Open<'a>,
     tell: &'a mut dyn FnMut(String),
 }
 
@@ -325,7 +334,8 @@ impl Flows<'_> {
                 (self.tell)(format!("{error}; going on with the flows as they were"));
                 kept.retain(|flow| !flow.fresh);
                 for flow in gone.iter_mut().filter(|flow| flow.failure.is_none()) {
-                    flow.open().map_err(|error| error.at(format_args!("flow {}", flow.name())))?;
+                    flow.open(self.open)
+                        .map_err(|error| error.at(format_args!("flow {}", flow.name())))?;
                 }
                 kept.append(&mut gone);
             }
@@ -342,7 +352,7 @@ impl Flows<'_> {
             }
             let checkpoint = self.checkpoint.as_deref();
             let mut flow = Flow::new(definition.clone(), &self.options, checkpoint)?;
-            flow.open().map_err(|error| error.at(format_args!("flow {}", flow.name())))?;
+            flow.open(self.open).map_err(|error| error.at(format_args!("flow {}", flow.name())))?;
             flow.durable = newest;
             flow.fresh = true;
             kept.push(flow);

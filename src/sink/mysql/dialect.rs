@@ -18,6 +18,8 @@ const LARGEST_ROW: u64 = 60_000;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct MySqlDialect {
     pub(super) mariadb: bool,
+    /// Whether the server takes `Orders` and `orders` for one table (lower_case_table_names).
+    pub(super) folded: bool,
 }
 
 impl MySqlDialect {
@@ -189,6 +191,21 @@ impl Dialect for MySqlDialect {
 
     fn quote(&self, name: &str) -> String {
         format!("`{}`", name.replace('`', "``"))
+    }
+
+    fn registered(&self, name: &str) -> String {
+        if self.folded { name.to_lowercase() } else { name.to_owned() }
+    }
+
+    fn alone(&self) -> [&'static str; 2] {
+        [
+            "SELECT GET_LOCK(CONCAT('dws ', SHA2(DATABASE(), 224)), 50)",
+            "DO RELEASE_LOCK(CONCAT('dws ', SHA2(DATABASE(), 224)))",
+        ]
+    }
+
+    fn shared_lock(&self) -> &'static str {
+        " LOCK IN SHARE MODE"
     }
 
     fn literal(&self, text: &str) -> String {

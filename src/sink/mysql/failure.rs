@@ -6,9 +6,9 @@ use crate::error::{Error, Kind};
 use crate::mysql::connect::describe;
 
 /// What may pass: locks, connections, room; and a table that another process made meanwhile.
-const PASSING: [u16; 24] = [
-    3, 1020, 1021, 1030, 1040, 1050, 1053, 1060, 1114, 1152, 1158, 1159, 1160, 1161, 1180, 1203,
-    1205, 1213, 1226, 1317, 1927, 2006, 2013, 4031,
+const PASSING: [u16; 28] = [
+    3, 1020, 1021, 1030, 1040, 1047, 1050, 1053, 1060, 1114, 1152, 1158, 1159, 1160, 1161, 1180,
+    1203, 1205, 1213, 1226, 1317, 1412, 1927, 1969, 2006, 2013, 3101, 4031,
 ];
 
 /// What is about a row, in our words: the server's own hold the value.

@@ -115,5 +115,5 @@ fn positions(target: &Target) -> Result<Vec<Marker>> {
 }
 
 fn plan(target: &Target, message: &Message) -> Result<Vec<String>> {
-    sql::plan(&MySqlDialect { mariadb: false }, target, message)
+    sql::plan(&MySqlDialect { mariadb: false, folded: false }, target, message)
 }

@@ -28,6 +28,15 @@ const RESERVE: usize = 64 << 10;
 const MODES: &str =
     "STRICT_ALL_TABLES,ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO,NO_ENGINE_SUBSTITUTION";
 
+/// What the server decides and the session has to know.
+const SETTINGS: &str = "SHOW VARIABLES WHERE Variable_name IN ('log_bin', 'binlog_format', \
+                        'lower_case_table_names')";
+
+/// What a server may be set to for the sake of people is not for us. A table that somebody else
+/// keeps locked is waited for as long as a row, and then people hear of it.
+const LIMITS: &str = "SET SESSION sql_safe_updates = 0, sql_big_selects = 1, sql_select_limit = \
+                      18446744073709551615, lock_wait_timeout = 50";
+
 /// The session.
 pub(super) struct MySqlSession {
     connection: Conn,
@@ -45,7 +54,17 @@ impl MySqlSession {
         let mut connection = connect(options)?;
         let name = options.to_string();
         let failed = |error| failure::from(&name, error);
-        let isolation = if repeatable { "REPEATABLE READ" } else { "READ COMMITTED" };
+        connection.query_drop(LIMITS).map_err(failed)?;
+        let settings: Vec<(String, String)> = connection.query(SETTINGS).map_err(failed)?;
+        let is = |name: &str, value: &str| {
+            settings.iter().any(|(found, its)| found == name && its.eq_ignore_ascii_case(value))
+        };
+        // A log of statements takes no rows from the other level.
+        let statements = is("log_bin", "ON") && is("binlog_format", "STATEMENT");
+        let isolation = match repeatable || statements {
+            true => "REPEATABLE READ",
+            false => "READ COMMITTED",
+        };
         for sql in [
             "SET NAMES utf8mb4".to_owned(),
             format!("SET SESSION sql_mode = '{MODES}', time_zone = '+00:00', autocommit = 1"),
@@ -57,7 +76,8 @@ impl MySqlSession {
             .query_first("SELECT VERSION(), @@max_allowed_packet")
             .map_err(|error| failure::from(&name, error))?;
         let (version, packet) = found.unwrap_or_default();
-        let dialect = MySqlDialect { mariadb: version.to_ascii_lowercase().contains("mariadb") };
+        let mariadb = version.to_ascii_lowercase().contains("mariadb");
+        let dialect = MySqlDialect { mariadb, folded: !is("lower_case_table_names", "0") };
         Ok(Self { connection, name, dialect, version, packet })
     }
 
@@ -165,7 +185,17 @@ impl Session for MySqlSession {
     }
 
     fn version(&mut self) -> Result<String> {
-        Ok(format!("{} {}", if self.dialect.mariadb { "MariaDB" } else { "MySQL" }, self.version))
+        let name = if self.dialect.mariadb { "MariaDB" } else { "MySQL" };
+        let rows = self.query("SELECT @@innodb_flush_log_at_trx_commit")?;
+        let flush = rows.into_iter().flatten().flatten().next().unwrap_or_default();
+        let risk = match flush.as_str() {
+            "1" => String::new(),
+            _ => format!(
+                "; innodb_flush_log_at_trx_commit = {flush}: a crash of its machine takes commits back \
+                 that were confirmed"
+            ),
+        };
+        Ok(format!("{name} {}{risk}", self.version))
     }
 }
 

@@ -133,6 +133,14 @@ impl Dialect for PostgresDialect {
         format!("\"{}\"", name.replace('"', "\"\""))
     }
 
+    fn alone(&self) -> [&'static str; 2] {
+        ["SELECT 1 FROM pg_advisory_xact_lock(hashtextextended('dws ' || current_schema(), 0))", ""]
+    }
+
+    fn shared_lock(&self) -> &'static str {
+        " FOR SHARE"
+    }
+
     fn literal(&self, text: &str) -> String {
         format!("'{}'", text.replace('\'', "''"))
     }

@@ -43,6 +43,11 @@ impl PostgresSession {
         if let Some(schema) = &login.schema {
             settings.push_str(&format!("; SET search_path = {}", PostgresDialect.quote(schema)));
         }
+        // A position that has moved promises that the rows are there after a crash, too.
+        settings.push_str(
+            "; SELECT set_config('synchronous_commit', 'on', false) WHERE \
+             current_setting('synchronous_commit') = 'off'",
+        );
         client.batch_execute(&settings).map_err(|error| failure::from(&login.name, error))?;
         Ok(Self { client, name: login.name.clone(), prepared: HashMap::new() })
     }

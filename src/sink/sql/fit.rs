@@ -98,7 +98,7 @@ pub(in crate::sink) fn fit(
     let changed = now != found;
     let mut shape = shape(header, &wanted, options, now, tombstones)?;
     if options.on_truncate == OnTruncate::Apply && options.mode == Mode::Upsert {
-        shape.fence = super::fence::of(session, wanted.namespace)?;
+        shape.fence = Some(super::fence::of(session, wanted.namespace)?);
     }
     Ok((shape, changed))
 }
@@ -133,6 +133,9 @@ pub(in crate::sink) fn plan(
 /// A name that the database would cut off could meet another one.
 fn check_names(dialect: &dyn Dialect, wanted: &Wanted) -> Result<()> {
     let names = wanted.fields.iter().map(|(_, field)| field.name.as_str());
+    if wanted.namespace.parts.iter().any(|part| part.contains('\0')) {
+        return Err(Error::refused("a namespace holds the character NUL"));
+    }
     for name in names.chain([wanted.table.name.as_str()]) {
         if dialect.name_length(name) > dialect.longest_name() || name.contains('\0') {
             return Err(Error::refused(format!(
@@ -148,7 +151,8 @@ fn check_names(dialect: &dyn Dialect, wanted: &Wanted) -> Result<()> {
     Ok(())
 }
 
-fn read(session: &mut dyn Session, table: &str) -> Result<Vec<Found>> {
+/// The columns of a table; none when there is no such table.
+pub(super) fn read(session: &mut dyn Session, table: &str) -> Result<Vec<Found>> {
     let sql = session.dialect().columns_query(table);
     let rows = session.query(&sql)?;
     let found = rows.into_iter().map(|row| {
@@ -171,14 +175,14 @@ fn declarations(dialect: &dyn Dialect, wanted: &Wanted, mode: Mode) -> Vec<(Stri
 
 /// Claims the name; tells whether the table is of our own making.
 fn claim(session: &mut dyn Session, wanted: &Wanted, mode: Mode, missing: bool) -> Result<bool> {
-    let name = &wanted.table.name;
     let dialect = session.dialect();
+    let name = dialect.registered(&wanted.table.name);
     let sql = format!(
         "SELECT {} FROM {} WHERE {} = {}",
         super::session::list(dialect, ["source", "mode", "made"]),
         dialect.quote(TABLE),
         dialect.quote("name"),
-        dialect.literal(name)
+        dialect.literal(&name)
     );
     let found = session.query(&sql)?.into_iter().next();
     let (mut owner, mut made) = (source(wanted.namespace), missing);
@@ -195,7 +199,7 @@ fn claim(session: &mut dyn Session, wanted: &Wanted, mode: Mode, missing: bool) 
     // Also a table that somebody dropped meanwhile: it is made anew.
     let dialect = session.dialect();
     let values = [
-        dialect.literal(name),
+        dialect.literal(&name),
         dialect.literal(&owner),
         dialect.literal(mode_name(mode)),
         u8::from(made).to_string(),
@@ -205,7 +209,7 @@ fn claim(session: &mut dyn Session, wanted: &Wanted, mode: Mode, missing: bool) 
     if missing {
         let dialect = session.dialect();
         let (table, column) = (dialect.quote(COLUMN), dialect.quote("name"));
-        let sql = format!("DELETE FROM {table} WHERE {column} = {}", dialect.literal(name));
+        let sql = format!("DELETE FROM {table} WHERE {column} = {}", dialect.literal(&name));
         session.execute(&sql)?;
     }
     Ok(made)
@@ -219,7 +223,7 @@ fn kinds(session: &mut dyn Session, table: &str) -> Result<BTreeMap<String, Kind
         super::session::list(dialect, ["column", "type"]),
         dialect.quote(COLUMN),
         dialect.quote("name"),
-        dialect.literal(table)
+        dialect.literal(&dialect.registered(table))
     );
     let rows = session.query(&sql)?;
     let kind = |row: Vec<Option<String>>| {
@@ -242,7 +246,8 @@ fn remember(session: &mut dyn Session, wanted: &Wanted) -> Result<()> {
 
 fn store_kind(session: &mut dyn Session, table: &str, column: &str, kind: &Kind) -> Result<()> {
     let dialect = session.dialect();
-    let values = [dialect.literal(table), dialect.literal(column), dialect.literal(&kind.name())];
+    let table = dialect.registered(table);
+    let values = [dialect.literal(&table), dialect.literal(column), dialect.literal(&kind.name())];
     let sql = dialect.replace(COLUMN, &["name", "column", "type"], 2, &values);
     session.execute(&sql)
 }

@@ -25,6 +25,7 @@ use self::shape::{Group, GroupRow, Shape};
 use self::worker::{Setup, Worker};
 use super::reject::row_name;
 use super::target::{Delete, Mode, Options, Target};
+use super::wanted::Wanted;
 use super::{Flush, Sink, Written};
 use crate::error::{Error, Result};
 use crate::ums::decode::Header;
@@ -150,14 +151,21 @@ impl Sink for SqlSink {
         }
         let shape = match self.shapes.get(&(Arc::as_ptr(&message.header) as usize)) {
             Some(shape) => Arc::clone(shape),
-            None => match self.fit(&message.header) {
-                Ok(shape) => shape,
+            None => {
                 // A message that lacks its key: true of each of its rows.
-                Err(error) => {
+                if let Err(error) = Wanted::new(&message.header.schema, &self.options, "") {
                     self.options.rejects.message(message, error)?;
                     return Ok(Written::default());
                 }
-            },
+                self.commit_rows()?;
+                match self.fit(&message.header) {
+                    Ok(shape) => shape,
+                    Err(error) => {
+                        self.options.rejects.message(message, error)?;
+                        return Ok(Written::default());
+                    }
+                }
+            }
         };
         self.gather(&shape, message)
     }
@@ -190,8 +198,7 @@ impl Sink for SqlSink {
         if !self.options.applies(notice) {
             return Ok(false);
         }
-        let markers = self.stored.clone();
-        self.flush(&markers)?;
+        self.commit_rows()?;
         // What was prepared knows the old fence.
         self.shapes.clear();
         let first = self.workers.first_mut().ok_or_else(|| Error::refused("there is no worker"))?;
@@ -204,11 +211,14 @@ impl Sink for SqlSink {
 }
 
 impl SqlSink {
-    /// Makes the table fit. Everything before is committed first, without a position: a table is
-    /// not changed under an open transaction.
-    fn fit(&mut self, header: &Arc<Header>) -> Result<Arc<Shape>> {
+    /// Commits what there is, without a position: a table is not changed under an open transaction.
+    fn commit_rows(&mut self) -> Result<()> {
         let markers = self.stored.clone();
-        self.flush(&markers)?;
+        self.flush(&markers).map(drop)
+    }
+
+    /// Makes the table fit, when everything before is committed.
+    fn fit(&mut self, header: &Arc<Header>) -> Result<Arc<Shape>> {
         let first = self.workers.first_mut().ok_or_else(|| Error::refused("there is no worker"))?;
         let (shape, changed) = first.fit(header, &self.options)?;
         let shape = Arc::new(shape);
@@ -255,7 +265,9 @@ impl SqlSink {
             rows += 1;
             let worker = match shape.mode {
                 Mode::Upsert if row.op == Op::Before => continue,
-                Mode::Upsert if shape.fence.is_some_and(|fence| row.id < fence) => continue,
+                Mode::Upsert if shape.fence.as_ref().is_some_and(|fence| row.id < fence.id) => {
+                    continue;
+                }
                 // The modulus is below the number of workers.
                 Mode::Upsert => (self.hasher.hash_one(&key) % self.workers.len() as u64) as usize,
                 Mode::Append => self.turn % self.workers.len(),

@@ -53,6 +53,16 @@ pub(in crate::sink) trait Dialect {
     fn name_length(&self, name: &str) -> usize;
     /// A name as SQL, whatever is in it.
     fn quote(&self, name: &str) -> String;
+    /// A table's name as the sink's own tables have it: equal for names that the server takes for
+    /// one.
+    fn registered(&self, name: &str) -> String {
+        name.to_owned()
+    }
+    /// A query that gives `1` when no other sink of the database is in there, and the statement
+    /// that leaves; empty where the end of the transaction does that.
+    fn alone(&self) -> [&'static str; 2];
+    /// Behind a SELECT: what it found stays as it is until the commit.
+    fn shared_lock(&self) -> &'static str;
     /// A text as SQL, whatever is in it.
     fn literal(&self, text: &str) -> String;
     /// The type of a column that keeps the kind's values.

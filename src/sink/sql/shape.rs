@@ -36,7 +36,16 @@ pub(in crate::sink) struct Shape {
     /// Whether there is a side table of deleted keys.
     pub(in crate::sink) tombstones: bool,
     /// Rows below this id left the source with a TRUNCATE or DROP.
-    pub(in crate::sink) fence: Option<i64>,
+    pub(in crate::sink) fence: Option<Fence>,
+}
+
+/// The newest TRUNCATE or DROP of a source table.
+#[derive(Debug, Clone)]
+pub(in crate::sink) struct Fence {
+    /// The table's name among the fences.
+    pub(in crate::sink) source: String,
+    /// Its id when the shape was made; it only ever rises.
+    pub(in crate::sink) id: i64,
 }
 
 /// One data column of a target.
@@ -187,6 +196,11 @@ impl Group {
         let stored = self.rows.get(at)?;
         let row = Row::new(&self.text, stored.start, stored.end)?;
         Some(GroupRow { row, id: stored.id, op: stored.op, protocol: stored.protocol })
+    }
+
+    /// Takes out the rows with smaller ids.
+    pub(in crate::sink) fn drop_below(&mut self, id: i64) {
+        self.rows.retain(|row| row.id >= id);
     }
 
     /// Takes a row out.

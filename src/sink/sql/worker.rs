@@ -9,6 +9,7 @@
 //! again on a new session: landing is idempotent, so a commit whose answer was lost does no harm.
 //! A group with a row that cannot be stored is halved until the row is found.
 
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -73,6 +74,7 @@ impl Worker {
             setup,
             session: Some(session),
             open: false,
+            fences: HashMap::new(),
             groups: Vec::new(),
             failure: None,
             failed: flag,
@@ -163,6 +165,8 @@ struct State {
     session: Option<Box<dyn Session>>,
     /// Whether a transaction is open.
     open: bool,
+    /// The fences that the open transaction holds in their places, by source table.
+    fences: HashMap<String, i64>,
     /// What the open transaction holds.
     groups: Vec<Group>,
     /// Why nothing more is done.
@@ -206,8 +210,9 @@ impl State {
                     let _ = reply.send(self.noted(done));
                 }
                 Command::Run(task, reply) => {
+                    // A task that fails has changed nothing, and no row is missing by that.
                     let done = self.good().and_then(|()| self.run(&task));
-                    let _ = reply.send(self.noted(done));
+                    let _ = reply.send(done);
                 }
             }
         }
@@ -252,9 +257,11 @@ impl State {
         let session = open(&mut self.session, &self.setup)?;
         if !self.open {
             session.execute("BEGIN")?;
+            self.fences.clear();
             self.open = true;
         }
-        for group in self.groups.iter().skip(from) {
+        for group in self.groups.iter_mut().skip(from) {
+            hold_fence(session, &mut self.fences, group)?;
             session.apply(group, 0..group.len())?;
         }
         Ok(())
@@ -273,6 +280,7 @@ impl State {
         let session = open(&mut self.session, &self.setup)?;
         if !self.open {
             session.execute("BEGIN")?;
+            self.fences.clear();
             self.open = true;
         }
         if !markers.is_empty() {
@@ -311,13 +319,20 @@ impl State {
                 }
                 self.open = false;
             }
-            let again = if careful { self.apply_carefully() } else { self.attempt(0) };
-            let again = again.and_then(|()| match commit {
+            let applied = if careful { self.apply_carefully() } else { self.attempt(0) };
+            let all_taken = careful && applied.is_ok();
+            let again = applied.and_then(|()| match commit {
                 Some(markers) => self.attempt_finish(markers),
                 None => Ok(()),
             });
             match again {
                 Ok(()) => return Ok(()),
+                Err(next) if all_taken && next.kind() == Kind::Data => {
+                    error = next.advise(
+                        "the server says so at the commit and names no row: make the constraint \
+                         one that is not deferred, or drop it",
+                    );
+                }
                 Err(next) => error = next,
             }
         }
@@ -327,15 +342,19 @@ impl State {
     fn apply_carefully(&mut self) -> Result<()> {
         let session = open(&mut self.session, &self.setup)?;
         session.execute("BEGIN")?;
+        self.fences.clear();
         self.open = true;
         for group in &mut self.groups {
+            hold_fence(session, &mut self.fences, group)?;
             let whole = 0..group.len();
             let mut waiting = vec![whole];
             let mut refused = Vec::new();
+            let mut done = Ok(());
             while let Some(range) = waiting.pop() {
                 let Err(error) = guarded(session, group, range.clone()) else { continue };
                 if error.kind() != Kind::Data {
-                    return Err(error);
+                    done = Err(error);
+                    break;
                 }
                 if range.len() > 1 {
                     let middle = range.start + range.len() / 2;
@@ -351,6 +370,7 @@ impl State {
             for at in refused.into_iter().rev() {
                 group.remove(at);
             }
+            done?;
         }
         Ok(())
     }
@@ -359,13 +379,10 @@ impl State {
     fn run(&mut self, task: &Task) -> Result<()> {
         let mut waits = Waits::new(self.setup.patience);
         loop {
-            let done = open(&mut self.session, &self.setup).and_then(|session| {
-                session.execute("BEGIN")?;
-                task(session)?;
-                session.execute("COMMIT")
-            });
+            let done =
+                open(&mut self.session, &self.setup).and_then(|session| alone(session, task));
             let Err(error) = done else { return Ok(()) };
-            // The transaction goes with the session.
+            // The transaction and the lock go with the session.
             self.session = None;
             if error.kind() != Kind::Unreachable {
                 return Err(error);
@@ -386,6 +403,42 @@ fn open<'a>(
         Some(session) => Ok(session.as_mut()),
         None => Ok(session.insert((setup.connect)()?).as_mut()),
     }
+}
+
+/// Runs a task in a transaction while no other sink on this database runs one: who claims a name,
+/// makes a table or raises a fence looks first, and what it saw has to hold until it is done.
+fn alone(session: &mut dyn Session, task: &Task) -> Result<()> {
+    session.execute("BEGIN")?;
+    let [lock, unlock] = session.dialect().alone();
+    if session.query(lock)?.into_iter().flatten().flatten().next().as_deref() != Some("1") {
+        return Err(Error::unreachable("another sink makes or changes tables for a long time"));
+    }
+    task(session)?;
+    session.execute("COMMIT")?;
+    if unlock.is_empty() { Ok(()) } else { session.execute(unlock) }
+}
+
+/// Takes out the rows that left the source with a TRUNCATE or DROP which another process has met
+/// already, and keeps that fence in its place until the commit.
+fn hold_fence(
+    session: &mut dyn Session,
+    held: &mut HashMap<String, i64>,
+    group: &mut Group,
+) -> Result<()> {
+    let shape = Arc::clone(&group.shape);
+    let Some(known) = &shape.fence else { return Ok(()) };
+    let id = match held.get(&known.source) {
+        Some(id) => *id,
+        None => {
+            let id = fence::hold(session, &known.source)?;
+            held.insert(known.source.clone(), id);
+            id
+        }
+    };
+    if id > known.id {
+        group.drop_below(id);
+    }
+    Ok(())
 }
 
 fn guarded(session: &mut dyn Session, group: &Group, range: Range<usize>) -> Result<()> {
@@ -447,3 +500,6 @@ impl Waits {
         self.careful == 1
     }
 }
+
+#[cfg(test)]
+mod tests;

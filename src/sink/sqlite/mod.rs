@@ -73,6 +73,8 @@ struct Sqlite {
     /// By the address of the header, which `Prepared` keeps alive.
     prepared: HashMap<usize, Arc<Prepared>>,
     in_transaction: bool,
+    /// Changes when another connection has written.
+    version: i64,
     /// The markers of the last flush.
     stored: Vec<Marker>,
 }
@@ -141,6 +143,15 @@ impl Sqlite {
         if !self.in_transaction {
             self.execute("BEGIN IMMEDIATE")?;
             self.in_transaction = true;
+            // Another writer may have raised a fence or changed a table since.
+            let version = self
+                .connection
+                .pragma_query_value(None, "data_version", |row| row.get(0))
+                .map_err(|error| failure::from(&self.name, error))?;
+            if self.version != version {
+                self.version = version;
+                self.prepared.clear();
+            }
         }
         Ok(())
     }
@@ -198,6 +209,7 @@ fn open(target: &Target) -> Result<Box<dyn Sink>> {
         flush,
         prepared: HashMap::new(),
         in_transaction: false,
+        version: 0,
         stored: Vec::new(),
     }))
 }
