@@ -4,16 +4,17 @@
 use std::borrow::Cow;
 
 use sqlparser::ast::{
-    BinaryOperator, CaseWhen, CastKind, CeilFloorKind, DataType, DateTimeField, ExactNumberInfo,
-    Expr, Function as Called, FunctionArg, FunctionArgExpr, FunctionArguments, Ident,
-    ObjectNamePart, Spanned as _, UnaryOperator, Value as Literal,
+    BinaryOperator, CaseWhen, CastKind, CeilFloorKind, DateTimeField, Expr, Function as Called,
+    FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectNamePart, UnaryOperator,
+    Value as Literal,
 };
 
+use super::cast::{Target, castable, target};
 use super::function::{self, Wanted};
 use super::like::Like;
+use super::literal::{Typed, literal, plain_text, quoted_as, shown, wrong};
 use super::near;
-use super::node::{Arithmetic, Comparison, Matcher, Node, Target};
-use super::number::{MOST_DIGITS, Number};
+use super::node::{Arithmetic, Comparison, Matcher, Node};
 use super::value::{Kind, Value};
 use crate::error::{Error, Result};
 use crate::ums::Schema;
@@ -23,23 +24,10 @@ const DEEPEST: usize = 100;
 /// Bytes that compiled regular expressions may take.
 const REGEX_BYTES: usize = 1 << 20;
 
-type Typed = (Node, Kind);
-
 /// Compiles for one schema.
 pub(super) struct Compiler<'s> {
     pub(super) schema: &'s Schema,
     pub(super) depth: usize,
-}
-
-/// An error at a place of the expression.
-fn wrong(place: &Expr, what: impl std::fmt::Display) -> Error {
-    let start = place.span().start;
-    let error = Error::usage(what.to_string());
-    match (start.line, start.column) {
-        (0, _) | (_, 0) => error,
-        (1, column) => error.at(format!("character {column}")),
-        (line, column) => error.at(format!("line {line}, character {column}")),
-    }
 }
 
 impl Compiler<'_> {
@@ -106,8 +94,8 @@ impl Compiler<'_> {
                 let Literal::SingleQuotedString(text) = &typed.value.value else {
                     return Err(wrong(expr, "a text in single quotes belongs here"));
                 };
-                let target = self::target(expr, &typed.data_type)?;
-                let Target::Kind(kind @ (Kind::Date | Kind::Datetime)) = target else {
+                let to = target(expr, &typed.data_type)?;
+                let Target::Kind(kind @ (Kind::Date | Kind::Datetime)) = to else {
                     return Err(wrong(
                         expr,
                         "only DATE '…' and TIMESTAMP '…' are written so; use CAST",
@@ -489,138 +477,4 @@ fn joined(expr: &Expr, a: Kind, b: Kind) -> Result<Kind> {
     a.with(b).ok_or_else(|| {
         wrong(expr, format!("a {} stands beside a {}; all must be of one kind", b.name(), a.name()))
     })
-}
-
-/// A literal in quotes as a value of the kind that is wanted; anything else unchanged.
-fn quoted_as(expr: &Expr, typed: Typed, wanted: Kind) -> Result<Typed> {
-    match typed {
-        (Node::Constant(Value::Text(text)), Kind::Text)
-            if !matches!(wanted, Kind::Text | Kind::Null | Kind::Binary) =>
-        {
-            let mut kind = wanted;
-            let mut value = kind.read(Cow::Borrowed(&text)).map(owned);
-            if value.is_none() && wanted == Kind::Date {
-                kind = Kind::Datetime;
-                value = kind.read(Cow::Borrowed(&text)).map(owned);
-            }
-            let value =
-                value.ok_or_else(|| wrong(expr, format!("this text is no {}", wanted.name())))?;
-            Ok((Node::Constant(value), kind))
-        }
-        other => Ok(other),
-    }
-}
-
-fn owned(value: Value) -> Value<'static> {
-    match value {
-        Value::Text(text) => Value::Text(Cow::Owned(text.into_owned())),
-        Value::Null => Value::Null,
-        Value::Boolean(truth) => Value::Boolean(truth),
-        Value::Exact(number) => Value::Exact(number),
-        Value::Double(number) => Value::Double(number),
-        Value::Moment(packed) => Value::Moment(packed),
-    }
-}
-
-fn literal(expr: &Expr, value: &Literal) -> Result<Typed> {
-    let (value, kind) = match value {
-        Literal::Null => (Value::Null, Kind::Null),
-        Literal::Boolean(truth) => (Value::Boolean(*truth), Kind::Boolean),
-        Literal::SingleQuotedString(text) => (Value::Text(Cow::Owned(text.clone())), Kind::Text),
-        Literal::Number(text, _) if text.contains(['e', 'E']) => {
-            let number = Kind::Double.read(Cow::Borrowed(text)).map(owned);
-            (number.ok_or_else(|| wrong(expr, "this number is out of range"))?, Kind::Double)
-        }
-        Literal::Number(text, _) => {
-            let number = Number::parse(text);
-            let number = number
-                .ok_or_else(|| wrong(expr, format!("a number has at most {MOST_DIGITS} digits")))?;
-            (Value::Exact(number), Kind::Number)
-        }
-        _ => return Err(wrong(expr, format!("the literal {} is not supported", shown(expr)))),
-    };
-    Ok((Node::Constant(value), kind))
-}
-
-/// The text of a literal in single quotes.
-fn plain_text<'e>(expr: &'e Expr, what: &str) -> Result<&'e str> {
-    match expr {
-        Expr::Value(value) => match &value.value {
-            Literal::SingleQuotedString(text) => Ok(text),
-            _ => Err(wrong(expr, format!("{what} is written as text in single quotes"))),
-        },
-        Expr::Nested(inner) => plain_text(inner, what),
-        _ => Err(wrong(expr, format!("{what} is written as text in single quotes"))),
-    }
-}
-
-fn target(expr: &Expr, data_type: &DataType) -> Result<Target> {
-    Ok(match data_type {
-        DataType::Text
-        | DataType::Varchar(None)
-        | DataType::Char(None)
-        | DataType::String(None) => Target::Kind(Kind::Text),
-        DataType::SmallInt(None) => Target::Whole(16),
-        DataType::Int(None) | DataType::Integer(None) => Target::Whole(32),
-        DataType::BigInt(None) | DataType::Signed => Target::Whole(64),
-        DataType::Double(ExactNumberInfo::None) | DataType::DoublePrecision => {
-            Target::Kind(Kind::Double)
-        }
-        DataType::Boolean | DataType::Bool => Target::Kind(Kind::Boolean),
-        DataType::Date => Target::Kind(Kind::Date),
-        DataType::Datetime(None) | DataType::Timestamp(None, _) => Target::Kind(Kind::Datetime),
-        DataType::Decimal(info) | DataType::Numeric(info) => {
-            let (digits, scale) = match info {
-                ExactNumberInfo::None => return Ok(Target::Kind(Kind::Number)),
-                ExactNumberInfo::Precision(digits) => (*digits, 0),
-                ExactNumberInfo::PrecisionAndScale(digits, scale) => (*digits, *scale),
-            };
-            match (u32::try_from(digits), u32::try_from(scale)) {
-                (Ok(digits @ 1..=MOST_DIGITS), Ok(scale)) if scale <= digits => {
-                    Target::Decimal(digits, scale)
-                }
-                _ => {
-                    return Err(wrong(
-                        expr,
-                        format!(
-                            "a decimal has 1 to {MOST_DIGITS} digits, and no more of them behind the point"
-                        ),
-                    ));
-                }
-            }
-        }
-        other => {
-            return Err(wrong(expr, format!("no CAST to {other}")).advise(
-                "CAST knows TEXT, SMALLINT, INTEGER, BIGINT, DECIMAL(p,s), DOUBLE, BOOLEAN, DATE and DATETIME",
-            ));
-        }
-    })
-}
-
-/// What a CAST gives, if it can be done at all.
-fn castable(from: Kind, to: Target) -> Option<Kind> {
-    let result = match to {
-        Target::Kind(kind) => kind,
-        Target::Whole(_) | Target::Decimal(..) => Kind::Number,
-    };
-    let can = match (from, result) {
-        (Kind::Binary, _) => false,
-        (Kind::Null | Kind::Text, _) | (_, Kind::Text) => true,
-        (Kind::Number | Kind::Double, Kind::Number | Kind::Double) => true,
-        (Kind::Number | Kind::Boolean, Kind::Boolean) => true,
-        (Kind::Boolean, Kind::Number) => true,
-        (Kind::Date | Kind::Datetime, Kind::Date | Kind::Datetime) => true,
-        _ => false,
-    };
-    can.then_some(result)
-}
-
-/// The start of an expression's text, for messages.
-fn shown(expr: &Expr) -> String {
-    let text = expr.to_string();
-    let mut start: String = text.chars().take(40).collect();
-    if start.len() < text.len() {
-        start.push('…');
-    }
-    start
 }

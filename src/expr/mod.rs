@@ -4,9 +4,11 @@
 //! Logic is three-valued, numbers are exact to 65 digits, kinds are checked when an expression is
 //! compiled (see dws-sql.7).
 
+mod cast;
 mod compile;
 pub mod function;
 mod like;
+mod literal;
 pub mod moment;
 mod near;
 mod node;

@@ -4,10 +4,9 @@ use std::cmp::Ordering;
 
 use regex::Regex;
 
+use super::cast::{Target, cast, uncast};
 use super::function::Function;
 use super::like::Like;
-use super::moment;
-use super::number::Number;
 use super::value::{Kind, Value, finite};
 use crate::error::{Error, Result};
 use crate::ums::Cell;
@@ -51,16 +50,6 @@ pub(super) enum Arithmetic {
 pub(super) enum Matcher {
     Like(Like),
     Regex(Regex),
-}
-
-/// What CAST makes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Target {
-    Kind(Kind),
-    /// A whole number of so many bits.
-    Whole(u32),
-    /// So many digits, and so many of them behind the point.
-    Decimal(u32, u32),
 }
 
 /// A node.
@@ -220,17 +209,6 @@ fn wrong_cell(name: &str, kind: Kind) -> Error {
     Error::data(format!("column '{name}': the cell is no {}", kind.name()))
 }
 
-#[cold]
-fn uncast(from: Kind, to: Target) -> Error {
-    let to = match to {
-        Target::Kind(kind) => kind.name().to_owned(),
-        Target::Whole(bits) => format!("whole number of {bits} bits"),
-        Target::Decimal(digits, scale) => format!("decimal({digits},{scale})"),
-    };
-    Error::data(format!("a {} that no {to} can be made of", from.name()))
-        .advise("TRY_CAST gives NULL instead")
-}
-
 fn calculate<'a>(operation: Arithmetic, a: &Value, b: &Value) -> Result<Value<'a>> {
     if let (Value::Exact(a), Value::Exact(b)) = (a, b) {
         let result = match operation {
@@ -250,44 +228,5 @@ fn calculate<'a>(operation: Arithmetic, a: &Value, b: &Value) -> Result<Value<'a
         Arithmetic::Divide | Arithmetic::Remainder if b == 0.0 => Ok(Value::Null),
         Arithmetic::Divide => finite(a / b),
         Arithmetic::Remainder => finite(a % b),
-    }
-}
-
-fn cast<'a>(value: Value<'a>, from: Kind, to: Target) -> Option<Value<'a>> {
-    let exact = |value: Value| match value {
-        Value::Exact(number) => Some(number),
-        Value::Double(number) => Number::parse(&number.to_string()),
-        Value::Boolean(truth) => Some(i64::from(truth).into()),
-        Value::Text(text) => Number::parse(&text),
-        _ => None,
-    };
-    if matches!(value, Value::Null) {
-        return Some(Value::Null);
-    }
-    match to {
-        Target::Whole(bits) => {
-            let whole = exact(value)?.rounded(0).ok()?;
-            let limit = Number::Small(1i128.checked_shl(bits - 1)?, 0);
-            let fits = whole.order(&limit).is_lt() && whole.order(&limit.negated()).is_ge();
-            fits.then_some(Value::Exact(whole))
-        }
-        Target::Decimal(digits, scale) => {
-            let number = exact(value)?.at_scale(scale).ok()?;
-            number.fits(digits).then_some(Value::Exact(number))
-        }
-        Target::Kind(Kind::Text) => value.into_text(from).map(Value::Text),
-        Target::Kind(kind) => match (value, kind) {
-            (Value::Text(text), Kind::Date) => {
-                Some(Value::Moment(moment::day(moment::parse(&text, true)?)))
-            }
-            (Value::Text(text), _) => kind.read(text),
-            (Value::Moment(packed), Kind::Date) => Some(Value::Moment(moment::day(packed))),
-            (Value::Moment(packed), Kind::Datetime) => Some(Value::Moment(packed)),
-            (Value::Boolean(truth), Kind::Boolean) => Some(Value::Boolean(truth)),
-            (Value::Exact(number), Kind::Boolean) => Some(Value::Boolean(!number.is_zero())),
-            (value, Kind::Number) => exact(value).map(Value::Exact),
-            (value, Kind::Double) => value.as_f64().map(Value::Double),
-            _ => None,
-        },
     }
 }

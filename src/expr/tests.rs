@@ -1,3 +1,5 @@
+//! Conditions over one row, with their results. Uses `expr`, `ums`.
+
 use super::*;
 use crate::ums::{Decoder, Schema};
 

@@ -1,3 +1,5 @@
+//! Lines through the filter. Uses `op::filter`.
+
 use super::*;
 
 const HEAD: &str = r#"{"x":1,"protocol":{"type":"data_increment_data"},"schema":{"namespace":"mysql.db1.shop.t.0.0.0","fields":[{"name":"_ums_id_","type":"long"},{"name":"_ums_ts_","type":"datetime"},{"name":"_ums_op_","type":"string"},{"name":"n","type":"int"}]},"payload":["#;
