@@ -11,6 +11,7 @@ pub mod exit;
 pub mod filter;
 pub mod message;
 pub mod progress;
+pub mod pull;
 #[cfg(feature = "parquet")]
 pub mod replay;
 pub mod signal;
@@ -25,6 +26,7 @@ use crate::error::Result;
 /// Every tool, in the order of the README.
 pub const TOOLS: &[&Tool] = &[
     &tail::TOOL,
+    &pull::TOOL,
     &filter::TOOL,
     &sink::TOOL,
     #[cfg(feature = "parquet")]

@@ -153,7 +153,7 @@ fn closing(rows: u64, messages: u64, elapsed: Duration) -> String {
 }
 
 /// `12,345,678`.
-fn grouped(number: u64) -> String {
+pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {

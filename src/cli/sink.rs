@@ -19,9 +19,9 @@ use super::{Outcome, Tool, message};
 use crate::endpoint::{self, Input};
 use crate::error::{Error, Result};
 use crate::flow::checkpoint::Checkpoint;
-use crate::flow::sink::{Plan, Source, run as flow};
+use crate::flow::sink::{Plan, Source, Sweeps, run as flow};
 use crate::flow::stats::Counters;
-use crate::sink::{Flush, Rejects, Sink, Spec, Target, Written, find};
+use crate::sink::{Flush, Rejects, Sink, Spec, Target, Written, check_sweep, find};
 use crate::ums::marker::checkpoint_text;
 use crate::ums::{Marker, Message};
 use crate::url::Url;
@@ -45,6 +45,7 @@ fn run(matches: &ArgMatches) -> Result<Outcome> {
     let destination = args.destination.as_deref().unwrap_or_default();
     let target = Target { url: Url::parse(destination)?, options: args.options() };
     let spec = find(&target.url)?;
+    check_sweep(spec, &target)?;
     if args.check {
         let found = (spec.probe)(&target)?;
         message::data(format!("{found}\n").as_bytes())?;
@@ -132,7 +133,33 @@ fn land(args: &Args, spec: &Spec, mut target: Target) -> Result<Outcome> {
             summary.left, target.url
         ));
     }
+    if args.sweep && !args.dry_run {
+        let Sweeps { swept, left } = &summary.sweeps;
+        if swept.is_empty() && left.is_empty() && !summary.stopped {
+            message::warn("--sweep: no pull of a table ended in this stream; nothing was swept");
+        }
+        say_swept(args, &summary.sweeps)?;
+    }
     Ok(stop.outcome(rejected))
+}
+
+/// Says what `--sweep` did.
+///
+/// # Errors
+/// `Refused` where a table's pull ended and it could not be swept.
+fn say_swept(args: &Args, sweeps: &Sweeps) -> Result<()> {
+    if !args.progress.quiet {
+        for (table, rows) in &sweeps.swept {
+            message::note(format_args!("{table}: {rows} rows swept"));
+        }
+    }
+    let mut reasons =
+        sweeps.left.iter().map(|(table, reason)| format!("{table}: not swept: {reason}"));
+    let Some(first) = reasons.next() else { return Ok(()) };
+    for reason in reasons {
+        message::warn(reason);
+    }
+    Err(Error::refused(first).advise("the rows that came have landed; no other row was touched"))
 }
 
 /// The file of `--reject`, unless it is what the rows come from: what it is given would come round

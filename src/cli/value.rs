@@ -119,6 +119,17 @@ impl TablePattern {
     pub fn matches(&self, schema: &str, table: &str) -> bool {
         glob(&self.schema, schema) && glob(&self.table, table)
     }
+
+    /// Whether it names one schema.
+    pub fn names_schema(&self) -> bool {
+        !self.schema.contains('*')
+    }
+}
+
+impl std::fmt::Display for TablePattern {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", self.schema, self.table)
+    }
 }
 
 impl FromStr for TablePattern {

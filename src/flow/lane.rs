@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use crate::error::Result;
-use crate::sink::{Flush, Rejects, Sink};
+use crate::sink::{Ended, Flush, Rejects, Sink};
 use crate::ums::{Cause, Marker, Message, Protocol, Termination};
 
 /// How soon a stop is noticed while nothing comes.
@@ -26,6 +26,17 @@ pub(super) struct Lane {
     pub(super) applied: u64,
     /// The same, not applied.
     pub(super) left: u64,
+    /// The ends of pulls of which rows were to be swept.
+    pub(super) sweeps: Sweeps,
+}
+
+/// What `--sweep` did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sweeps {
+    /// Tables whose pull ended and that were swept, with the rows that went.
+    pub swept: Vec<(String, u64)>,
+    /// Tables whose pull ended and that were not, with the reason.
+    pub left: Vec<(String, String)>,
 }
 
 /// What was written and is not durable yet.
@@ -49,6 +60,7 @@ impl Lane {
             rows: 0,
             applied: 0,
             left: 0,
+            sweeps: Sweeps::default(),
         }
     }
 
@@ -65,6 +77,15 @@ impl Lane {
                 Some(notice) if notice.cause == Some(Cause::Alter) => {}
                 Some(notice) if sink.end_rows(&notice)? => self.applied += 1,
                 _ => self.left += 1,
+            }
+        }
+        if message.protocol == Protocol::BatchTermination {
+            let ended = sink.end_batch(message)?;
+            let table = || message.header.schema.namespace.source();
+            match ended {
+                Ended::Kept => {}
+                Ended::Swept(rows) => self.sweeps.swept.push((table(), rows)),
+                Ended::Left(reason) => self.sweeps.left.push((table(), reason)),
             }
         }
         self.rows += written.rows;

@@ -4,6 +4,7 @@ pub mod checkpoint;
 pub mod filter;
 pub mod flows;
 mod lane;
+pub mod pull;
 pub mod queue;
 #[cfg(feature = "parquet")]
 pub mod replay;

@@ -12,6 +12,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 
 use super::checkpoint::Checkpoint;
 use super::lane::Lane;
+pub use super::lane::Sweeps;
 use super::stats::Counters;
 use crate::endpoint::Input;
 use crate::error::{Error, Result};
@@ -49,7 +50,7 @@ pub struct Source {
 }
 
 /// What was met, for the closing words.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Summary {
     /// Rows taken over by the sink.
     pub rows: u64,
@@ -57,6 +58,8 @@ pub struct Summary {
     pub applied: u64,
     /// The same, not applied: the rows are still in the destination.
     pub left: u64,
+    /// What was swept at the ends of pulls.
+    pub sweeps: Sweeps,
     /// Whether the stop flag ended the run.
     pub stopped: bool,
 }
@@ -92,8 +95,8 @@ pub fn run(plan: Plan) -> Result<Summary> {
     let Plan { source, sink, flush, checkpoint, rejects } = plan;
     let mut one = One { sink, lane: Lane::new(flush, rejects), checkpoint };
     let stopped = pump(source, &mut one)?;
-    let Lane { rows, applied, left, .. } = one.lane;
-    Ok(Summary { rows, applied, left, stopped })
+    let Lane { rows, applied, left, sweeps, .. } = one.lane;
+    Ok(Summary { rows, applied, left, sweeps, stopped })
 }
 
 /// The loop; tells whether the stop flag ended it.

@@ -18,15 +18,22 @@ const LARGEST_PACKET: usize = 1 << 30;
 /// Fails as refused where trying again cannot help (credentials, grants, certificates), else as
 /// unreachable.
 pub fn connect(options: &ConnectOptions) -> Result<mysql::Conn> {
+    connect_and_tell(options).map(|(conn, _)| conn)
+}
+
+/// The same, and whether what goes over the connection is encrypted. (The server's word does not
+/// count: a proxy may have taken the encryption off.)
+pub fn connect_and_tell(options: &ConnectOptions) -> Result<(mysql::Conn, bool)> {
     for path in [&options.ssl_ca, &options.ssl_cert, &options.ssl_key].into_iter().flatten() {
         readable(path)?;
     }
+    let asks = options.socket.is_none() && options.ssl_mode != SslMode::Disabled;
     let encrypted = builder(options, options.ssl_mode)?;
     match mysql::Conn::new(encrypted) {
         Err(error) if options.ssl_mode == SslMode::Preferred && lacks_tls(&error) => {
-            mysql::Conn::new(builder(options, SslMode::Disabled)?)
+            mysql::Conn::new(builder(options, SslMode::Disabled)?).map(|conn| (conn, false))
         }
-        other => other,
+        other => other.map(|conn| (conn, asks && cfg!(feature = "tls"))),
     }
     .map_err(|error| classify(options, error))
 }
@@ -51,6 +58,10 @@ fn builder(options: &ConnectOptions, mode: SslMode) -> Result<OptsBuilder> {
         .read_timeout(options.read_timeout)
         .tcp_keepalive_time_ms(Some(60_000))
         .max_allowed_packet(Some(LARGEST_PACKET));
+    // A network that drops packets in silence is noticed two minutes after the last answer.
+    #[cfg(target_os = "linux")]
+    let builder =
+        builder.tcp_keepalive_probe_interval_secs(Some(10)).tcp_keepalive_probe_count(Some(6));
     if options.socket.is_some() || mode == SslMode::Disabled {
         return Ok(builder);
     }
@@ -162,6 +173,34 @@ pub fn describe(error: &mysql::Error) -> String {
         mysql::Error::MySqlError(answer) => answer.to_string(),
         mysql::Error::DriverError(driver) => driver.to_string(),
         other => other.to_string(),
+    }
+}
+
+/// Server errors that may pass: deadlock, lock wait, shutdown, killed, a definition that changed
+/// under the transaction.
+const PASSING: [u16; 9] = [1040, 1053, 1077, 1079, 1205, 1213, 1317, 1412, 1927];
+
+/// An error of a statement, with what was tried: `Refused` if the server answered and will answer
+/// the same again, else `Unreachable`.
+pub fn failed(what: impl std::fmt::Display) -> impl FnOnce(mysql::Error) -> Error {
+    move |error| {
+        let text = format!("{what}: {}", describe(&error));
+        match &error {
+            mysql::Error::MySqlError(answer) if !PASSING.contains(&answer.code) => {
+                Error::refused(text)
+            }
+            _ => Error::unreachable(text),
+        }
+        .caused_by(error)
+    }
+}
+
+/// The number of the server's error that an error was caused by.
+pub fn server_code(error: &Error) -> Option<u16> {
+    let cause = std::error::Error::source(error)?.downcast_ref::<mysql::Error>()?;
+    match cause {
+        mysql::Error::MySqlError(answer) => Some(answer.code),
+        _ => None,
     }
 }
 

@@ -55,8 +55,12 @@ pub struct Status {
 /// Asks for the end of the log.
 pub fn status(conn: &mut mysql::Conn, info: &ServerInfo) -> Result<Status> {
     let failed = |error: mysql::Error| {
-        Error::refused(format!("the log's position cannot be read: {}", connect::describe(&error)))
-            .advise("GRANT REPLICATION CLIENT (MariaDB: BINLOG MONITOR) to the user, and see that log_bin is ON")
+        let broken = !matches!(error, mysql::Error::MySqlError(_));
+        let error = connect::failed("the log's position cannot be read")(error);
+        if broken {
+            return error;
+        }
+        error.advise("GRANT REPLICATION CLIENT (MariaDB: BINLOG MONITOR) to the user, and see that log_bin is ON")
     };
     let statements: &[&str] = if info.mariadb {
         &["SHOW MASTER STATUS"]

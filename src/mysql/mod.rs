@@ -1,5 +1,6 @@
 //! MySQL and MariaDB: reading logs, decoding rows, connections. Uses `error`, `durable` and `ums`.
 
+pub mod barrier;
 pub mod body;
 pub mod charset;
 pub mod chunk;
@@ -8,6 +9,7 @@ pub mod connect;
 pub mod cursor;
 pub mod ddl;
 pub mod decimal;
+pub mod declared;
 pub mod defaults_file;
 pub mod event;
 pub mod foreign_keys;
@@ -24,6 +26,7 @@ pub mod rows;
 pub mod savepoints;
 pub mod schema;
 pub mod schema_store;
+pub mod select;
 pub mod stamp;
 pub mod table_map;
 pub mod temporal;
@@ -31,3 +34,4 @@ pub mod transaction;
 pub mod types;
 pub mod value;
 pub mod versions;
+pub mod wire;

@@ -271,7 +271,7 @@ fn push_set(mask: u64, labels: &[Vec<u8>], out: &mut Vec<u8>) -> Result<(), Cell
 }
 
 /// Appends the JSON of a value whose bytes are known; also the inside of compressed columns.
-fn push_bytes(
+pub(super) fn push_bytes(
     kind: &Kind,
     bytes: &[u8],
     out: &mut Vec<u8>,

@@ -3,7 +3,7 @@
 //! two runs. Uses `error` and `wanted`. Runs once a schema.
 
 use super::target::Mode;
-use super::wanted::{Wanted, source};
+use super::wanted::Wanted;
 use crate::error::{Error, Result};
 
 /// The source of a table that several source tables fill, by `--map`.
@@ -24,7 +24,7 @@ pub(super) fn mode_name(mode: Mode) -> &'static str {
 /// `Refused` when the name belongs to another source table and no rule led here, and when the table
 /// was filled in the other mode.
 pub(super) fn judge(wanted: &Wanted, mode: Mode, owner: &str, made_for: &str) -> Result<bool> {
-    let (name, own) = (&wanted.table.name, source(wanted.namespace));
+    let (name, own) = (&wanted.table.name, wanted.namespace.source());
     if !wanted.table.mapped && owner != own {
         return Err(Error::refused(format!(
             "{}: table {name} belongs to {}",

@@ -8,6 +8,7 @@ pub mod mysql;
 pub mod reject;
 mod sql;
 pub mod stream;
+pub mod sweep;
 pub mod target;
 mod wanted;
 
@@ -23,6 +24,7 @@ use crate::ums::{Marker, Message, Termination};
 use crate::url::{Opt, Url};
 
 pub use reject::Rejects;
+pub use sweep::{Ended, check_sweep};
 pub use target::{Delete, Mode, OnTruncate, Options, Target};
 
 /// Every sink of this build.
@@ -64,6 +66,13 @@ pub trait Sink: Send {
         Ok(false)
     }
 
+    /// The end of a table's pull, which `write` has been given as a message before: with
+    /// [`Options::sweep`], rows go that the source has no more. Sinks that keep every change, or pass
+    /// lines on, have nothing to do.
+    fn end_batch(&mut self, _: &Message) -> Result<Ended> {
+        Ok(Ended::Kept)
+    }
+
     /// When to flush this one, where its address said so; else the table's row does.
     fn rhythm(&self) -> Option<Flush> {
         None
@@ -101,6 +110,8 @@ pub struct Spec {
     pub options: &'static [Opt],
     /// When to flush.
     pub flush: Flush,
+    /// Whether rows can be removed that a pull of the whole table did not bring.
+    pub sweeps: bool,
     /// An address that works on any machine.
     pub example: &'static str,
     /// Opens it for writing; creates what is missing.

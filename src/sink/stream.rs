@@ -13,6 +13,7 @@ pub const STANDARD: Spec = Spec {
     summary: "standard output, the lines unchanged",
     options: &[],
     flush: Flush::Cheap,
+    sweeps: false,
     example: "-",
     open: |_| Ok(Box::new(Stream { output: output::standard()?, name: "standard output".into() })),
     probe: |_| Ok("standard output: nothing to test".into()),
@@ -28,6 +29,7 @@ pub const FILE: Spec = Spec {
     options: &[],
     // An fsync, and the end of a gzip member or zstd frame.
     flush: Flush::Costly { rows: u64::MAX, bytes: 256 << 20, seconds: 1 },
+    sweeps: false,
     example: "file:changes.ums.zst",
     open: |target| {
         let path = target.url.path();

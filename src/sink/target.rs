@@ -25,6 +25,8 @@ pub struct Options {
     pub delete: Delete,
     /// What a TRUNCATE or DROP of the source does.
     pub on_truncate: OnTruncate,
+    /// Remove the rows that a pull of a whole table did not bring.
+    pub sweep: bool,
     /// Never create or widen a table.
     pub no_create: bool,
     /// Table names by namespace; the first match wins.

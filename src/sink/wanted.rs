@@ -72,13 +72,6 @@ impl<'a> Wanted<'a> {
     }
 }
 
-/// The first four parts as written: what a target table belongs to. Version and shards change
-/// without making it another table.
-pub(super) fn source(namespace: &Namespace) -> String {
-    let written = namespace.to_string();
-    written.splitn(5, '.').take(4).collect::<Vec<_>>().join(".")
-}
-
 fn is_system(name: &str) -> bool {
     UPSERT_COLUMNS.iter().chain(&APPEND_COLUMNS).any(|own| own.eq_ignore_ascii_case(name))
 }

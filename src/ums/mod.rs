@@ -3,6 +3,7 @@
 //! One message is one JSON object on one line: `protocol`, `schema`, `payload` (see `ums.7`).
 
 pub mod base64;
+pub mod batch;
 mod cell;
 mod cursor;
 pub mod decode;
@@ -16,6 +17,7 @@ pub mod namespace;
 mod scan;
 pub mod termination;
 
+pub use batch::{BatchEnd, Covered};
 pub use decode::{Cell, Decoder, Message, Row};
 pub use encode::MessageWriter;
 pub use marker::{Marker, checkpoint_text, parse_checkpoint};

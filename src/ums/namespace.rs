@@ -27,6 +27,13 @@ impl Namespace {
         })?;
         Ok(Self { parts })
     }
+
+    /// The first four parts as written: the source table, which a target table belongs to. Version
+    /// and shards change without making it another table.
+    pub fn source(&self) -> String {
+        let written = self.to_string();
+        written.splitn(5, '.').take(4).collect::<Vec<_>>().join(".")
+    }
 }
 
 impl fmt::Display for Namespace {

@@ -171,7 +171,7 @@ pub fn changes_of(line: &str) -> Vec<Change> {
 
 /// The cells of every tuple as they are written: serde_json keeps neither all digits of a number
 /// nor its spelling.
-fn tuples(line: &str) -> Vec<Vec<&str>> {
+pub fn tuples(line: &str) -> Vec<Vec<&str>> {
     let payload = line.rfind("\"payload\":[").map_or("", |at| &line[at..]);
     payload.split("{\"tuple\":[").skip(1).map(cells).collect()
 }

@@ -9,5 +9,7 @@ mod idempotent;
 mod manners;
 mod rejects;
 mod support;
+mod sweep;
+mod sweeping;
 mod tables;
 mod truncate;

@@ -3,6 +3,8 @@
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::process::Child;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::support::*;
@@ -183,4 +185,42 @@ fn files_that_are_no_database_are_refused() {
     std::fs::write(folder.path("t.db"), "dear reader, ".repeat(100)).unwrap();
     let text = fail(5, &[&folder.sqlite()], "");
     assert!(text.contains("not a SQLite database"), "{text}");
+}
+
+/// One that never rests, and one that has little to say: SQLite's lock has no queue, so the first one
+/// has to leave room.
+#[test]
+fn two_processes_take_turns_at_one_database() {
+    let folder = Folder::new();
+    let address = folder.sqlite();
+    let busy = Table::new("shop.busy", &["id"], &[("id", "long")]);
+    let mut child = start(&[&format!("{address}?rows=400"), "--quiet"]);
+    let mut stdin = child.stdin.take().unwrap();
+    let stop = Arc::new(AtomicBool::new(false));
+    let stopped = Arc::clone(&stop);
+    let mut input = String::new();
+    for id in (10..20_000).step_by(50) {
+        let rows: Vec<(i64, String)> = (id..id + 50).map(|id| (id, format!("\"{id}\""))).collect();
+        let rows: Vec<(i64, &str, &str)> =
+            rows.iter().map(|(id, cells)| (*id, "I", cells.as_str())).collect();
+        input += &busy.message(&rows);
+    }
+    let feeder = std::thread::spawn(move || {
+        while !stopped.load(Ordering::Relaxed) {
+            stdin.write_all(input.as_bytes()).unwrap();
+        }
+    });
+    std::thread::sleep(Duration::from_millis(300));
+    let input: String = (1..=40)
+        .map(|id| Table::orders().message(&[(id, "I", &format!(r#""{id}","a","1",1"#))]))
+        .collect();
+    let began = Instant::now();
+    land(&[&format!("{address}?rows=1&busy=30"), "--quiet"], &input);
+    let seconds = began.elapsed().as_secs_f32();
+    stop.store(true, Ordering::Relaxed);
+    feeder.join().unwrap();
+    assert!(child.wait_with_output().unwrap().status.success());
+    assert_eq!(folder.ask("SELECT count(*) FROM orders"), "40");
+    println!("40 commits in {seconds} s");
+    assert!(seconds < 20.0, "{seconds} s");
 }

@@ -38,7 +38,7 @@ impl Folder {
 
 pub fn sqlite3(database: &Path, sql: &str) -> String {
     let output = Command::new("sqlite3")
-        .args(["-batch", "-cmd", ".nullvalue NULL", "-cmd", ".timeout 5000"])
+        .args(["-batch", "-cmd", ".nullvalue NULL", "-cmd", ".timeout 60000"])
         .arg(database)
         .arg(sql)
         .output()

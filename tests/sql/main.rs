@@ -18,6 +18,10 @@ mod server;
 #[path = "../sink/support.rs"]
 #[allow(dead_code)]
 mod support;
+mod sweep;
+#[path = "../sink/sweeping.rs"]
+#[allow(dead_code)]
+mod sweeping;
 #[path = "../live/tail.rs"]
 #[allow(dead_code)]
 mod tail;

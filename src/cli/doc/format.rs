@@ -134,7 +134,8 @@ const SYSTEM_COLUMNS: &[(&str, &str)] = &[
          the number of the server that made the change, the number of the log file plus the \
          base, the offset of the event and the place of the row in it; and at its end one letter where \
          one change is written as several rows: d and i for the D and the I of a changed key, b \
-         for the image before.",
+         for the image before. For rows of a pull: SERVER_ID.FILE_NUMBER.OFFSET.p and 32 digits that \
+         stand for the table and the key.",
     ),
 ];
 
@@ -232,7 +233,8 @@ numbers fall, at a failover or a reset, so ids of a source never fall. Rows with
 order in the stream, and the later one counts.
 
 Rows of a pull carry the id of the log position that the pull is exact for, so that later changes win \
-and earlier ones lose, or unique numbers below zero, so that every change wins.";
+and earlier ones lose, or unique numbers below zero, so that every change wins. schema.batchId is the same in all messages of one pull: no row \
+of it has a smaller id.";
 
 const MARKERS: &str = "\
 A marker is a data_increment_heartbeat message with the namespace type.source.*.*.*.*.* and the \
@@ -243,14 +245,22 @@ ends of transactions.
 Every command passes markers on in order with the rows around them; one that holds rows back holds \
 the marker back, too; one that writes to several places writes it to all. Only what makes rows \
 durable moves a checkpoint: the command at the end of the pipe writes the newest marker's position \
-when everything before it is durable, and the command at the head starts there the next time.";
+when everything before it is durable, and the command at the head starts there the next time.
+
+A marker of the type pull counts shards: pos of them, in the order in which they were done, were \
+written before me by the pull whose batchId is in file. dbus-pull --state writes them and looks for them in the \
+sink's checkpoint.";
 
 const ENDS: &str = "\
 A data_increment_termination message stands where a version of a namespace ends: all rows of that \
 version are before it. Its fields are _ums_id_ and _ums_ts_, the place and time of the statement \
 (rows before it have smaller ids, rows behind it greater ones), cause, and whole: true where the \
 statement concerned the whole table, false where it concerned one of several source tables that \
---shard publishes as one. The causes:";
+--shard publishes as one. A data_batch_termination message stands behind the last row of a table that \
+was pulled. It has one row for each shard: _ums_id_ and _ums_ts_ of the position that the shard was \
+read at, its number of rows, its range as a line of dbus-pull --plan, and whole: true where the shards \
+are the whole table and no condition left rows out. Then a row whose id is below batchId is one that \
+the source has no more. The causes of a data_increment_termination:";
 
 fn cause_meaning(cause: Cause) -> &'static str {
     match cause {

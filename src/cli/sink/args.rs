@@ -30,7 +30,7 @@ pub struct Args {
     ///
     /// dws-flows(5) describes the file. SIGHUP has it read again without losing a row.
     #[arg(long, value_name = "FILE", help_heading = FLOWS, conflicts_with_all = [
-        "destination", "mode", "delete", "on_truncate", "map", "keys", "no_create", "compact",
+        "destination", "mode", "delete", "on_truncate", "sweep", "map", "keys", "no_create", "compact",
         "drop_before"])]
     pub flows: Option<PathBuf>,
 
@@ -92,6 +92,14 @@ pub struct Args {
     #[arg(long, value_name = "HOW", value_enum, default_value_t, help_heading = TABLES)]
     #[arg(hide_possible_values = true, hide_short_help = true)]
     pub on_truncate: OnTruncateArg,
+
+    /// Remove the rows that a pull of a whole table did not bring: the source has them no more
+    ///
+    /// At the end of each table in a stream of dbus-pull --id batch, rows with ids below the pull's
+    /// go as --delete says, once all of its rows are durable. Databases only, and not beside
+    /// --reject. A table that cannot be swept is named, and the exit status is 5.
+    #[arg(long, help_heading = TABLES, conflicts_with = "reject", hide_short_help = true)]
+    pub sweep: bool,
 
     /// Name target tables: '*.*.crm=crm_{table}'; may be repeated
     ///
@@ -227,6 +235,7 @@ impl Args {
                 OnTruncateArg::Apply => OnTruncate::Apply,
                 OnTruncateArg::Ignore => OnTruncate::Ignore,
             },
+            sweep: self.sweep,
             no_create: self.no_create,
             map: self.map.clone(),
             keys: self.keys.clone(),

@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use signal_hook::consts::SIGHUP;
 
 use super::args::Args;
-use super::{DryRun, kept, open_input, open_rejects, say_positions, say_rejected};
+use super::{DryRun, kept, open_input, open_rejects, say_positions, say_rejected, say_swept};
 use crate::cli::progress::Progress;
 use crate::cli::signal::Stop;
 use crate::cli::{Outcome, message};
@@ -72,7 +72,7 @@ pub(super) fn run(args: &Args, file: &Path) -> Result<Outcome> {
     let rejected = say_rejected(args, &rejects);
     let summary = result?;
     if !args.dry_run {
-        say(args, &summary);
+        say(args, &summary)?;
     }
     Ok(stop.outcome(rejected))
 }
@@ -126,8 +126,9 @@ fn check(options: &Options, definitions: &[Definition]) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-fn say(args: &Args, summary: &Summary) {
-    for (name, rows, left) in &summary.flows {
+fn say(args: &Args, summary: &Summary) -> Result<()> {
+    let mut result = Ok(());
+    for (name, rows, left, sweeps) in &summary.flows {
         if !args.progress.quiet {
             message::note(format_args!("flow {name}: {rows} rows"));
         }
@@ -137,9 +138,12 @@ fn say(args: &Args, summary: &Summary) {
                  were not applied"
             ));
         }
+        result =
+            result.and(say_swept(args, sweeps).map_err(|error| error.at(format!("flow {name}"))));
     }
     let (rows, tables) = summary.unmatched;
     if rows > 0 {
         message::warn(format_args!("{rows} rows of {tables} tables matched no flow"));
     }
+    result
 }

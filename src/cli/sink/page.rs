@@ -48,6 +48,19 @@ stay away, also those whose keys the target never saw. A pull after a TRUNCATE t
 it, that is --id batch. A target table that several source tables share is left alone, and a \
 RENAME of the source table deletes nothing; the run then ends with a warning.
 
+With --sweep, rows that the source has no more go at the end of a pull: rows of a table that are older \
+than the pull of it, deleted as --delete says, with the id of the pull. Every row that dbus-pull --id \
+batch brings has an id not below the pull's own, so what is older was not there when the table was read, \
+once all rows of the pull are durable. dbus-tail | ums-sink may write to the same tables meanwhile: what \
+the log says later has greater ids and wins, what it says late loses. A pull that was killed and goes on \
+with --state, and that asks the position of this destination (dbus-pull --checkpoint), is swept when it \
+is complete, and rows that came in its earlier runs stay. A table is left as it is, is named, and the \
+exit status is 5, when the pull was not of the whole table (--where, a part of the shards, one of \
+several tables that are published as one), when ids say nothing (--id initial), when several source \
+tables fill the target table, and when fewer rows have ids of the pull than it says that it brought. \
+Without --sweep a pull removes nothing, except what a TRUNCATE removed in the log while the pull was \
+under way. scripts/full-reload is a reload for cron.
+
 Tables are created when they are missing and widened when messages bring new columns, under the source \
 table's own name or the one that --map gives. Two source tables of one name (in two schemas, or of two \
 sources) never mix: the second one is refused until --map tells them apart. A table without a primary \
@@ -144,6 +157,13 @@ const EXAMPLES: &[Example] = &[
     Example {
         what: "Drop what is older than a year from a Parquet log, and merge its small files.",
         command: "ums-sink --compact --drop-before 2025-11-21 parquet:/data/log",
+        runnable: false,
+    },
+    Example {
+        what: "Reload tables of a live target, and remove what the source has no more.",
+        command: "ums-sink --position postgres://loader@dw/shop > pull.json &&\n\
+                  \x20   dbus-pull --tables 'shop.*' --state pull.state --checkpoint pull.json mysql://repl@db1/ |\n\
+                  \x20   ums-sink --sweep postgres://loader@dw/shop",
         runnable: false,
     },
     Example {
@@ -244,6 +264,20 @@ const DIAGNOSTICS: &[(&str, &str)] = &[
          seconds the run ends with 4.",
     ),
     (
+        "…: not swept: …",
+        "With --sweep: a pull of this table ended, and rows that the source has no more could not be told \
+         from others; the reason is said. The rows of the pull have landed, no row was removed. Pull the \
+         whole table with --id batch, from the beginning where rows are missing.",
+    ),
+    (
+        "--sweep: no pull of a table ended in this stream; nothing was swept",
+        "The pull was cut short, or the stream is no pull. Start dbus-pull again with the same --state.",
+    ),
+    (
+        "…: --sweep has no meaning here: …",
+        "Files, the Parquet log and --mode append keep every change: there is no row to remove.",
+    ),
+    (
         "… notices that a table lost its rows … were not applied",
         "With --on-truncate ignore, in destinations that keep every change, for tables that several \
          source tables share, and for a table that was renamed. Delete the rows there, if they should \
@@ -274,6 +308,10 @@ uses one.
 
 A row that meets another row in a unique index beside the key is refused: keep such indexes out of the \
 target.
+
+--sweep compares ids, so it must be given to the destination that the ids belong to: the same source \
+name and, after a failover, the same offset base (dbus-pull --checkpoint) as the dbus-tail beside it. \
+--delete must be the same there, too. The sweep of a table is one transaction and reads the whole table.
 
 A partial row image (binlog_row_image=MINIMAL) that arrives before the row itself makes a row with \
 NULL in the other columns, and an older whole image that arrives later does not fill them. Load the \

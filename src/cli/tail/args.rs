@@ -245,7 +245,7 @@ pub enum BadText {
     Replace,
 }
 
-fn dialect() -> impl TypedValueParser<Value = Dialect> {
+pub(crate) fn dialect() -> impl TypedValueParser<Value = Dialect> {
     PossibleValuesParser::new(["dws", "dbus"])
         .map(|name| if name == "dbus" { Dialect::Dbus } else { Dialect::Dws })
 }

@@ -7,6 +7,8 @@ pub mod publish;
 pub mod schema;
 mod table;
 
+pub(super) use table::system_fields;
+
 use crate::mysql::charset::Bad;
 use crate::ums::Dialect;
 

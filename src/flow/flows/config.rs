@@ -7,7 +7,7 @@ use toml::de::{DeTable, DeValue};
 
 use crate::error::{Error, Result};
 use crate::sink::target::{KeyRule, TableRule};
-use crate::sink::{Delete, Mode, OnTruncate, Options, Spec, Target, find};
+use crate::sink::{Delete, Mode, OnTruncate, Options, Spec, Target, check_sweep, find};
 use crate::ums::Pattern;
 use crate::url::Url;
 
@@ -63,6 +63,7 @@ pub const KEYS: &[Key] = &[
         form: "\"apply\" or \"ignore\"",
         meaning: "As --on-truncate. [apply]",
     },
+    Key { name: "sweep", form: "true or false", meaning: "As --sweep. [false]" },
     Key {
         name: "create",
         form: "true or false",
@@ -86,6 +87,7 @@ pub struct Definition {
     mode: Mode,
     delete: Delete,
     on_truncate: OnTruncate,
+    sweep: bool,
     create: bool,
     place: String,
 }
@@ -104,6 +106,7 @@ impl Definition {
             mode: self.mode,
             delete: self.delete,
             on_truncate: self.on_truncate,
+            sweep: self.sweep,
             no_create: !self.create,
             map: map.into_iter().collect(),
             keys: keys.map(|keys| KeyRule::new(any, keys.clone())).into_iter().collect(),
@@ -254,10 +257,12 @@ fn definition(table: &DeTable, start: usize) -> Placed<Definition> {
             }
         }
     };
-    let create = match find("create").map(|value| (value.get_ref(), value.span().start)) {
-        None => true,
-        Some((DeValue::Boolean(create), _)) => *create,
-        Some((_, at)) => return Err((at, Error::usage("create is true or false"))),
+    let flag = |key: &str, usual: bool| -> Placed<bool> {
+        match find(key).map(|value| (value.get_ref(), value.span().start)) {
+            None => Ok(usual),
+            Some((DeValue::Boolean(given), _)) => Ok(*given),
+            Some((_, at)) => Err((at, Error::usage(format!("{key} is true or false")))),
+        }
     };
     let names = |key: &str| Ok(list(find(key), key, false)?.map_or(Vec::new(), |(list, _)| list));
     let flow = Definition {
@@ -272,13 +277,15 @@ fn definition(table: &DeTable, start: usize) -> Placed<Definition> {
             false => OnTruncate::Apply,
             true => OnTruncate::Ignore,
         },
-        create,
+        sweep: flag("sweep", false)?,
+        create: flag("create", true)?,
         place: String::new(),
         name,
     };
     let named = |error: Error| error.at(format_args!("flow {}", flow.name));
     flow.patterns().map_err(|error| (start, named(error)))?;
-    let (_, target) = flow.target(&Options::default()).map_err(|error| (to_at, named(error)))?;
+    let (spec, target) = flow.target(&Options::default()).map_err(|error| (to_at, named(error)))?;
+    check_sweep(spec, &target).map_err(|error| (to_at, named(error)))?;
     Ok(Definition { place: place(&target.url), ..flow })
 }
 

@@ -10,7 +10,7 @@ use crate::error::{Error, Kind, Result};
 use crate::flow::checkpoint::Checkpoint;
 use crate::flow::lane::Lane;
 use crate::flow::sink::never_durable;
-use crate::sink::{Options, Sink, Spec, Target};
+use crate::sink::{Options, Sink, Spec, Target, check_sweep};
 use crate::ums::{Decoder, Message, Namespace, Pattern};
 
 /// A flow.
@@ -43,6 +43,8 @@ impl Flow {
         checkpoint: Option<&Path>,
     ) -> Result<Self> {
         let (spec, target) = definition.target(options)?;
+        check_sweep(spec, &target)
+            .map_err(|error| error.at(format_args!("flow {}", definition.name)))?;
         let own = |file: &Path| {
             let mut name = file.as_os_str().to_owned();
             name.push(".");

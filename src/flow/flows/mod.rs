@@ -25,7 +25,7 @@ use self::flow::Flow;
 use self::positions::Positions;
 use super::checkpoint::Checkpoint;
 use super::lane::TICK;
-use super::sink::{Destination, Source, pump};
+use super::sink::{Destination, Source, Sweeps, pump};
 use crate::error::{Error, Kind, Result};
 use crate::sink::{Options, Sink, Spec, Target};
 use crate::ums::decode::Header;
@@ -66,8 +66,9 @@ pub struct Plan<'a> {
 /// What was met, for the closing words.
 #[derive(Debug, Clone, Default)]
 pub struct Summary {
-    /// For each flow: name, rows taken over, notices of rows that left the source not applied.
-    pub flows: Vec<(String, u64, u64)>,
+    /// For each flow: name, rows taken over, notices of rows that left the source not applied, what
+    /// was swept.
+    pub flows: Vec<(String, u64, u64, Sweeps)>,
     /// Rows and tables that no flow takes.
     pub unmatched: (u64, usize),
     /// Whether the stop flag ended the run.
@@ -114,7 +115,9 @@ pub fn run(plan: Plan) -> Result<Summary> {
         return Err(Error::new(kind, text)
             .advise(format!("{failed} of {all} flows failed; start again once that is mended")));
     }
-    let of = |flow: &Flow| (flow.name().to_owned(), flow.lane.rows, flow.lane.left);
+    let of = |flow: &Flow| {
+        (flow.name().to_owned(), flow.lane.rows, flow.lane.left, flow.lane.sweeps.clone())
+    };
     Ok(Summary {
         flows: flows.flows.iter().map(of).collect(),
         unmatched: (flows.unmatched_rows, flows.unmatched.len()),
@@ -221,8 +224,7 @@ impl Flows<'_> {
     }
 
     fn nobody(&mut self, message: &Message) {
-        let written = message.header.schema.namespace.to_string();
-        let table = written.splitn(5, '.').take(4).collect::<Vec<_>>().join(".");
+        let table = message.header.schema.namespace.source();
         let rows = message.row_count() as u64;
         self.unmatched_rows += rows;
         if !self.unmatched.contains_key(&table) && self.unmatched.len() < NAMED {

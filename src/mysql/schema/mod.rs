@@ -13,7 +13,7 @@ mod read;
 pub use apply::NotApplicable;
 pub use catalog::{Catalog, Shape};
 pub use history::History;
-pub use read::from_information_schema;
+pub use read::{from_information_schema, of_table};
 
 /// A column.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,6 +7,7 @@ use mysql::prelude::Queryable;
 use super::{Catalog, ColumnDefinition, TableDefinition, is_character};
 use crate::error::{Error, Result};
 use crate::mysql::ddl::TableName;
+use crate::mysql::select::literal;
 
 /// Column, its table, and what else COLUMNS says, in the order of the query below.
 type ColumnRow = (
@@ -35,24 +36,38 @@ pub fn from_information_schema(conn: &mut mysql::Conn) -> Result<Catalog> {
     for (name, charset) in databases {
         catalog.insert_database(&name, Some(charset));
     }
-    let mut tables = read_tables(conn)?;
-    read_columns(conn, &mut tables)?;
-    read_keys(conn, &mut tables)?;
-    for (name, mut table) in tables {
-        let named = table.columns.iter().any(|c| c.generated && c.column_type == "timestamp(6)");
-        if std::mem::take(&mut table.versioned) && !named {
-            table.add_versions();
-        }
+    for (name, table) in read(conn, &format!("TABLE_SCHEMA NOT IN ({SYSTEM_SCHEMAS})"))? {
         catalog.insert(&name, table);
     }
     Ok(catalog)
 }
 
-fn read_tables(conn: &mut mysql::Conn) -> Result<BTreeMap<TableName, TableDefinition>> {
+/// Reads one table; `None` when there is none of that name.
+pub fn of_table(conn: &mut mysql::Conn, name: &TableName) -> Result<Option<TableDefinition>> {
+    let (schema, table) = (literal(&name.schema), literal(&name.table));
+    let only = format!("TABLE_SCHEMA = {schema} AND TABLE_NAME = {table}");
+    Ok(read(conn, &only)?.into_values().next())
+}
+
+/// Reads the tables for which the condition holds.
+fn read(conn: &mut mysql::Conn, only: &str) -> Result<BTreeMap<TableName, TableDefinition>> {
+    let mut tables = read_tables(conn, only)?;
+    read_columns(conn, only, &mut tables)?;
+    read_keys(conn, only, &mut tables)?;
+    for table in tables.values_mut() {
+        let named = table.columns.iter().any(|c| c.generated && c.column_type == "timestamp(6)");
+        if std::mem::take(&mut table.versioned) && !named {
+            table.add_versions();
+        }
+    }
+    Ok(tables)
+}
+
+fn read_tables(conn: &mut mysql::Conn, only: &str) -> Result<BTreeMap<TableName, TableDefinition>> {
     let rows: Vec<(String, String, String, Option<String>)> = conn
         .query(format!(
             "SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE, TABLE_COLLATION \
-             FROM information_schema.TABLES WHERE TABLE_SCHEMA NOT IN ({SYSTEM_SCHEMAS}) \
+             FROM information_schema.TABLES WHERE {only} \
              AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED', 'SEQUENCE')"
         ))
         .map_err(|e| failed("TABLES", e))?;
@@ -72,13 +87,14 @@ fn read_tables(conn: &mut mysql::Conn) -> Result<BTreeMap<TableName, TableDefini
 
 fn read_columns(
     conn: &mut mysql::Conn,
+    only: &str,
     tables: &mut BTreeMap<TableName, TableDefinition>,
 ) -> Result<()> {
     let rows: Vec<ColumnRow> = conn
         .query(format!(
             "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, COLUMN_TYPE, IS_NULLABLE, \
              CHARACTER_SET_NAME, COLLATION_NAME, EXTRA, GENERATION_EXPRESSION \
-             FROM information_schema.COLUMNS WHERE TABLE_SCHEMA NOT IN ({SYSTEM_SCHEMAS}) \
+             FROM information_schema.COLUMNS WHERE {only} \
              ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION"
         ))
         .map_err(|e| failed("COLUMNS", e))?;
@@ -102,12 +118,13 @@ fn read_columns(
 
 fn read_keys(
     conn: &mut mysql::Conn,
+    only: &str,
     tables: &mut BTreeMap<TableName, TableDefinition>,
 ) -> Result<()> {
     let rows: Vec<(String, String, String)> = conn
         .query(format!(
             "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME FROM information_schema.STATISTICS \
-             WHERE INDEX_NAME = 'PRIMARY' AND TABLE_SCHEMA NOT IN ({SYSTEM_SCHEMAS}) \
+             WHERE INDEX_NAME = 'PRIMARY' AND {only} \
              ORDER BY TABLE_SCHEMA, TABLE_NAME, SEQ_IN_INDEX"
         ))
         .map_err(|e| failed("STATISTICS", e))?;

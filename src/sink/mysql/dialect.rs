@@ -335,6 +335,35 @@ impl Dialect for MySqlDialect {
         )
     }
 
+    fn insert_absent(&self, table: &str, columns: &[&str], values: &[String]) -> String {
+        format!(
+            "INSERT IGNORE INTO {} ({}) VALUES ({})",
+            self.quote(table),
+            list(self, columns.iter().copied()),
+            values.join(", ")
+        )
+    }
+
+    fn bury(&self, table: &str, keys: &[String], id: i64) -> Vec<String> {
+        let names = list(self, keys.iter().map(String::as_str));
+        let (side, table) = (self.quote(&tombstone_name(table)), self.quote(table));
+        let same = keys.iter().map(|key| self.quote(key));
+        let same: Vec<_> = same.map(|key| format!("{side}.{key} = {table}.{key}")).collect();
+        vec![
+            format!(
+                "INSERT INTO {side} ({names}, `_ums_id_`) SELECT {names}, {id} FROM {table} WHERE \
+                 `_ums_id_` < {id} ON DUPLICATE KEY UPDATE {side}.`_ums_id_` = \
+                 GREATEST({side}.`_ums_id_`, {id})"
+            ),
+            // What came between the two statements is not remembered and stays.
+            format!(
+                "DELETE {table} FROM {table} JOIN {side} ON {} WHERE {table}.`_ums_id_` < {id} AND \
+                 {table}.`_ums_id_` <= {side}.`_ums_id_`",
+                same.join(" AND ")
+            ),
+        ]
+    }
+
     fn shown(&self, shape: &Shape) -> Vec<String> {
         let marks = |count: usize| format!("({})", vec!["?"; count].join(", "));
         let (head, end) = self.upsert(shape);

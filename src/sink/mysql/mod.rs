@@ -26,6 +26,7 @@ pub const SPEC: Spec = Spec {
     summary: "MySQL or MariaDB: tables created and widened, the position beside the rows",
     options: &OPTIONS,
     flush: sql::FLUSH,
+    sweeps: true,
     example: "mysql://loader@dw1/shop",
     open,
     probe,

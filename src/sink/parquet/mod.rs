@@ -72,6 +72,7 @@ pub const SPEC: Spec = Spec {
         },
     ],
     flush: Flush::Costly { rows: ROWS, bytes: BYTES, seconds: SECONDS },
+    sweeps: false,
     example: "parquet:/tmp/dws-log",
     open: |target| Ok(Box::new(ParquetLog::open(target)?)),
     probe,

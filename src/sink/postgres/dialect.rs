@@ -249,6 +249,29 @@ impl Dialect for PostgresDialect {
         )
     }
 
+    fn insert_absent(&self, table: &str, columns: &[&str], values: &[String]) -> String {
+        format!(
+            "INSERT INTO {} ({}) VALUES ({}) ON CONFLICT DO NOTHING",
+            self.quote(table),
+            list(self, columns.iter().copied()),
+            values.join(", ")
+        )
+    }
+
+    fn bury(&self, table: &str, keys: &[String], id: i64) -> Vec<String> {
+        let names = list(self, keys.iter().map(String::as_str));
+        let (side, table) = (self.quote(&tombstone_name(table)), self.quote(table));
+        vec![
+            // As where rows land: a row that comes late must not pass its delete unseen.
+            format!("LOCK TABLE {side} IN SHARE ROW EXCLUSIVE MODE"),
+            format!(
+                "WITH gone AS (DELETE FROM {table} WHERE \"_ums_id_\" < {id} RETURNING {names}) INSERT \
+                 INTO {side} AS t ({names}, \"_ums_id_\") SELECT {names}, {id} FROM gone ON CONFLICT \
+                 ({names}) DO UPDATE SET \"_ums_id_\" = GREATEST(t.\"_ums_id_\", {id})"
+            ),
+        ]
+    }
+
     fn shown(&self, shape: &Shape) -> Vec<String> {
         let mut all = vec![self.upsert(shape)];
         if shape.mode == Mode::Upsert && shape.delete == Delete::Hard {

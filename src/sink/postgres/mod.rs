@@ -26,6 +26,7 @@ pub const SPEC: Spec = Spec {
     summary: "PostgreSQL: tables created and widened, the position beside the rows",
     options: &OPTIONS,
     flush: sql::FLUSH,
+    sweeps: true,
     example: "postgres://loader@dw/shop?schema=public",
     open,
     probe,

@@ -14,7 +14,7 @@ use super::shape::{Column, Shape};
 use crate::error::{Error, Result};
 use crate::sink::claim::{SHARED, judge, mode_name};
 use crate::sink::target::{Delete, Mode, OnTruncate, Options};
-use crate::sink::wanted::{APPEND_COLUMNS, UPSERT_COLUMNS, Wanted, source};
+use crate::sink::wanted::{APPEND_COLUMNS, UPSERT_COLUMNS, Wanted};
 use crate::ums::decode::Header;
 
 pub(super) const TABLE: &str = "_ums_table";
@@ -185,7 +185,7 @@ fn claim(session: &mut dyn Session, wanted: &Wanted, mode: Mode, missing: bool) 
         dialect.literal(&name)
     );
     let found = session.query(&sql)?.into_iter().next();
-    let (mut owner, mut made) = (source(wanted.namespace), missing);
+    let (mut owner, mut made) = (wanted.namespace.source(), missing);
     if let Some(row) = found.filter(|_| !missing) {
         let mut cells = row.into_iter().map(Option::unwrap_or_default);
         let mut next = || cells.next().unwrap_or_default();

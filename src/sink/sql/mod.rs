@@ -13,6 +13,7 @@ pub(in crate::sink) mod kind;
 mod position;
 pub(in crate::sink) mod session;
 pub(in crate::sink) mod shape;
+mod sweep;
 mod worker;
 
 use std::collections::HashMap;
@@ -24,12 +25,13 @@ use self::session::{Dialect, Session};
 use self::shape::{Group, GroupRow, Shape};
 use self::worker::{Setup, Worker};
 use super::reject::row_name;
+use super::sweep::moment;
 use super::target::{Delete, Mode, Options, Target};
 use super::wanted::Wanted;
-use super::{Flush, Sink, Written};
+use super::{Ended, Flush, Sink, Written};
 use crate::error::{Error, Result};
 use crate::ums::decode::Header;
-use crate::ums::{Marker, Message, Op, Termination};
+use crate::ums::{Marker, Message, Op, Protocol, Termination};
 use crate::url::Opt;
 
 pub(in crate::sink) use worker::Connect;
@@ -138,6 +140,13 @@ pub(in crate::sink) fn plan(
     if let Some(notice) = Termination::read(message)?.filter(|n| target.options.applies(n)) {
         return Ok(fence::statements(dialect, &notice, &target.options));
     }
+    if message.protocol == Protocol::BatchTermination {
+        let (options, table) =
+            (&target.options, target.options.table(&message.header.schema.namespace));
+        let Ok(Some(end)) = options.asks(message)? else { return Ok(Vec::new()) };
+        let when = (end.batch, moment(&end));
+        return Ok(sweep::statements(dialect, &table.name, &[], when, options.delete));
+    }
     if !message.protocol.is_data() {
         return Ok(Vec::new());
     }
@@ -203,6 +212,22 @@ impl Sink for SqlSink {
         self.shapes.clear();
         let first = self.workers.first_mut().ok_or_else(|| Error::refused("there is no worker"))?;
         first.end_rows(notice, &self.options).map_err(|error| error.at(&notice.namespace))
+    }
+
+    /// In a transaction of its own, behind those of the rows before it.
+    fn end_batch(&mut self, message: &Message) -> Result<Ended> {
+        let namespace = &message.header.schema.namespace;
+        let asked = match self.options.asks(message)? {
+            Ok(asked) => asked,
+            Err(reason) => return Ok(Ended::Left(reason)),
+        };
+        if self.options.mode == Mode::Append {
+            return Ok(Ended::Kept);
+        }
+        let markers = self.stored.clone();
+        self.flush(&markers)?;
+        let first = self.workers.first_mut().ok_or_else(|| Error::refused("there is no worker"))?;
+        first.end_batch(namespace, asked, &self.options).map_err(|error| error.at(namespace))
     }
 
     fn rhythm(&self) -> Option<Flush> {

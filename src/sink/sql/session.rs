@@ -88,6 +88,11 @@ pub(in crate::sink) trait Dialect {
     }
     /// Replaces a row of a small table of the sink's own by its key, the first `keys` columns.
     fn replace(&self, table: &str, columns: &[&str], keys: usize, values: &[String]) -> String;
+    /// Inserts a row into a small table of the sink's own unless one of its key is there; waits for
+    /// another transaction that inserts it.
+    fn insert_absent(&self, table: &str, columns: &[&str], values: &[String]) -> String;
+    /// Removes all rows below an id and remembers their keys, as deletes of that id.
+    fn bury(&self, table: &str, keys: &[String], id: i64) -> Vec<String>;
     /// The statements that land rows of a shape, for people: parameters in place of values.
     fn shown(&self, shape: &Shape) -> Vec<String>;
 }

@@ -15,17 +15,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 
 use super::position;
 use super::session::Session;
 use super::shape::{Group, Shape};
-use super::{fence, fit};
+use super::{fence, fit, sweep};
 use crate::error::{Error, Kind, Result};
+use crate::sink::Ended;
 use crate::sink::reject::{Rejects, ids_name};
 use crate::sink::target::Options;
 use crate::ums::decode::Header;
-use crate::ums::{Marker, Termination};
+use crate::ums::{BatchEnd, Marker, Namespace, Termination};
 
 /// Groups that may wait for a worker.
 const WAITING: usize = 2;
@@ -114,29 +115,40 @@ impl Worker {
 
     /// Makes the target fit a schema, outside of any transaction with rows.
     pub(super) fn fit(&mut self, header: &Arc<Header>, options: &Options) -> Result<(Shape, bool)> {
-        let (sender, shapes) = bounded(1);
         let (header, options) = (Arc::clone(header), options.clone());
-        let task: Task = Box::new(move |session| {
-            let fitted = fit::fit(session, &header, &options)?;
-            // Only the last one is looked at.
-            let _ = sender.try_send(fitted);
-            Ok(())
-        });
-        self.ask(|reply| Command::Run(task, reply))?.wait()?;
-        shapes.try_recv().map_err(|_| gone())
+        self.task(move |session| fit::fit(session, &header, &options))
     }
 
     /// Applies the notice that a table lost its rows; whether it could be.
     pub(super) fn end_rows(&mut self, notice: &Termination, options: &Options) -> Result<bool> {
-        let (sender, applied) = bounded(1);
         let (notice, options) = (notice.clone(), options.clone());
+        self.task(move |session| fence::raise(session, &notice, &options))
+    }
+
+    /// Does what the end of a table's pull asks for.
+    pub(super) fn end_batch(
+        &mut self,
+        namespace: &Namespace,
+        asked: Option<BatchEnd>,
+        options: &Options,
+    ) -> Result<Ended> {
+        let (namespace, options) = (namespace.clone(), options.clone());
+        self.task(move |session| sweep::end(session, &namespace, asked.as_ref(), &options))
+    }
+
+    /// Runs something in a transaction of its own and gives its answer.
+    fn task<T: Send + 'static>(
+        &mut self,
+        work: impl Fn(&mut dyn Session) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (sender, answers) = unbounded();
         let task: Task = Box::new(move |session| {
-            let done = fence::raise(session, &notice, &options)?;
-            let _ = sender.try_send(done);
+            // One for each try; the last one counts.
+            let _ = sender.send(work(session)?);
             Ok(())
         });
         self.ask(|reply| Command::Run(task, reply))?.wait()?;
-        applied.try_recv().map_err(|_| gone())
+        answers.try_iter().last().ok_or_else(gone)
     }
 
     fn ask(&self, command: impl FnOnce(Sender<Result<()>>) -> Command) -> Result<Answer> {

@@ -12,7 +12,6 @@ use super::statement;
 use super::table::read;
 use crate::error::Result;
 use crate::sink::target::{Delete, Options};
-use crate::sink::wanted::source;
 use crate::ums::{Namespace, Termination};
 
 /// Creates the table of fences when it is missing.
@@ -23,7 +22,7 @@ pub(super) const CREATE: &str = "CREATE TABLE IF NOT EXISTS \"_ums_fence\" (
 /// The fence of a source table, if it has one.
 pub(super) fn of(connection: &Connection, namespace: &Namespace) -> Result<Option<i64>> {
     connection
-        .query_row("SELECT id FROM \"_ums_fence\" WHERE source = ?1", [source(namespace)], |row| {
+        .query_row("SELECT id FROM \"_ums_fence\" WHERE source = ?1", [namespace.source()], |row| {
             row.get(0)
         })
         .optional()
@@ -62,12 +61,18 @@ pub(super) fn raise(
             }
         }
     }
+    store(connection, &notice.namespace, notice.id)?;
+    Ok(true)
+}
+
+/// Writes the fence unless it is higher already.
+pub(super) fn store(connection: &Connection, namespace: &Namespace, id: i64) -> Result<()> {
     connection
         .execute(
             "INSERT INTO \"_ums_fence\" (source, id) VALUES (?1, ?2) \
              ON CONFLICT (source) DO UPDATE SET id = max(id, excluded.id)",
-            params![source(&notice.namespace), notice.id],
+            params![namespace.source(), id],
         )
-        .map_err(|error| failure::from("_ums_fence", error))?;
-    Ok(true)
+        .map(drop)
+        .map_err(|error| failure::from("_ums_fence", error))
 }

@@ -12,24 +12,25 @@ mod rebuild;
 mod register;
 mod rows;
 mod statement;
+mod sweep;
 mod table;
 mod value;
 
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use self::rows::{Prepared, Statements, write_rows};
 use self::table::Table;
 use super::target::{Delete, Mode, OnTruncate, Options, Target};
 use super::wanted::Wanted;
-use super::{Flush, Sink, Spec, Written};
+use super::{Ended, Flush, Sink, Spec, Written};
 use crate::error::Result;
 use crate::ums::decode::Header;
-use crate::ums::{Marker, Message, Schema, Termination};
+use crate::ums::{Marker, Message, Protocol, Schema, Termination};
 use crate::url::{Opt, Url};
 
 /// The row.
@@ -49,12 +50,18 @@ pub const SPEC: Spec = Spec {
         Opt { name: "cache", meaning: "MiB of database pages in memory.", default: "64" },
     ],
     flush: Flush::Costly { rows: ROWS, bytes: BYTES, seconds: SECONDS },
+    sweeps: true,
     example: "sqlite:shop.db",
     open,
     probe,
     plan,
     positions: Some(positions),
 };
+
+/// How often a process that waits for the lock asks for it.
+const ASK: Duration = Duration::from_millis(2);
+/// How long others may be kept waiting.
+const LONG: Duration = Duration::from_millis(100);
 
 const ROWS: u64 = 100_000;
 const BYTES: u64 = 64 << 20;
@@ -75,6 +82,12 @@ struct Sqlite {
     in_transaction: bool,
     /// Changes when another connection has written.
     version: i64,
+    /// Since when others have had no chance of the lock.
+    since: Option<Instant>,
+    /// Until when the lock is left to others.
+    free_until: Instant,
+    /// How long to wait for it.
+    busy: Duration,
     /// The markers of the last flush.
     stored: Vec<Marker>,
 }
@@ -110,6 +123,10 @@ impl Sink for Sqlite {
         if self.in_transaction {
             self.execute("COMMIT")?;
             self.in_transaction = false;
+            if self.since.is_some_and(|since| since.elapsed() > LONG) {
+                self.free_until = Instant::now() + ASK * 3;
+                self.since = None;
+            }
         }
         if moved {
             self.stored = markers.to_vec();
@@ -128,6 +145,22 @@ impl Sink for Sqlite {
             .map_err(|error| error.at(&notice.namespace))
     }
 
+    fn end_batch(&mut self, message: &Message) -> Result<Ended> {
+        let namespace = &message.header.schema.namespace;
+        let asked = match self.options.asks(message)? {
+            Ok(asked) => asked,
+            Err(reason) => return Ok(Ended::Left(reason)),
+        };
+        if self.options.mode == Mode::Append {
+            return Ok(Ended::Kept);
+        }
+        self.begin()?;
+        // A fence may be raised.
+        self.prepared.clear();
+        sweep::end(&self.connection, namespace, asked.as_ref(), &self.options)
+            .map_err(|error| error.at(namespace))
+    }
+
     fn rhythm(&self) -> Option<Flush> {
         Some(self.flush)
     }
@@ -139,19 +172,26 @@ impl Sqlite {
     }
 
     /// Takes the write lock now and not at the first row, where SQLite would not wait for it.
+    ///
+    /// Another process may fill the same database, such as a pull beside the log. SQLite has no
+    /// queue for its lock: whoever takes it again as soon as it is given back keeps all others out
+    /// for ever. So now and then there is a short pause behind a transaction, and waiting is asking often.
     fn begin(&mut self) -> Result<()> {
-        if !self.in_transaction {
-            self.execute("BEGIN IMMEDIATE")?;
-            self.in_transaction = true;
-            // Another writer may have raised a fence or changed a table since.
-            let version = self
-                .connection
-                .pragma_query_value(None, "data_version", |row| row.get(0))
-                .map_err(|error| failure::from(&self.name, error))?;
-            if self.version != version {
-                self.version = version;
-                self.prepared.clear();
-            }
+        if self.in_transaction {
+            return Ok(());
+        }
+        std::thread::sleep(self.free_until.saturating_duration_since(Instant::now()));
+        take_lock(&self.connection, self.busy).map_err(|error| failure::from(&self.name, error))?;
+        self.in_transaction = true;
+        self.since.get_or_insert_with(Instant::now);
+        // Another writer may have raised a fence or changed a table since.
+        let version = self
+            .connection
+            .pragma_query_value(None, "data_version", |row| row.get(0))
+            .map_err(|error| failure::from(&self.name, error))?;
+        if self.version != version {
+            self.version = version;
+            self.prepared.clear();
         }
         Ok(())
     }
@@ -178,6 +218,22 @@ impl Sqlite {
     }
 }
 
+/// Begins a transaction with the write lock; waits for it.
+fn take_lock(connection: &Connection, patience: Duration) -> rusqlite::Result<()> {
+    let began = Instant::now();
+    loop {
+        match connection.execute_batch("BEGIN IMMEDIATE") {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && began.elapsed() < patience =>
+            {
+                std::thread::sleep(ASK);
+            }
+            done => return done,
+        }
+    }
+}
+
 fn open(target: &Target) -> Result<Box<dyn Sink>> {
     let name = target.url.to_string();
     let connection = connect(&target.url, OpenFlags::SQLITE_OPEN_CREATE)?;
@@ -188,12 +244,20 @@ fn open(target: &Target) -> Result<Box<dyn Sink>> {
     connection
         .execute_batch(&format!(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA legacy_alter_table = ON; \
-             PRAGMA wal_autocheckpoint = 16384; PRAGMA cache_size = -{}; \
-             BEGIN IMMEDIATE; {}; {}; {}; COMMIT",
+             PRAGMA wal_autocheckpoint = 16384; PRAGMA cache_size = -{}",
             target.url.number("cache", 64)?.clamp(1, 1 << 20) * 1024,
+        ))
+        .map_err(failed)?;
+    // From here on `take_lock` waits.
+    let busy = busy(&target.url)?;
+    connection.busy_timeout(Duration::ZERO).map_err(failed)?;
+    take_lock(&connection, busy).map_err(failed)?;
+    connection
+        .execute_batch(&format!(
+            "{}; {}; {}; COMMIT",
             position::CREATE,
             register::CREATE,
-            fence::CREATE,
+            fence::CREATE
         ))
         .map_err(failed)?;
     connection.set_prepared_statement_cache_capacity(256);
@@ -210,6 +274,9 @@ fn open(target: &Target) -> Result<Box<dyn Sink>> {
         prepared: HashMap::new(),
         in_transaction: false,
         version: 0,
+        since: None,
+        free_until: Instant::now(),
+        busy,
         stored: Vec::new(),
     }))
 }
@@ -218,9 +285,12 @@ fn connect(url: &Url, more: OpenFlags) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | more;
     let failed = |error| failure::from(url, error);
     let connection = Connection::open_with_flags(url.path(), flags).map_err(failed)?;
-    let wait = Duration::from_secs(url.number("busy", 10)?.min(86_400));
-    connection.busy_timeout(wait).map_err(failed)?;
+    connection.busy_timeout(busy(url)?).map_err(failed)?;
     Ok(connection)
+}
+
+fn busy(url: &Url) -> Result<Duration> {
+    Ok(Duration::from_secs(url.number("busy", 10)?.min(86_400)))
 }
 
 fn probe(target: &Target) -> Result<String> {
@@ -255,6 +325,14 @@ fn plan(target: &Target, message: &Message) -> Result<Vec<String>> {
         return Ok(match target.options.delete {
             Delete::Soft => vec![statement::empty_soft(&name)],
             Delete::Hard => vec![statement::empty_hard(&name)],
+        });
+    }
+    if message.protocol == Protocol::BatchTermination {
+        let name = target.options.table(&message.header.schema.namespace).name;
+        return Ok(match (target.options.asks(message)?, target.options.delete) {
+            (Ok(Some(_)), Delete::Soft) => vec![statement::empty_soft(&name)],
+            (Ok(Some(_)), Delete::Hard) => vec![statement::empty_hard(&name)],
+            _ => Vec::new(),
         });
     }
     if !message.protocol.is_data() {

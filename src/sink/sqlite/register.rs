@@ -6,7 +6,7 @@ use super::failure;
 use crate::error::Result;
 use crate::sink::claim::{SHARED, judge, mode_name};
 use crate::sink::target::Mode;
-use crate::sink::wanted::{Wanted, source};
+use crate::sink::wanted::Wanted;
 use crate::ums::Namespace;
 
 /// Creates the register of target tables when it is missing. It says which source table a target
@@ -31,7 +31,7 @@ pub(super) fn claim(
         })
         .optional()
         .map_err(failed)?;
-    let (mut owner, mut made) = (source(wanted.namespace), missing);
+    let (mut owner, mut made) = (wanted.namespace.source(), missing);
     if let Some((known, made_for, ours)) = found.filter(|_| !missing) {
         made = ours;
         if !judge(wanted, mode, &known, &made_for)? {
@@ -62,7 +62,7 @@ pub(super) fn belongs(
         })
         .optional()
         .map(|found| {
-            found.map(|(own, mode)| own == source(namespace) && mode == mode_name(Mode::Upsert))
+            found.map(|(own, mode)| own == namespace.source() && mode == mode_name(Mode::Upsert))
         })
         .map_err(|error| failure::from("_ums_table", error))
 }

@@ -88,6 +88,28 @@ pub(super) fn empty_hard(table: &str) -> String {
     format!("DELETE FROM {} WHERE ifnull(\"_ums_id_\", {LEAST_ID}) < ?1", quote(table))
 }
 
+/// Rows from an id on, and rows below another that are there. Parameters: the two ids.
+pub(super) fn count(table: &str, soft: bool) -> String {
+    let there = if soft { " AND \"_is_active_\" <> 0" } else { "" };
+    let id = format!("ifnull(\"_ums_id_\", {LEAST_ID})");
+    format!(
+        "SELECT count(CASE WHEN {id} >= ?1 THEN 1 END), count(CASE WHEN {id} < ?2{there} THEN 1 END) \
+         FROM {}",
+        quote(table)
+    )
+}
+
+/// Remembers the keys of all rows below an id as deletes of that id. Parameter: the id.
+pub(super) fn bury(table: &str, keys: &[&str]) -> String {
+    let (side, names) = (quote(&tombstone_name(table)), list(keys.iter().copied()));
+    format!(
+        "INSERT INTO {side} ({names}, \"_ums_id_\")\nSELECT {names}, ?1 FROM {} WHERE \
+         ifnull(\"_ums_id_\", {LEAST_ID}) < ?1\nON CONFLICT ({names}) DO UPDATE SET \"_ums_id_\" = \
+         max(\"_ums_id_\", excluded.\"_ums_id_\")",
+        quote(table)
+    )
+}
+
 /// `ALTER TABLE … ADD COLUMN`.
 pub(super) fn add_column(table: &str, name: &str, declared: &str) -> String {
     format!("ALTER TABLE {} ADD COLUMN {} {declared}", quote(table), quote(name))

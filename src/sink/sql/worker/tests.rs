@@ -103,6 +103,12 @@ impl Dialect for NoDialect {
     fn replace(&self, _: &str, _: &[&str], _: usize, _: &[String]) -> String {
         String::new()
     }
+    fn insert_absent(&self, _: &str, _: &[&str], _: &[String]) -> String {
+        String::new()
+    }
+    fn bury(&self, _: &str, _: &[String], _: i64) -> Vec<String> {
+        Vec::new()
+    }
     fn shown(&self, _: &Shape) -> Vec<String> {
         Vec::new()
     }
