@@ -28,6 +28,9 @@ pub mod line;
 /// Layer 2: rules that turn records of a log into rows.
 pub mod rule;
 
+/// Layer 2: SQL expressions over undecoded rows.
+pub mod expr;
+
 /// Layer 2: MySQL and MariaDB: logs, types, connections.
 pub mod mysql;
 
@@ -40,6 +43,9 @@ pub mod store;
 
 /// Layer 3: where streams come from and go to.
 pub mod endpoint;
+
+/// Layer 3: what happens to messages on their way.
+pub mod op;
 
 /// Layer 3: where rows land.
 pub mod sink;

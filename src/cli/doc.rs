@@ -6,6 +6,7 @@ mod format;
 mod manual;
 mod parquet;
 mod rules;
+mod sql;
 mod tool;
 
 use std::fmt::Write as _;
@@ -78,5 +79,6 @@ pub fn pages() -> Vec<(String, String)> {
     pages.push(("ums.7".into(), format::page()));
     pages.push(("dws-endpoints.7".into(), endpoints::page()));
     pages.push(("dws-parquet.7".into(), parquet::page()));
+    pages.push(("dws-sql.7".into(), sql::page()));
     pages
 }

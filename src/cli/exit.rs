@@ -38,7 +38,9 @@ impl Exit {
                 "Done. That the reader downstream went away is done, too; the checkpoint then \
                  stays where the last durable write left it."
             }
-            Self::Rejected => "Done, but rows were rejected; they are in the file of --reject.",
+            Self::Rejected => {
+                "Done, but rows were rejected or lines left out; they are in the file that was named for them."
+            }
             Self::Usage => {
                 "The command line, an endpoint or a configuration is wrong. Nothing was read."
             }

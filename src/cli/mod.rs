@@ -8,6 +8,7 @@
 
 pub mod doc;
 pub mod exit;
+pub mod filter;
 pub mod logrules;
 pub mod message;
 pub mod progress;
@@ -27,6 +28,7 @@ use crate::error::Result;
 pub const TOOLS: &[&Tool] = &[
     &tail::TOOL,
     &pull::TOOL,
+    &filter::TOOL,
     &sink::TOOL,
     #[cfg(feature = "parquet")]
     &replay::TOOL,

@@ -1,6 +1,7 @@
 //! Movement: from a source of lines to a sink. Uses everything but `cli`.
 
 pub mod checkpoint;
+pub mod filter;
 pub mod flows;
 mod lane;
 pub mod pull;

@@ -1,0 +1,96 @@
+"""Measures ums-filter beside jq, jaq and DuckDB on one file of UMS and prints the report; tools that
+are not installed are named as absent. Called by scripts/bench."""
+
+import argparse
+import datetime
+import os
+import random
+import shutil
+import statistics
+import subprocess
+import sys
+
+from bench_measure import measured, processor, say
+
+FIELDS = [("_ums_id_", "long"), ("_ums_ts_", "datetime"), ("_ums_op_", "string"), ("_ums_uid_", "string"), ("id", "long"),
+          ("amount", "decimal"), ("customer", "int"), ("name", "string"), ("note", "string"), ("at", "datetime")]
+DUCKDB = """
+import sys, duckdb
+path, count = sys.argv[1:]
+base = duckdb.connect()
+base.execute("SET threads = 1")
+rows = ("SELECT t FROM (SELECT unnest(payload).tuple AS t FROM read_json('" + path + "', format = 'newline_delimited', "
+        "maximum_object_size = 268435456, columns = {payload: 'STRUCT(tuple JSON[])[]'})) "
+        "WHERE CAST(t[6]->>'$' AS DECIMAL(12,2)) >= 900")
+if count == "count":
+    print(base.execute(f"SELECT count(*) FROM ({rows})").fetchone()[0])
+else:
+    base.execute(f"COPY ({rows}) TO '/dev/null' (FORMAT json)")
+"""
+JQ = ".payload |= map(select((.tuple[5] | tonumber) >= 900)) | select(.payload != [])"
+
+
+def make(path, size):
+    """Messages of 500 rows, about 170 bytes a row; the same for every run."""
+    numbers = random.Random(1)
+    fields = ",".join(f'{{"name":"{name}","type":"{kind}","nullable":false,"encoded":false}}' for name, kind in FIELDS)
+    head = ('{"protocol":{"type":"data_increment_data","version":"1.3"},"schema":{"namespace":"mysql.db1.shop.orders.0.0.0",'
+            f'"batchId":0,"keys":["id"],"fields":[{fields}]}},"payload":[')
+    row = 0
+    with open(path + ".tmp", "w", encoding="ascii") as out:
+        while out.tell() < size:
+            rows = []
+            for _ in range(500):
+                row += 1
+                rows.append(f'{{"tuple":["{103000000000000 + row}","2026-11-21 01:02:03.{row % 1000000:06}","I","binlog.000103:{row}","{row}",'
+                            f'"{numbers.randrange(1000)}.{numbers.randrange(100):02}",{numbers.randrange(10000)},"customer name {row}",'
+                            f'"a note that is somewhat longer {row}","2026-11-21 01:02:{row % 60:02}"]}}')
+            out.write(head + ",".join(rows) + "]}\n")
+    os.rename(path + ".tmp", path)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    for name in ("filter", "input"):
+        parser.add_argument("--" + name, required=True)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--bytes", type=int, default=1_000_000_000)
+    given = parser.parse_args()
+    if not os.path.exists(given.input):
+        say("making the input")
+        make(given.input, given.bytes)
+    size = os.path.getsize(given.input)
+    ours = lambda *rules: [given.filter, "--quiet", "--from", given.input, *rules]
+    contestants = [
+        ("ums-filter", ours()),
+        ("ums-filter --where TRUE", ours("--where", "TRUE")),
+        ("ums-filter --where 'amount >= 900'", ours("--where", "amount >= 900")),
+        ("DuckDB, one thread", [sys.executable, "-c", DUCKDB, given.input, "write"]),
+    ]
+    absent = []
+    for tool in ("jq", "jaq"):
+        if shutil.which(tool):
+            contestants.append((tool, [tool, "-c", JQ, given.input]))
+        else:
+            absent.append(tool)
+    kept = subprocess.run([*ours("--where", "amount >= 900")], check=True, capture_output=True).stdout.count(b'{"tuple":[')
+    counted = subprocess.run([sys.executable, "-c", DUCKDB, given.input, "count"], check=True, capture_output=True).stdout
+    if int(counted) != kept:
+        sys.exit(f"bench-filter: ums-filter keeps {kept} rows, DuckDB {int(counted)}")
+    print(f"# ums-filter, {datetime.date.today().isoformat()}\n")
+    print(f"Machine: {processor()}, {os.cpu_count()} cores.  ")
+    print(f"Input: {size / 1e6:.0f} MB of UMS, 500 rows a message, in the page cache; output to /dev/null. {kept} rows have an amount of 900 "
+          f"or more; DuckDB counts the same. Median of {given.runs} runs after one to warm up.\n")
+    print("| Command | Seconds | CPU seconds | MB/s a core | Peak MB |\n|---|---|---|---|---|")
+    for name, command in contestants:
+        say(name)
+        results = [measured(command) for _ in range(given.runs + 1)][1:]
+        if any(code != 0 for *_, code in results):
+            sys.exit(f"bench-filter: {name} failed: {results[0][-2]}")
+        seconds, cpu, memory = (statistics.median(result[place] for result in results) for place in range(3))
+        print(f"| {name} | {seconds:.2f} | {cpu:.2f} | {size / 1e6 / cpu:.0f} | {memory:.0f} |")
+    if absent:
+        print(f"\nNot installed here: {', '.join(absent)}.")
+
+
+main()

@@ -1,0 +1,71 @@
+//! `ums-filter`: a stream of messages in, the rows that pass out. Uses every layer. The loop is in
+//! `flow::filter`; not hot.
+
+mod args;
+mod page;
+
+use std::fs::OpenOptions;
+use std::sync::Arc;
+
+use clap::{ArgMatches, CommandFactory, FromArgMatches};
+
+use super::progress::Progress;
+use super::signal::Stop;
+use super::{Outcome, Tool, message};
+use crate::endpoint;
+use crate::error::{Error, Result};
+use crate::flow::filter::{Bad, Plan, run as flow};
+use crate::flow::stats::Counters;
+use crate::op::filter::Filtering;
+
+pub use args::Args;
+use args::OnBadLine;
+
+/// The tool.
+pub const TOOL: Tool = Tool {
+    name: "ums-filter",
+    about: "let rows of a UMS stream pass by SQL conditions, namespaces, ops, ids and times",
+    command: Args::command,
+    run,
+    page: &page::PAGE,
+};
+
+fn run(matches: &ArgMatches) -> Result<Outcome> {
+    let args = Args::from_arg_matches(matches).map_err(|error| Error::usage(error.to_string()))?;
+    let filter = Filtering::new(args.rules()?);
+    let bad = match &args.on_bad_line {
+        OnBadLine::Stop => Bad::Stop,
+        OnBadLine::Skip => Bad::Skip,
+        OnBadLine::File(path) => {
+            let file = OpenOptions::new().append(true).create(true).open(path);
+            let file =
+                file.map_err(|error| Error::io(format_args!("{path}: cannot open"), error))?;
+            Bad::Keep(path.clone(), file)
+        }
+    };
+    let input = endpoint::input(&args.from)?;
+    let mut out = endpoint::output(&args.to)?;
+    let stop = Stop::install(true)?;
+    let counters = Arc::new(Counters::default());
+    let progress = Progress::start(args.progress, Arc::clone(&counters), args.to == "-");
+    let result = flow(Plan {
+        input,
+        out: out.as_mut(),
+        filter,
+        bad,
+        max_line: usize::try_from(args.max_line).unwrap_or(usize::MAX),
+        stop: stop.flag(),
+        counters,
+        note: &mut |text| message::warn(text),
+    });
+    progress.finish();
+    let summary = result?;
+    if summary.bad > 0 {
+        message::warn(format_args!(
+            "lines left out because they could not be filtered: {}",
+            summary.bad
+        ));
+        return Ok(stop.outcome(Outcome::Rejected(summary.bad)));
+    }
+    Ok(stop.outcome(Outcome::Done))
+}

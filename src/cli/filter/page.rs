@@ -1,0 +1,102 @@
+//! The texts of ums-filter(1). A table.
+
+use crate::cli::{Example, Page};
+
+/// The page.
+pub(super) const PAGE: Page = Page {
+    description: DESCRIPTION,
+    environment: &[(
+        "NO_COLOR, TERM",
+        "Messages are never coloured when NO_COLOR is set or TERM is dumb.",
+    )],
+    files: &[],
+    examples: EXAMPLES,
+    diagnostics: DIAGNOSTICS,
+    see_also: &["dws-sql(7)", "dbus-tail(1)", "ums-sink(1)", "ums(7)", "dws-endpoints(7)"],
+    caveats: CAVEATS,
+    bugs: "",
+};
+
+const DESCRIPTION: &str = "\
+ums-filter reads UMS messages and writes those rows that fulfil every option that is given. A message \
+whose rows all pass is written as it came; of one whose rows pass in part, the rows that pass are \
+copied as they stand, under the head of their message, and one of which no row passes is left out. Ids \
+never change.
+
+Markers and heartbeats always pass, in order with the rows around them, so a checkpoint of ums-sink \
+behind the filter is as good as one without it. Terminations pass with the namespace that they speak of.
+
+A condition of --where is compiled when a schema is met for the first time, and again when it changes. \
+Only cells of columns that it names are decoded. A column that it names and a table does not have is an \
+error, not a row that does not pass: choose tables with --namespace. The same is true of a partial row \
+image (binlog_row_image=MINIMAL) that lacks the column.
+
+A line that is no message, a cell that is not of its column's type, and a number of more than 65 digits \
+stop the run, unless --on-bad-line says otherwise.";
+
+const EXAMPLES: &[Example] = &[
+    Example {
+        what: "Large orders into a database of their own.",
+        command: "dbus-tail --quiet shop.000001 |\n    \
+                  ums-filter --quiet --namespace '*.*.shop.orders' --where 'amount >= 100' |\n    \
+                  ums-sink --quiet sqlite:large.db",
+        runnable: true,
+    },
+    Example {
+        what: "What was deleted in a morning, out of a recorded stream.",
+        command: "ums-filter --from changes.ums.zst --ops D \\\n    \
+                  --since 2026-11-21 --until 2026-11-21T12:00:00",
+        runnable: false,
+    },
+    Example {
+        what: "The first ten rows of one table that have no e-mail address.",
+        command: "ums-filter --limit 10 --namespace '*.*.shop.customers' \\\n    \
+                  --where \"email IS NULL OR trim(email) = ''\" < changes.ums",
+        runnable: false,
+    },
+    Example {
+        what: "Rows whose text matches a pattern; lines that are damaged are kept aside.",
+        command: "ums-filter --where \"name ILIKE 'ann%' OR email ~ '@example\\.(com|org)$'\" \\\n    \
+                  --on-bad-line damaged.txt < changes.ums > some.ums",
+        runnable: false,
+    },
+];
+
+const DIAGNOSTICS: &[(&str, &str)] = &[
+    (
+        "...: --where: character ...: no column '...'; did you mean ...?",
+        "The condition names a column that the table, or this row image of it, does not have. Choose \
+         tables with --namespace.",
+    ),
+    (
+        "--where: character ...: ...",
+        "The condition is no SQL expression of this dialect, or compares what cannot be compared. \
+         See dws-sql(7).",
+    ),
+    (
+        "FILE:LINE: byte ... of the line: expected ...",
+        "The line is no UMS message. --on-bad-line FILE keeps such lines aside.",
+    ),
+    (
+        "FILE:LINE: row ... of the message: column '...': the cell is no ...",
+        "The cell's text is not what the field's type says.",
+    ),
+    (
+        "FILE:LINE: row ... of the message: a number has more than 65 digits",
+        "The result of a calculation is too wide. ROUND it, or CAST to DOUBLE what need not be exact.",
+    ),
+    (
+        "lines left out because they could not be filtered: ...",
+        "With --on-bad-line skip or FILE. The first one is named in a warning of its own.",
+    ),
+];
+
+const CAVEATS: &str = "\
+Each row is judged by itself. A row of the source whose update leaves the condition is left out from \
+then on; a target that the filter feeds keeps the row as it was before. Where that matters, filter by \
+columns that never change, or filter where the target is read.
+
+With --ops the rows of a target are no longer those of the source, unless the target keeps every change \
+(ums-sink --mode append).
+
+--limit ends the run, and with it the pipe: markers behind the last row are not read.";

@@ -1,0 +1,115 @@
+//! SQL expressions over undecoded rows: compiled once a schema, evaluated once a row. Uses `error`,
+//! `ums`; the grammar is that of the crate `sqlparser`. HOT in `holds`.
+//!
+//! Logic is three-valued, numbers are exact to 65 digits, kinds are checked when an expression is
+//! compiled (see dws-sql.7).
+
+mod cast;
+mod compile;
+pub mod function;
+mod like;
+mod literal;
+pub mod moment;
+mod near;
+mod node;
+pub mod number;
+mod value;
+
+use sqlparser::ast::Expr;
+use sqlparser::dialect::GenericDialect;
+use sqlparser::parser::{Parser, ParserError};
+use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
+
+use crate::error::{Error, Result};
+use crate::ums::{Cell, Schema};
+
+/// Bytes that the text of an expression may have.
+const LONGEST: usize = 64 << 10;
+/// Names and operators that it may have. The parser's tree is as deep as a chain of them is long, and
+/// it is walked and taken down by recursion, which this keeps within any stack. Lists are flat, so
+/// commas and literals do not count.
+const MOST_WORDS: usize = 2000;
+/// How deep brackets may nest.
+const DEEPEST: usize = 64;
+
+/// A parsed condition that no schema has seen yet.
+#[derive(Debug, Clone)]
+pub struct Condition {
+    expr: Expr,
+}
+
+impl Condition {
+    /// Reads the text of an expression.
+    ///
+    /// # Errors
+    /// `Usage` with the place.
+    pub fn parse(text: &str) -> Result<Self> {
+        if text.len() > LONGEST {
+            return Err(Error::usage(format!("longer than {LONGEST} bytes")));
+        }
+        let tokens = Tokenizer::new(&GenericDialect {}, text).tokenize_with_location();
+        let tokens = tokens.map_err(|error| told(error.into()))?;
+        let counts = |token: &&TokenWithSpan| {
+            use Token::{Comma, Number, SingleQuotedString, Whitespace};
+            !matches!(token.token, Comma | Number(..) | SingleQuotedString(_) | Whitespace(_))
+        };
+        if tokens.iter().filter(counts).count() > MOST_WORDS {
+            return Err(Error::usage(format!("longer than {MOST_WORDS} names and operators"))
+                .advise("IN takes long lists"));
+        }
+        let parser = Parser::new(&GenericDialect {}).with_recursion_limit(DEEPEST);
+        let mut parser = parser.with_tokens_with_locations(tokens);
+        let expr = parser.parse_expr().map_err(told)?;
+        let next = parser.peek_token();
+        if next.token != Token::EOF {
+            let place = next.span.start.column;
+            return Err(Error::usage(format!(
+                "character {place}: the expression ends before '{}'",
+                next.token
+            )));
+        }
+        Ok(Self { expr })
+    }
+
+    /// Compiles for the rows of a schema.
+    ///
+    /// # Errors
+    /// `Usage` with the place: an unknown column or function, a kind that does not fit.
+    pub fn compile(&self, schema: &Schema) -> Result<Filter> {
+        let mut compiler = compile::Compiler { schema, depth: 0 };
+        let node = compiler.condition(&self.expr)?;
+        Ok(Filter { node })
+    }
+}
+
+/// A condition for the rows of one schema.
+#[derive(Debug)]
+pub struct Filter {
+    node: node::Node,
+}
+
+impl Filter {
+    /// Whether the condition is TRUE for a row: neither FALSE nor NULL. Only cells of columns that it
+    /// names are decoded.
+    ///
+    /// # Errors
+    /// `Data` for a cell that is not of its column's type and for a result that cannot be held.
+    pub fn holds(&self, cells: &[Cell]) -> Result<bool> {
+        Ok(self.node.value(cells)?.truth() == Some(true))
+    }
+}
+
+/// The parser's complaint in our words.
+fn told(error: ParserError) -> Error {
+    let text = match error {
+        ParserError::TokenizerError(text) | ParserError::ParserError(text) => text,
+        ParserError::RecursionLimitExceeded => "nested too deep".into(),
+    };
+    match text.rsplit_once(" at Line: 1, Column: ") {
+        Some((what, column)) => Error::usage(format!("character {column}: {what}")),
+        None => Error::usage(text),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,232 @@
+//! HOT. The compiled tree: column positions and kinds, nothing to look up. Uses `error`, `ums`.
+
+use std::cmp::Ordering;
+
+use regex::Regex;
+
+use super::cast::{Target, cast, uncast};
+use super::function::Function;
+use super::like::Like;
+use super::value::{Kind, Value, finite};
+use crate::error::{Error, Result};
+use crate::ums::Cell;
+
+/// A comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Comparison {
+    Equal,
+    NotEqual,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+}
+
+impl Comparison {
+    fn holds(self, order: Ordering) -> bool {
+        match self {
+            Self::Equal => order.is_eq(),
+            Self::NotEqual => order.is_ne(),
+            Self::Less => order.is_lt(),
+            Self::LessOrEqual => order.is_le(),
+            Self::Greater => order.is_gt(),
+            Self::GreaterOrEqual => order.is_ge(),
+        }
+    }
+}
+
+/// An operation on two numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Arithmetic {
+    Add,
+    Subtract,
+    Multiply,
+    Divide,
+    Remainder,
+}
+
+/// What a text is held against.
+#[derive(Debug)]
+pub(super) enum Matcher {
+    Like(Like),
+    Regex(Regex),
+}
+
+/// A node.
+#[derive(Debug)]
+pub(super) enum Node {
+    Constant(Value<'static>),
+    Column {
+        place: usize,
+        kind: Kind,
+        name: String,
+    },
+    Not(Box<Node>),
+    /// Three-valued: the first that is FALSE (`any`: TRUE) decides, else NULL if one is NULL.
+    Logic {
+        any: bool,
+        nodes: Vec<Node>,
+    },
+    Compare(Comparison, Box<Node>, Box<Node>),
+    IsNull(Box<Node>),
+    /// IS TRUE, IS FALSE: never NULL.
+    IsTruth(Box<Node>, bool),
+    NotDistinct(Box<Node>, Box<Node>),
+    In(Box<Node>, Vec<Node>),
+    Match(Box<Node>, Box<Matcher>),
+    /// Conditions with their results, then the result when none holds.
+    Case(Vec<(Node, Node)>, Box<Node>),
+    Coalesce(Vec<Node>),
+    NullIf(Box<Node>, Box<Node>),
+    Calculate(Arithmetic, Box<Node>, Box<Node>),
+    Negate(Box<Node>),
+    Join(Box<Node>, Box<Node>),
+    Call(&'static Function, Vec<Node>),
+    /// From one kind to another; NULL instead of a failure where that is asked for.
+    Cast {
+        node: Box<Node>,
+        from: Kind,
+        to: Target,
+        or_null: bool,
+    },
+}
+
+impl Node {
+    /// The value for a row. Fails for a cell that is not of its column's type, and where a result
+    /// cannot be held.
+    pub(super) fn value<'a>(&'a self, cells: &[Cell<'a>]) -> Result<Value<'a>> {
+        Ok(match self {
+            Self::Constant(value) => value.lent(),
+            Self::Column { place, kind, name } => {
+                let cell = cells.get(*place);
+                match cell.map(|cell| Value::of_cell(cell, *kind)).transpose()?.flatten() {
+                    Some(value) => value,
+                    None => return Err(wrong_cell(name, *kind)),
+                }
+            }
+            Self::Not(node) => node.value(cells)?.truth().map(|truth| !truth).into(),
+            Self::Logic { any, nodes } => {
+                let mut known = true;
+                for node in nodes {
+                    match node.value(cells)?.truth() {
+                        Some(truth) if truth == *any => return Ok(Value::Boolean(*any)),
+                        Some(_) => {}
+                        None => known = false,
+                    }
+                }
+                if known { Value::Boolean(!any) } else { Value::Null }
+            }
+            Self::Compare(comparison, a, b) => {
+                let order = a.value(cells)?.order(&b.value(cells)?);
+                order.map(|order| comparison.holds(order)).into()
+            }
+            Self::IsNull(node) => Value::Boolean(matches!(node.value(cells)?, Value::Null)),
+            Self::IsTruth(node, truth) => {
+                Value::Boolean(node.value(cells)?.truth() == Some(*truth))
+            }
+            Self::NotDistinct(a, b) => Value::Boolean(match (a.value(cells)?, b.value(cells)?) {
+                (Value::Null, Value::Null) => true,
+                (a, b) => a.order(&b) == Some(Ordering::Equal),
+            }),
+            Self::In(node, list) => {
+                let wanted = node.value(cells)?;
+                let mut known = true;
+                for node in list {
+                    match wanted.order(&node.value(cells)?) {
+                        Some(Ordering::Equal) => return Ok(Value::Boolean(true)),
+                        Some(_) => {}
+                        None => known = false,
+                    }
+                }
+                if known { Value::Boolean(false) } else { Value::Null }
+            }
+            Self::Match(node, matcher) => match node.value(cells)? {
+                Value::Text(text) => Value::Boolean(match matcher.as_ref() {
+                    Matcher::Like(like) => like.matches(&text),
+                    Matcher::Regex(regex) => regex.is_match(&text),
+                }),
+                _ => Value::Null,
+            },
+            Self::Case(branches, otherwise) => {
+                for (condition, result) in branches {
+                    if condition.value(cells)?.truth() == Some(true) {
+                        return result.value(cells);
+                    }
+                }
+                otherwise.value(cells)?
+            }
+            Self::Coalesce(nodes) => {
+                for node in nodes {
+                    match node.value(cells)? {
+                        Value::Null => {}
+                        value => return Ok(value),
+                    }
+                }
+                Value::Null
+            }
+            Self::NullIf(a, b) => {
+                let value = a.value(cells)?;
+                if value.order(&b.value(cells)?) == Some(Ordering::Equal) {
+                    Value::Null
+                } else {
+                    value
+                }
+            }
+            Self::Calculate(operation, a, b) => {
+                calculate(*operation, &a.value(cells)?, &b.value(cells)?)?
+            }
+            Self::Negate(node) => match node.value(cells)? {
+                Value::Exact(number) => Value::Exact(number.negated()),
+                Value::Double(number) => Value::Double(-number),
+                _ => Value::Null,
+            },
+            Self::Join(a, b) => match (a.value(cells)?, b.value(cells)?) {
+                (Value::Text(a), Value::Text(b)) => Value::Text(a + b),
+                _ => Value::Null,
+            },
+            Self::Call(function, arguments) => {
+                let values: Vec<_> =
+                    arguments.iter().map(|node| node.value(cells)).collect::<Result<_>>()?;
+                if values.iter().any(|value| matches!(value, Value::Null)) {
+                    return Ok(Value::Null);
+                }
+                (function.run)(&values)?
+            }
+            Self::Cast { node, from, to, or_null } => {
+                let value = node.value(cells)?;
+                match cast(value, *from, *to) {
+                    Some(value) => value,
+                    None if *or_null => Value::Null,
+                    None => return Err(uncast(*from, *to)),
+                }
+            }
+        })
+    }
+}
+
+#[cold]
+fn wrong_cell(name: &str, kind: Kind) -> Error {
+    Error::data(format!("column '{name}': the cell is no {}", kind.name()))
+}
+
+fn calculate<'a>(operation: Arithmetic, a: &Value, b: &Value) -> Result<Value<'a>> {
+    if let (Value::Exact(a), Value::Exact(b)) = (a, b) {
+        let result = match operation {
+            Arithmetic::Add => Some(a.add(b)?),
+            Arithmetic::Subtract => Some(a.subtract(b)?),
+            Arithmetic::Multiply => Some(a.multiply(b)?),
+            Arithmetic::Divide => a.divide(b)?,
+            Arithmetic::Remainder => a.remainder(b)?,
+        };
+        return Ok(result.map_or(Value::Null, Value::Exact));
+    }
+    let (Some(a), Some(b)) = (a.as_f64(), b.as_f64()) else { return Ok(Value::Null) };
+    match operation {
+        Arithmetic::Add => finite(a + b),
+        Arithmetic::Subtract => finite(a - b),
+        Arithmetic::Multiply => finite(a * b),
+        Arithmetic::Divide | Arithmetic::Remainder if b == 0.0 => Ok(Value::Null),
+        Arithmetic::Divide => finite(a / b),
+        Arithmetic::Remainder => finite(a % b),
+    }
+}

@@ -1,0 +1,182 @@
+//! The loop of `ums-filter`: lines in, lines out. Uses `endpoint`, `line`, `op`. HOT once a line.
+//!
+//! A thread of its own reads, so that a signal is heard while the input is silent. What passed is
+//! handed on when no more input waits, and at the latest when the output's buffer is full.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
+
+use super::stats::Counters;
+use crate::endpoint::Input;
+use crate::error::{Error, Kind, Result};
+use crate::line::output::Output;
+use crate::line::{LineReader, Lines};
+use crate::op::filter::Filtering;
+
+/// How long a signal may go unheard.
+const LISTEN: Duration = Duration::from_millis(100);
+
+/// What happens to lines that cannot be filtered.
+#[derive(Debug)]
+pub enum Bad {
+    /// The run stops at the first.
+    Stop,
+    /// They are left out.
+    Skip,
+    /// They are left out and appended to this file, whose name stands in front.
+    Keep(String, File),
+}
+
+/// Everything that a run needs.
+pub struct Plan<'a> {
+    /// Where lines come from.
+    pub input: Input,
+    /// Where lines go.
+    pub out: &'a mut dyn Output,
+    /// What passes.
+    pub filter: Filtering,
+    /// What happens to bad lines.
+    pub bad: Bad,
+    /// The longest line in bytes.
+    pub max_line: usize,
+    /// A wish to stop.
+    pub stop: Arc<AtomicBool>,
+    /// Raised as it goes.
+    pub counters: Arc<Counters>,
+    /// Says something to people.
+    pub note: &'a mut dyn FnMut(String),
+}
+
+/// What a run did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Rows that came in.
+    pub rows_in: u64,
+    /// Rows that passed.
+    pub rows_out: u64,
+    /// Lines that could not be filtered.
+    pub bad: u64,
+}
+
+/// Runs until the input ends, the limit is reached or a stop is wished for.
+///
+/// # Errors
+/// Those of the input, of the output and of the filter; what came before them has been written.
+pub fn run(plan: Plan) -> Result<Summary> {
+    let (name, taken) = (plan.input.name, Arc::clone(&plan.input.taken));
+    plan.counters.bytes_total.store(plan.input.size, Ordering::Relaxed);
+    let lines = read(LineReader::new(plan.input.reader, name.clone(), plan.max_line))?;
+    let mut lane = Lane {
+        name,
+        filter: plan.filter,
+        bad: plan.bad,
+        counters: plan.counters,
+        note: plan.note,
+        buffer: Vec::new(),
+        summary: Summary::default(),
+    };
+    let written = |result: std::io::Result<()>| {
+        result.map_err(|error| Error::io("cannot write the output", error))
+    };
+    while !lane.filter.is_done() && !plan.stop.load(Ordering::Relaxed) {
+        let batch = match lines.recv_timeout(LISTEN) {
+            Ok(batch) => batch,
+            Err(RecvTimeoutError::Timeout) => continue,
+            Err(RecvTimeoutError::Disconnected) => break,
+        };
+        lane.counters.bytes_in.store(taken.load(Ordering::Relaxed), Ordering::Relaxed);
+        lane.buffer.clear();
+        let result = batch.and_then(|batch| lane.pass(&batch));
+        written(plan.out.write_all(&lane.buffer))?;
+        if result.is_err() || lines.is_empty() {
+            written(plan.out.flush())?;
+        }
+        result?;
+    }
+    plan.out.sync()?;
+    if let Bad::Keep(path, file) = &lane.bad {
+        // A pipe or a device has nothing to sync.
+        if file.metadata().is_ok_and(|found| found.is_file()) {
+            file.sync_all().map_err(|error| Error::io(path, error))?;
+        }
+    }
+    Ok(lane.summary)
+}
+
+/// Reads on a thread, at most two batches ahead. It is not joined: it may wait for input that never
+/// comes, and it holds nothing that must be saved.
+fn read<R: Read + Send + 'static>(mut reader: LineReader<R>) -> Result<Receiver<Result<Lines>>> {
+    let (sender, receiver) = bounded(2);
+    let run = move || {
+        while let Some(batch) = reader.next_batch().transpose() {
+            let failed = batch.is_err();
+            if sender.send(batch).is_err() || failed {
+                break;
+            }
+        }
+    };
+    let thread = std::thread::Builder::new().name("filter-reader".into()).spawn(run);
+    thread.map_err(|error| Error::io("cannot start a thread", error))?;
+    Ok(receiver)
+}
+
+/// What lines go through.
+struct Lane<'a> {
+    /// The input's, for messages.
+    name: String,
+    filter: Filtering,
+    bad: Bad,
+    counters: Arc<Counters>,
+    note: &'a mut dyn FnMut(String),
+    buffer: Vec<u8>,
+    summary: Summary,
+}
+
+impl Lane<'_> {
+    /// Filters lines into the buffer, up to one at which the run must stop.
+    fn pass(&mut self, lines: &Lines) -> Result<()> {
+        for (number, line) in lines {
+            match self.filter.line(line, &mut self.buffer) {
+                Ok(passed) => {
+                    self.summary.rows_in += passed.rows_in;
+                    self.summary.rows_out += passed.rows_out;
+                    if passed.written {
+                        self.counters.add_message(passed.rows_out);
+                    }
+                }
+                Err(error) => {
+                    self.set_aside(line, error.at(format_args!("{}:{number}", self.name)))?
+                }
+            }
+            if self.filter.is_done() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn set_aside(&mut self, line: &[u8], error: Error) -> Result<()> {
+        if error.kind() != Kind::Data {
+            return Err(error);
+        }
+        match &mut self.bad {
+            Bad::Stop => return Err(error.advise("--on-bad-line FILE keeps such lines aside")),
+            Bad::Skip => {}
+            Bad::Keep(path, file) => {
+                let whole = [line, b"\n"].concat();
+                file.write_all(&whole).map_err(|error| Error::io(&*path, error))?;
+            }
+        }
+        if self.summary.bad == 0 {
+            (self.note)(format!("{error}; the line is left out, and others like it"));
+        }
+        self.summary.bad += 1;
+        Ok(())
+    }
+}

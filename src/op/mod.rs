@@ -1,0 +1,4 @@
+//! Operators: what happens to a message between a source and a sink, one file each. Uses `expr`,
+//! `ums`. No input or output.
+
+pub mod filter;

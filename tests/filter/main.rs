@@ -1,0 +1,4 @@
+//! Conditions of `ums-filter` beside DuckDB: generated expressions over random rows.
+
+mod duckdb;
+mod generate;
