@@ -2,10 +2,12 @@
 //! them twice changes nothing.
 
 use std::io::Write;
+#[cfg(feature = "sqlite")]
 use std::path::Path;
 
-use crate::support::bash;
-use crate::{logrules, logs, rows};
+use crate::{logrules, rows};
+#[cfg(feature = "sqlite")]
+use crate::{logs, support::bash};
 
 /// The rows of a text in reads of `step` bytes.
 fn run(

@@ -5,8 +5,11 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use crate::output::{PULL, command, run, tables_of_runs};
+#[cfg(feature = "sqlite")]
+use crate::output::PULL;
+use crate::output::{command, run, tables_of_runs};
 use crate::server::{Kind, Server};
+#[cfg(feature = "sqlite")]
 use crate::tail::SINK;
 
 /// A table of so many rows in shards of a hundred.
@@ -145,6 +148,7 @@ fn killed_pulls_into_a_pipe() {
 }
 
 /// Processes below one, by name.
+#[cfg(feature = "sqlite")]
 fn descendants(root: u32, name: &str) -> Vec<String> {
     let (mut found, mut open) = (Vec::new(), vec![root.to_string()]);
     while let Some(pid) = open.pop() {
