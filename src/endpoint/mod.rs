@@ -6,7 +6,9 @@
 
 pub mod binlog;
 pub mod file;
+pub mod kafka;
 pub mod pull;
+pub mod settings;
 pub mod standard;
 
 use std::fmt;
@@ -18,14 +20,16 @@ use crate::error::{Error, Result};
 use crate::line::output::Output;
 use crate::url::{Opt, Url};
 
-/// Every endpoint of this build.
-pub const ALL: &[&Spec] = &[&standard::SPEC, &file::SPEC];
+pub use settings::Settings;
+
+/// Every endpoint.
+pub const ALL: &[&Spec] = &[&standard::SPEC, &file::SPEC, &kafka::SPEC];
 
 /// Opens for reading.
-pub type OpenInput = fn(&Url) -> Result<Input>;
+pub type OpenInput = fn(&Url, &Settings) -> Result<Input>;
 
 /// Opens for writing.
-pub type OpenOutput = fn(&Url) -> Result<Box<dyn Output>>;
+pub type OpenOutput = fn(&Url, &Settings) -> Result<Box<dyn Output>>;
 
 /// One endpoint as data.
 pub struct Spec {
@@ -65,25 +69,45 @@ impl fmt::Debug for Input {
     }
 }
 
+/// Opens the address of `--from` with nothing set.
+///
+/// # Errors
+/// As `input_with`.
+pub fn input(address: &str) -> Result<Input> {
+    input_with(address, &Settings::default())
+}
+
 /// Opens the address of `--from`.
 ///
 /// # Errors
 /// `Usage` for an unknown scheme or option, `Unreachable` when it cannot be opened.
-pub fn input(address: &str) -> Result<Input> {
+pub fn input_with(address: &str, settings: &Settings) -> Result<Input> {
     let url = Url::parse(address)?;
-    let read = find(&url, "--from", |spec| spec.read.is_some())?.read;
-    read.map_or_else(|| Err(unknown(&url, "--from", |spec| spec.read.is_some())), |read| read(&url))
+    match find(&url, "--from", |spec| spec.read.is_some())?.read {
+        Some(read) => read(&url, settings),
+        None => Err(unknown(&url, "--from", |spec| spec.read.is_some())),
+    }
+}
+
+/// Opens the address of `--to` with nothing set.
+///
+/// # Errors
+/// As `output_with`.
+pub fn output(address: &str) -> Result<Box<dyn Output>> {
+    output_with(address, &Settings::default())
 }
 
 /// Opens the address of `--to`.
 ///
 /// # Errors
 /// `Usage` for an unknown scheme or option, `Unreachable` when it cannot be opened, `Refused` for
-/// a file that must not be appended to.
-pub fn output(address: &str) -> Result<Box<dyn Output>> {
+/// a file that must not be appended to and for a topic that is missing.
+pub fn output_with(address: &str, settings: &Settings) -> Result<Box<dyn Output>> {
     let url = Url::parse(address)?;
-    let write = find(&url, "--to", |spec| spec.write.is_some())?.write;
-    write.map_or_else(|| Err(unknown(&url, "--to", |spec| spec.write.is_some())), |open| open(&url))
+    match find(&url, "--to", |spec| spec.write.is_some())?.write {
+        Some(open) => open(&url, settings),
+        None => Err(unknown(&url, "--to", |spec| spec.write.is_some())),
+    }
 }
 
 fn find(url: &Url, flag: &str, fits: fn(&Spec) -> bool) -> Result<&'static Spec> {

@@ -1,0 +1,71 @@
+//! Kafka topics. The row is in every build, so that pages and messages are the same; the client is
+//! behind the feature `kafka`. Uses `kafka`, `line`, `ums`, `url`. Not hot here.
+
+use super::{Input, Settings, Spec};
+use crate::error::{Error, Result};
+use crate::line::output::Output;
+use crate::url::{Opt, Url};
+
+/// The row.
+pub const SPEC: Spec = Spec {
+    scheme: "kafka",
+    form: "kafka://BROKERS/TOPIC",
+    summary: "a topic of Apache Kafka, or many by a template; builds with the feature kafka",
+    description: "BROKERS are HOST:PORT separated by commas, some of the cluster; the client asks \
+        them for the others.",
+    options: &[
+        Opt {
+            name: "group",
+            meaning: "Reading: share the partitions with the other processes of this group, which \
+                keeps the offsets.",
+            default: "",
+        },
+        Opt {
+            name: "offset",
+            meaning: "Reading: where to begin without an offset of the group or of a checkpoint: \
+                earliest, latest, @TIME in UTC, or -N, so many records before the end.",
+            default: "earliest",
+        },
+        Opt {
+            name: "key",
+            meaning: "Writing: what a record's key is made of and rows are spread over partitions \
+                by: primary, namespace, dbus, or the names of columns separated by commas.",
+            default: "primary",
+        },
+    ],
+    example: "dbus-tail mysql://db1 --to 'kafka://b1:9092,b2:9092/shop.{schema}' --partitions 6",
+    read: Some(read),
+    write: Some(write),
+};
+
+#[cfg(not(feature = "kafka"))]
+fn absent(url: &Url) -> Error {
+    Error::usage(format!("{url}: this build has no Kafka client"))
+        .advise("build with the feature kafka (with kafka-tls for TLS and SASL SCRAM)")
+}
+
+#[cfg(not(feature = "kafka"))]
+fn read(url: &Url, _: &Settings) -> Result<Input> {
+    Err(absent(url))
+}
+
+#[cfg(not(feature = "kafka"))]
+fn write(url: &Url, _: &Settings) -> Result<Box<dyn Output>> {
+    Err(absent(url))
+}
+
+#[cfg(feature = "kafka")]
+fn read(url: &Url, _: &Settings) -> Result<Input> {
+    Err(Error::usage(format!("{url}: cannot be read yet")))
+}
+
+#[cfg(feature = "kafka")]
+fn write(url: &Url, settings: &Settings) -> Result<Box<dyn Output>> {
+    for option in ["group", "offset"] {
+        if url.option(option).is_some() {
+            return Err(Error::usage(format!("{url}: {option} is for reading")));
+        }
+    }
+    let _ = settings;
+    Err(Error::usage(format!("{url}: cannot be written yet")))
+}
