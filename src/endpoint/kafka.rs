@@ -1,6 +1,9 @@
 //! Kafka topics. The row is in every build, so that pages and messages are the same; the client is
 //! behind the feature `kafka`. Uses `kafka`, `line`, `ums`, `url`. Not hot here.
 
+#[cfg(feature = "kafka")]
+mod read;
+
 use super::{Input, Settings, Spec};
 use crate::error::{Error, Result};
 use crate::line::output::Output;
@@ -25,6 +28,12 @@ pub const SPEC: Spec = Spec {
             meaning: "Reading: where to begin without an offset of the group or of a checkpoint: \
                 earliest, latest, @TIME in UTC, or -N, so many records before the end.",
             default: "earliest",
+        },
+        Opt {
+            name: "until",
+            meaning: "Reading: end each partition before its first record with this time or a \
+                later one: @TIME in UTC. The run ends with the last partition.",
+            default: "",
         },
         Opt {
             name: "key",
@@ -55,13 +64,11 @@ fn write(url: &Url, _: &Settings) -> Result<Box<dyn Output>> {
 }
 
 #[cfg(feature = "kafka")]
-fn read(url: &Url, _: &Settings) -> Result<Input> {
-    Err(Error::usage(format!("{url}: cannot be read yet")))
-}
+use self::read::read;
 
 #[cfg(feature = "kafka")]
 fn write(url: &Url, settings: &Settings) -> Result<Box<dyn Output>> {
-    for option in ["group", "offset"] {
+    for option in ["group", "offset", "until"] {
         if url.option(option).is_some() {
             return Err(Error::usage(format!("{url}: {option} is for reading")));
         }

@@ -1,10 +1,11 @@
 //! Kafka: addresses, topics, properties, errors, and what clients have in common. Uses `error`,
 //! `ums`, `url`. Not hot.
 //!
-//! The client is librdkafka. Whatever is read or written stands in `endpoint`.
+//! The client is librdkafka. What is read becomes a stream of lines in `consume`.
 
 pub mod address;
 pub mod client;
+pub mod consume;
 pub mod error;
 pub mod properties;
 pub mod topic;

@@ -24,7 +24,8 @@ const RELEASE: [Duration; 2] = [Duration::from_secs(30), Duration::from_secs(5)]
 impl Run {
     /// Joins the group, or takes all partitions.
     pub(super) fn begin(&mut self, topics: &[String]) -> Result<()> {
-        let failed = |error| failed("--from kafka", error);
+        let name = self.wanted.name.clone();
+        let failed = |error| failed(&name, error);
         if self.wanted.group.is_some() {
             let topic = match self.wanted.topic.fixed() {
                 Some(topic) => topic.to_owned(),

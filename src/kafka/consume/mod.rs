@@ -98,6 +98,8 @@ pub struct Wanted {
     pub confirm: Option<PathBuf>,
     /// Speaks to people.
     pub voice: Voice,
+    /// Stands in front of errors.
+    pub name: String,
 }
 
 /// Records as bytes: whole lines, with markers between them.
@@ -142,7 +144,7 @@ pub fn open(wanted: Wanted) -> Result<(Stream, Receipt)> {
         .set("enable.auto.offset.store", "false")
         .set("enable.partition.eof", "true")
         .set("auto.offset.reset", "error");
-    let failed = |error| super::failed("--from kafka", error);
+    let failed = |error| super::failed(&wanted.name, error);
     let consumer: BaseConsumer<Context> =
         config.create_with_context(Context::new(wanted.voice.clone())).map_err(failed)?;
     let single = wanted.topic.fixed();
@@ -150,7 +152,7 @@ pub fn open(wanted: Wanted) -> Result<(Stream, Receipt)> {
         return Err(Error::usage("the end of several topics is not known")
             .advise("name one topic, or end the run by a signal"));
     }
-    let topics = topics(&consumer, &wanted.topic)?;
+    let topics = topics(&consumer, &wanted.topic).map_err(|error| error.at(&wanted.name))?;
     let cluster = consumer.client().fetch_cluster_id(PATIENCE).unwrap_or_default();
     let shared = Arc::new(Shared::new(Reader { group: wanted.group.clone(), cluster }));
     let saved: BTreeMap<_, _> =
@@ -187,7 +189,7 @@ fn ask<T>(
         // What is wrong with a connection is told while events are polled, and nowhere else.
         std::iter::from_fn(|| consumer.poll(Duration::from_millis(10)))
             .filter_map(|event| event.err())
-            .map(|error| super::failed("--from kafka", error))
+            .map(|error| super::failed("topic", error))
             .find(|error| error.kind() == Kind::Refused)
     };
     for last in [false, true] {
@@ -197,7 +199,7 @@ fn ask<T>(
                 if let Some(refused) = refused() {
                     return Err(refused);
                 }
-                let error = super::failed("--from kafka", error);
+                let error = super::failed("topic", error);
                 if last || error.kind() != Kind::Unreachable {
                     return Err(error);
                 }

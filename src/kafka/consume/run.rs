@@ -300,7 +300,7 @@ impl Run {
         }
         match error.rdkafka_error_code() {
             Some(Code::AutoOffsetReset | Code::OffsetOutOfRange) => {
-                Err(Error::refused("--from kafka: a position is no longer in its partition: records are gone")
+                Err(Error::refused(format!("{}: a position is no longer in its partition: records are gone", self.wanted.name))
                     .advise("bring the tables up to date by a pull, then begin with another group or checkpoint"))
             }
             // Without a group nobody is asked for one.
@@ -312,7 +312,7 @@ impl Run {
                 Ok(())
             }
             Some(code) if passes(code) && !matches!(error, KafkaError::MessageConsumptionFatal(_)) => Ok(()),
-            _ => Err(failed("--from kafka", error.clone())),
+            _ => Err(failed(&self.wanted.name, error.clone())),
         }
     }
 }
