@@ -59,8 +59,8 @@ fn run(matches: &ArgMatches) -> Result<Outcome> {
              command at its end by --checkpoint",
         );
     }
-    let mut out = endpoint::output_with(&args.to, &settings)?;
     let input = endpoint::input_with(&args.from, &settings)?;
+    let mut out = endpoint::output_with(&args.to, &settings)?;
     let counters = Arc::new(Counters::default());
     let progress = Progress::start(args.progress, Arc::clone(&counters), args.to == "-");
     let result = flow(Plan {

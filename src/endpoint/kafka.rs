@@ -4,7 +4,9 @@
 #[cfg(feature = "kafka")]
 mod read;
 
-use super::{Input, Settings, Spec};
+#[cfg(not(feature = "kafka"))]
+use super::Input;
+use super::{Settings, Spec};
 use crate::error::{Error, Result};
 use crate::line::output::Output;
 use crate::url::{Opt, Url};

@@ -41,10 +41,10 @@ pub(super) fn run(args: &Args, file: &Path) -> Result<Outcome> {
             }
         }
     }
-    let stop = Stop::install(false)?;
     let begin = checkpoint.as_ref().map(Checkpoint::open).transpose()?;
-    let input = open_input(args, begin.as_ref(), &stop)?;
+    let input = open_input(args, begin.as_ref())?;
     let rejects = open_rejects(args)?;
+    let stop = Stop::install(false)?;
     let reload = Arc::new(AtomicBool::new(false));
     signal_hook::flag::register(SIGHUP, Arc::clone(&reload))
         .map_err(|error| Error::io("cannot handle SIGHUP", error))?;

@@ -18,6 +18,8 @@ mod offsets;
 mod run;
 mod shared;
 mod start;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::fmt;
