@@ -89,8 +89,8 @@ fn transform(args: &Args, rules: (String, String), shape: &Rules) -> Result<Outc
     let sources = sources(&args.from)?;
     // A pipe or a terminal pauses; a file does not.
     let prompt = sources.iter().any(|source| source.input.size == 0);
-    let mut out = endpoint::output(&args.to)?;
     let stop = Stop::install(true)?;
+    let mut out = endpoint::output_with(&args.to, &args.kafka.settings(stop.flag())?)?;
     let counters = Arc::new(Counters::default());
     let progress = Progress::start(args.progress, Arc::clone(&counters), args.to == "-");
     let rows = args.batch_rows.get();

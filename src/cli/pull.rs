@@ -38,8 +38,8 @@ fn run(matches: &ArgMatches) -> Result<Outcome> {
 }
 
 fn pull(args: &Args) -> Result<Outcome> {
-    let out = endpoint::output(&args.to)?;
     let stop = Stop::install(true)?;
+    let out = endpoint::output_with(&args.to, &args.kafka.settings(stop.flag())?)?;
     let opened = open::open(args)?;
     let shown = Shown::start(args, &opened)?;
     let note = |text: &str| message::warn(text);

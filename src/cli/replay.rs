@@ -43,8 +43,8 @@ fn run(matches: &ArgMatches) -> Result<Outcome> {
     }
     let spill = args.spill_dir.clone().unwrap_or_else(std::env::temp_dir);
     probe_spill(&spill)?;
-    let mut out = endpoint::output(&args.to)?;
     let stop = Stop::install(true)?;
+    let mut out = endpoint::output_with(&args.to, &args.kafka.settings(stop.flag())?)?;
     let counters = Arc::new(Counters::default());
     let progress = Progress::start(args.progress, Arc::clone(&counters), args.to == "-");
     let result = flow(Plan {

@@ -1,6 +1,9 @@
 //! Kafka topics. The row is in every build, so that pages and messages are the same; the client is
 //! behind the feature `kafka`. Uses `kafka`, `line`, `ums`, `url`. Not hot here.
 
+#[cfg(feature = "kafka")]
+mod write;
+
 use super::{Input, Settings, Spec};
 use crate::error::{Error, Result};
 use crate::line::output::Output;
@@ -60,12 +63,4 @@ fn read(url: &Url, _: &Settings) -> Result<Input> {
 }
 
 #[cfg(feature = "kafka")]
-fn write(url: &Url, settings: &Settings) -> Result<Box<dyn Output>> {
-    for option in ["group", "offset"] {
-        if url.option(option).is_some() {
-            return Err(Error::usage(format!("{url}: {option} is for reading")));
-        }
-    }
-    let _ = settings;
-    Err(Error::usage(format!("{url}: cannot be written yet")))
-}
+use self::write::write;

@@ -9,7 +9,7 @@ use clap::ValueEnum;
 use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueParser};
 
 use super::place::{LogName, Start, Stop};
-use crate::cli::progress;
+use crate::cli::{kafka, progress};
 use crate::cli::value::{self, Shard, TablePattern};
 use crate::error::{Error, Result};
 use crate::ums::Dialect;
@@ -223,6 +223,10 @@ pub struct Args {
     #[arg(value_parser = clap::value_parser!(i64).range(0..), allow_negative_numbers = true)]
     #[arg(conflicts_with_all = ["to", "checkpoint", "start", "stop"])]
     pub at: Option<i64>,
+
+    /// Kafka.
+    #[command(flatten)]
+    pub kafka: kafka::Producing,
 
     /// Progress and closing line.
     #[command(flatten)]
