@@ -1,5 +1,5 @@
-//! Options of streams that are Kafka topics, the same in every command. Uses `endpoint`, `url`,
-//! `cli::message`. Not hot.
+//! Options of streams that are Kafka topics, the same in every command. Uses `endpoint`, `flow`,
+//! `url`, `cli::message`. Not hot.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,7 +8,8 @@ use std::sync::atomic::AtomicBool;
 use super::message;
 use crate::endpoint::Settings;
 use crate::error::{Error, Result};
-use crate::url::Secret;
+use crate::flow::checkpoint::Checkpoint;
+use crate::url::{Secret, Url};
 
 const HEADING: &str = "Kafka";
 
@@ -52,6 +53,49 @@ pub struct Producing {
     #[arg(long, value_name = "ID", help_heading = HEADING, hide_short_help = true)]
     #[arg(value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub transactional: Option<String>,
+}
+
+/// What a consumer takes, too.
+#[derive(Debug, Clone, Copy, Default, clap::Args)]
+pub struct Consuming {
+    /// End where the topic ends now, instead of waiting for more
+    ///
+    /// For runs that begin by the clock. Of a group, the run ends where its own partitions end.
+    #[arg(long, help_heading = HEADING, hide_short_help = true)]
+    pub exit_at_end: bool,
+}
+
+impl Consuming {
+    /// Adds to what a stream is told: where it ends, and the checkpoint that it begins at.
+    pub fn add_to(self, settings: &mut Settings, checkpoint: Option<&Checkpoint>) {
+        settings.exit_at_end = self.exit_at_end;
+        if let Some(checkpoint) = checkpoint {
+            settings.saved = checkpoint.positions().to_vec();
+        }
+    }
+
+    /// Whether the address of a stream and these options fit.
+    ///
+    /// # Errors
+    /// `Usage` when the stream has an end of its own.
+    pub fn check(self, from: &str) -> Result<()> {
+        if self.exit_at_end && !is_topic(from) {
+            return Err(Error::usage(format!("--exit-at-end: {from} is no Kafka topic"))
+                .advise("files and pipes end by themselves"));
+        }
+        Ok(())
+    }
+}
+
+/// Whether an address names a topic that is read as a member of a group.
+pub fn is_group(address: &str) -> bool {
+    let url = Url::parse(address);
+    url.is_ok_and(|url| url.scheme() == "kafka" && url.option("group").is_some())
+}
+
+/// Whether an address names a topic.
+fn is_topic(address: &str) -> bool {
+    Url::parse(address).is_ok_and(|url| url.scheme() == "kafka")
 }
 
 impl Args {

@@ -39,5 +39,5 @@ fn read(url: &Url, _: &Settings) -> Result<Input> {
         Packing::Gzip => Box::new(flate2::read::MultiGzDecoder::new(counted)),
         Packing::Zstd => Box::new(zstd::Decoder::new(counted).map_err(failed)?),
     };
-    Ok(Input { name: path.to_owned(), reader, size: found.len(), taken })
+    Ok(Input { name: path.to_owned(), reader, size: found.len(), taken, receipt: None })
 }

@@ -2,12 +2,20 @@
 //! behind the feature `kafka`. Uses `kafka`, `line`, `ums`, `url`. Not hot here.
 
 #[cfg(feature = "kafka")]
+mod read;
+#[cfg(feature = "kafka")]
 mod write;
 
-use super::{Input, Settings, Spec};
+use super::Spec;
+#[cfg(not(feature = "kafka"))]
+use super::{Input, Settings};
+#[cfg(not(feature = "kafka"))]
 use crate::error::{Error, Result};
+#[cfg(not(feature = "kafka"))]
 use crate::line::output::Output;
-use crate::url::{Opt, Url};
+use crate::url::Opt;
+#[cfg(not(feature = "kafka"))]
+use crate::url::Url;
 
 /// The row.
 pub const SPEC: Spec = Spec {
@@ -30,6 +38,12 @@ pub const SPEC: Spec = Spec {
             default: "earliest",
         },
         Opt {
+            name: "until",
+            meaning: "Reading: end each partition before its first record with this time or a \
+                later one: @TIME in UTC. The run ends with the last partition.",
+            default: "",
+        },
+        Opt {
             name: "key",
             meaning: "Writing: what a record's key is made of and rows are spread over partitions \
                 by: primary, namespace, dbus, or the names of columns separated by commas.",
@@ -40,6 +54,11 @@ pub const SPEC: Spec = Spec {
     read: Some(read),
     write: Some(write),
 };
+
+#[cfg(feature = "kafka")]
+use self::read::read;
+#[cfg(feature = "kafka")]
+use self::write::write;
 
 #[cfg(not(feature = "kafka"))]
 fn absent(url: &Url) -> Error {
@@ -56,11 +75,3 @@ fn read(url: &Url, _: &Settings) -> Result<Input> {
 fn write(url: &Url, _: &Settings) -> Result<Box<dyn Output>> {
     Err(absent(url))
 }
-
-#[cfg(feature = "kafka")]
-fn read(url: &Url, _: &Settings) -> Result<Input> {
-    Err(Error::usage(format!("{url}: cannot be read yet")))
-}
-
-#[cfg(feature = "kafka")]
-use self::write::write;

@@ -1,5 +1,5 @@
 //! Where streams of messages come from and go to: one row each, which the manual page
-//! dws-endpoints.7 is made from. Uses `line` and `url`. Not hot.
+//! dws-endpoints.7 is made from. Uses `line`, `ums` and `url`. Not hot.
 //!
 //! To add an endpoint: one file here with `pub const SPEC: Spec`, one `pub mod` line and one row in
 //! `ALL`.
@@ -18,6 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::{Error, Result};
 use crate::line::output::Output;
+use crate::ums::Marker;
 use crate::url::{Opt, Url};
 
 pub use settings::Settings;
@@ -61,6 +62,27 @@ pub struct Input {
     pub size: u64,
     /// Bytes read from the source so far, in the same unit.
     pub taken: Arc<AtomicU64>,
+    /// Where to report what became of the bytes; `None` where nobody wants to know.
+    pub receipt: Option<Arc<dyn Receipt>>,
+}
+
+/// The other end of a source that keeps positions: Kafka's consumer groups.
+///
+/// Positions come as markers, in the stream, behind the messages that they cover. A run that has
+/// made durable what stands before a marker reports it. What is never reported is delivered again.
+pub trait Receipt: Send + Sync {
+    /// Everything before these markers is durable. Markers of other sources are passed over.
+    fn durable(&self, markers: &[Marker]);
+
+    /// Whether to make durable now what was read: somebody waits for the report.
+    fn hurries(&self) -> bool;
+
+    /// The positions behind the first `bytes` bytes, of a stream without markers, as far as they are
+    /// new.
+    fn reached(&self, bytes: u64) -> Vec<Marker>;
+
+    /// The run has ended: nothing more is read, and what was reported is kept. May take seconds.
+    fn close(&self);
 }
 
 impl fmt::Debug for Input {

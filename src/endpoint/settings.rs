@@ -1,9 +1,11 @@
-//! What a command line says of its streams beside their addresses. Uses `url`. Not hot.
+//! What a command line says of its streams beside their addresses. Uses `ums`, `url`. Not hot.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use crate::ums::Marker;
 use crate::url::Secret;
 
 /// What is said of a stream. Endpoints take what concerns them.
@@ -11,6 +13,14 @@ use crate::url::Secret;
 pub struct Settings {
     /// Properties for the client library, `-X key=value`, in the order given.
     pub properties: Vec<(String, Secret)>,
+    /// The run ends where the source ends now, although it may go on.
+    pub exit_at_end: bool,
+    /// Lines are not messages: no marker may stand between them.
+    pub raw: bool,
+    /// Positions to begin at, from a checkpoint.
+    pub saved: Vec<Marker>,
+    /// The checkpoint of whoever makes the rows durable at the end of a pipe.
+    pub confirm: Option<PathBuf>,
     /// Topics that are missing are created with so many partitions.
     pub partitions: Option<u32>,
     /// Topics that are missing are created with so many replicas; the broker's own number where

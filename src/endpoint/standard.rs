@@ -29,5 +29,5 @@ fn read(_: &Url, _: &Settings) -> Result<Input> {
     let size = file.metadata().map_or(0, |found| if found.is_file() { found.len() } else { 0 });
     let taken = Arc::default();
     let reader = Box::new(Counted { inner: file, taken: Arc::clone(&taken) });
-    Ok(Input { name: "stdin".into(), reader, size, taken })
+    Ok(Input { name: "stdin".into(), reader, size, taken, receipt: None })
 }

@@ -2,10 +2,12 @@
 //! `ums`, `url`. Not hot.
 //!
 //! The client is librdkafka. What `endpoint` opens for writing is `produce`: it gives lines to
-//! `dispatch`, which makes records of them, and counts in `ledger` what is acknowledged.
+//! `dispatch`, which makes records of them, and counts in `ledger` what is acknowledged. What is
+//! read becomes a stream of lines in `consume`.
 
 pub mod address;
 pub mod client;
+pub mod consume;
 pub mod dispatch;
 pub mod error;
 pub mod key;

@@ -88,6 +88,15 @@ impl Template {
         Ok(name)
     }
 
+    /// An extended regular expression of all topics that could have been made by this template.
+    pub fn pattern(&self) -> String {
+        let piece = |piece: &Piece| match piece {
+            Piece::Text(text) => text.replace('.', "\\."),
+            Piece::Part(_) => "[^.]+".to_owned(),
+        };
+        format!("^{}$", self.pieces.iter().map(piece).collect::<String>())
+    }
+
     /// Whether a topic could have been made by this template from some namespace; parts that
     /// `known` names (by their place in a namespace) have that text.
     pub fn matches(&self, topic: &str, known: &[(usize, &str)]) -> bool {
@@ -208,6 +217,15 @@ mod tests {
             assert!(!template.matches(other, &[]), "{other}");
         }
         assert!(Template::parse("{schema}{table}").unwrap().matches("ab", &[]));
+    }
+
+    #[test]
+    fn a_pattern_has_the_same_topics() {
+        let template = Template::parse("x.{schema}-{table}").unwrap();
+        let pattern = regex::Regex::new(&template.pattern()).unwrap();
+        for topic in ["x.a-b", "x.a", "x.a-b.c", "yx.a-b", "xxa-b", "x.-b"] {
+            assert_eq!(pattern.is_match(topic), template.matches(topic, &[]), "{topic}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::decode::Message;
+use super::decode::{Decoder, Message};
 use super::encode::MessageWriter;
 use super::json::{push_i64, push_string, push_u64};
 use super::model::{Dialect, Field, Protocol, Schema, Type};
@@ -212,6 +212,11 @@ impl Marker {
     }
 }
 
+/// The marker that a line is; `None` for any other message. Decodes the line anew: for few lines.
+pub fn of_line(line: &[u8]) -> Result<Option<Marker>> {
+    Marker::read(&Decoder::default().decode(line)?)
+}
+
 /// The text of a checkpoint file: one position a line, a newline at the end.
 pub fn checkpoint_text(markers: &[Marker]) -> String {
     let mut out = format!("{{\"version\":{CHECKPOINT_VERSION},\"positions\":[").into_bytes();
@@ -271,7 +276,6 @@ fn is_stamp(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ums::Decoder;
 
     fn marker() -> Marker {
         Marker {
