@@ -35,6 +35,9 @@ pub const TOOL: Tool = Tool {
 
 fn run(matches: &ArgMatches) -> Result<Outcome> {
     let args = Args::from_arg_matches(matches).map_err(|error| Error::usage(error.to_string()))?;
+    if args.kafka.client.shown()? {
+        return Ok(Outcome::Done);
+    }
     let file = args.rules.display().to_string();
     let text = read_file(&file)?;
     let rules = Rules::parse(&text, &file)?;

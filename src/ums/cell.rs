@@ -62,11 +62,7 @@ impl<'a> Row<'a> {
     }
 
     #[inline(always)]
-    fn split_some<const ALL: bool>(
-        &self,
-        fields: usize,
-        cells: &mut Vec<Cell<'a>>,
-    ) -> Result<()> {
+    fn split_some<const ALL: bool>(&self, fields: usize, cells: &mut Vec<Cell<'a>>) -> Result<()> {
         cells.clear();
         cells.reserve(fields);
         // Reading on behind the tuple is cheaper than stopping a block exactly at its end.

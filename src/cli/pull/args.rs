@@ -8,9 +8,9 @@ use std::time::Duration;
 use clap::ValueEnum;
 use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueParser};
 
-use crate::cli::{kafka, progress};
 use crate::cli::tail::args::{BadText, dialect};
 use crate::cli::value::{self, Shard, TablePattern};
+use crate::cli::{kafka, progress};
 use crate::mysql::barrier::Barrier;
 use crate::mysql::ddl::TableName;
 use crate::ums::Dialect;

@@ -83,9 +83,8 @@ impl Run {
         for topic in topics {
             // Whoever does not answer is asked again.
             let found = of_topic(&self.consumer, &topic, TICK * 20).unwrap_or_default();
-            let added = |partition: &Partition| {
-                !self.parts.iter().any(|part| part.partition == *partition)
-            };
+            let added =
+                |partition: &Partition| !self.parts.iter().any(|part| part.partition == *partition);
             let added: Vec<_> = found.into_iter().filter(added).collect();
             // All their records are new.
             self.saved.extend(added.iter().map(|partition| (partition.clone(), 0)));

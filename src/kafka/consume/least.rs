@@ -41,7 +41,10 @@ impl Least {
 
     /// The positions that have changed since they were told, of the sources that every one of `all`
     /// has had a marker of. They may fall, when a partition comes that is behind.
-    pub(super) fn due<'a>(&mut self, all: impl Iterator<Item = &'a Partition> + Clone) -> Vec<Marker> {
+    pub(super) fn due<'a>(
+        &mut self,
+        all: impl Iterator<Item = &'a Partition> + Clone,
+    ) -> Vec<Marker> {
         let mut due = Vec::new();
         for source in self.sources.values_mut().filter(|source| source.moved) {
             if !all.clone().all(|partition| source.newest.contains_key(partition)) {

@@ -11,14 +11,17 @@ const ROWS: [&[u8]; 3] = [
 ];
 
 /// Takes records apart.
-#[derive(Default)]
 pub(super) struct Cutter {
     /// Lines are not messages, and are not looked into.
-    pub(super) raw: bool,
+    raw: bool,
     decoder: Decoder,
 }
 
 impl Cutter {
+    pub(super) fn new(raw: bool) -> Self {
+        Self { raw, decoder: Decoder::default() }
+    }
+
     /// Appends the lines of a record to `out`, each with a newline, and gives its markers to `met`.
     pub(super) fn take(&mut self, record: &[u8], out: &mut Vec<u8>, mut met: impl FnMut(Marker)) {
         // Most records are one line, and most lines rows.
@@ -71,7 +74,7 @@ mod tests {
 
     fn cut(record: &[u8], raw: bool) -> (String, Vec<Marker>) {
         let (mut out, mut markers) = (Vec::new(), Vec::new());
-        Cutter { raw, ..Cutter::default() }.take(record, &mut out, |marker| markers.push(marker));
+        Cutter::new(raw).take(record, &mut out, |marker| markers.push(marker));
         (String::from_utf8(out).unwrap(), markers)
     }
 

@@ -101,7 +101,7 @@ impl Run {
     ) -> Self {
         let now = Instant::now();
         Self {
-            cutter: Cutter { raw: wanted.raw, ..Cutter::default() },
+            cutter: Cutter::new(wanted.raw),
             consumer: Arc::new(consumer),
             wanted,
             saved,

@@ -35,9 +35,8 @@ impl Start {
     /// # Errors
     /// `Usage` for anything else.
     pub fn parse(text: &str) -> Result<Self> {
-        let wrong = || {
-            Error::usage(format!("offset={text}: takes earliest, latest, @TIME (UTC) or -N"))
-        };
+        let wrong =
+            || Error::usage(format!("offset={text}: takes earliest, latest, @TIME (UTC) or -N"));
         match text {
             "earliest" => Ok(Self::Earliest),
             "latest" => Ok(Self::Latest),
@@ -99,7 +98,8 @@ pub(super) fn starts(
     let committed = if known.group { committed(consumer, wanted)? } else { BTreeMap::new() };
     let mut found = Vec::with_capacity(wanted.len());
     for partition in wanted {
-        let (low, high) = consumer.fetch_watermarks(&partition.topic, partition.number, PATIENCE)?;
+        let (low, high) =
+            consumer.fetch_watermarks(&partition.topic, partition.number, PATIENCE)?;
         let kept = committed.get(partition).max(known.saved.get(partition)).copied();
         if let Some(next) = kept {
             check(partition, next, low, high)?;
@@ -131,7 +131,8 @@ fn committed(
     for topic in topics {
         all.extend(of_topic(consumer, topic, PATIENCE)?);
     }
-    let asked = list(all.iter().map(|partition| (partition, Offset::Invalid.to_raw().unwrap_or(-1001))));
+    let asked =
+        list(all.iter().map(|partition| (partition, Offset::Invalid.to_raw().unwrap_or(-1001))));
     let answer = consumer.committed_offsets(asked, PATIENCE)?;
     for element in answer.elements() {
         element.error()?;
@@ -174,13 +175,18 @@ fn check(partition: &Partition, next: i64, low: i64, high: i64) -> Result<(), Fa
     };
     if next < low {
         return refused(
-            format!("the position is offset {next}, but the partition now begins at {low}: {} records are gone", low - next),
+            format!(
+                "the position is offset {next}, but the partition now begins at {low}: {} records are gone",
+                low - next
+            ),
             "bring the tables up to date by a pull, then begin with another group or checkpoint",
         );
     }
     if next > high {
         return refused(
-            format!("the position is offset {next}, but the partition ends at {high}: it is not the one that was read"),
+            format!(
+                "the position is offset {next}, but the partition ends at {high}: it is not the one that was read"
+            ),
             "a topic that was made anew needs another group and another checkpoint",
         );
     }
