@@ -35,6 +35,9 @@ pub const TOOL: Tool = Tool {
 
 fn run(matches: &ArgMatches) -> Result<Outcome> {
     let args = Args::from_arg_matches(matches).map_err(|error| Error::usage(error.to_string()))?;
+    if args.kafka.client.shown()? {
+        return Ok(Outcome::Done);
+    }
     let file = args.rules.display().to_string();
     let text = read_file(&file)?;
     let rules = Rules::parse(&text, &file)?;
@@ -89,8 +92,8 @@ fn transform(args: &Args, rules: (String, String), shape: &Rules) -> Result<Outc
     let sources = sources(&args.from)?;
     // A pipe or a terminal pauses; a file does not.
     let prompt = sources.iter().any(|source| source.input.size == 0);
-    let mut out = endpoint::output(&args.to)?;
     let stop = Stop::install(true)?;
+    let mut out = endpoint::output_with(&args.to, &args.kafka.settings(stop.flag())?)?;
     let counters = Arc::new(Counters::default());
     let progress = Progress::start(args.progress, Arc::clone(&counters), args.to == "-");
     let rows = args.batch_rows.get();

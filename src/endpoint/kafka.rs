@@ -1,23 +1,26 @@
 //! Kafka topics. The row is in every build, so that pages and messages are the same; the client is
 //! behind the feature `kafka`. Uses `kafka`, `line`, `ums`, `url`. Not hot here.
 
+#[cfg(not(feature = "kafka"))]
+mod absent;
 #[cfg(feature = "kafka")]
 mod read;
+#[cfg(feature = "kafka")]
+mod write;
 
 #[cfg(not(feature = "kafka"))]
-use super::Input;
-use super::{Settings, Spec};
-use crate::error::{Error, Result};
-use crate::line::output::Output;
-use crate::url::{Opt, Url};
+use self::absent::{read, write};
+#[cfg(feature = "kafka")]
+use self::{read::read, write::write};
+use super::Spec;
+use crate::url::Opt;
 
 /// The row.
 pub const SPEC: Spec = Spec {
     scheme: "kafka",
     form: "kafka://BROKERS/TOPIC",
     summary: "a topic of Apache Kafka, or many by a template; builds with the feature kafka",
-    description: "BROKERS are HOST:PORT separated by commas, some of the cluster; the client asks \
-        them for the others.",
+    description: DESCRIPTION,
     options: &[
         Opt {
             name: "group",
@@ -49,32 +52,38 @@ pub const SPEC: Spec = Spec {
     write: Some(write),
 };
 
-#[cfg(not(feature = "kafka"))]
-fn absent(url: &Url) -> Error {
-    Error::usage(format!("{url}: this build has no Kafka client"))
-        .advise("build with the feature kafka (with kafka-tls for TLS and SASL SCRAM)")
-}
+const DESCRIPTION: &str = "\
+BROKERS are HOST:PORT separated by commas, some of the cluster; the client asks them for the others. \
+A user in front of them, USER@BROKERS, is one of SASL PLAIN; other mechanisms and TLS are properties \
+of the client, -X KEY=VALUE, and need a build with the feature kafka-tls. Passwords stand in \
+DWS_KAFKA_PASSWORD or in a file, -X @FILE. ums-filter -X list shows the properties.
 
-#[cfg(not(feature = "kafka"))]
-fn read(url: &Url, _: &Settings) -> Result<Input> {
-    Err(absent(url))
-}
+TOPIC is a name, or a template with {type}, {source}, {schema}, {table} and {version} of the \
+namespace, so that one dbus-tail feeds a topic a schema or a table. What a topic's name cannot hold, \
+and dots inside a part, become -xHH. A topic that is missing is created when --partitions says with \
+how many partitions; else the run ends and says which command creates it.
 
-#[cfg(not(feature = "kafka"))]
-fn write(url: &Url, _: &Settings) -> Result<Box<dyn Output>> {
-    Err(absent(url))
-}
+Writing: a record is one message, as in a file, without the newline, with the headers namespace, type \
+and id (the greatest of its rows), so that readers can choose without a look into it. Rows go to the \
+partition of their key, by the hash of Java's client, so all changes of a key are in one partition \
+and in order. A message whose rows belong to several partitions is divided, and so is one above \
+900 kB, but never a row. A record's key is that of its first row: the namespace with * for its \
+version, and behind slashes the columns of the primary key; with --batch-rows 1 it is the key of the \
+row, as compacted topics need it. A table without a primary key is in one partition. The key \
+namespace keeps whole tables in one partition, dbus does the same with a key as readers of DBus and \
+Wormhole take it apart, and names of columns stand in the place of the primary key where a table has \
+them all. When a value of these changes, the row moves to another partition; ids say which is newer.
 
-#[cfg(feature = "kafka")]
-use self::read::read;
+Markers and terminations go to every partition of every topic that the template has made. A marker is \
+written when everything before it is acknowledged by all replicas in sync; rows behind it do not \
+wait, so in a partition it may stand behind some of them. Only then it counts as durable and moves a \
+checkpoint. The producer is idempotent and waits for brokers that are away as long as it takes, with \
+32 MB of records in memory (-X queue.buffering.max.kbytes=N); then whoever writes waits, too.
 
-#[cfg(feature = "kafka")]
-fn write(url: &Url, settings: &Settings) -> Result<Box<dyn Output>> {
-    for option in ["group", "offset", "until"] {
-        if url.option(option).is_some() {
-            return Err(Error::usage(format!("{url}: {option} is for reading")));
-        }
-    }
-    let _ = settings;
-    Err(Error::usage(format!("{url}: cannot be written yet")))
-}
+A dbus-tail without --checkpoint finds its place in the topics: the newest marker of its source in \
+each partition, and the least of them, so that it can begin again anywhere without a file. Versions of \
+tables, and definitions for logs without full metadata, are in the file of --schema-store.
+
+With --transactional ID records are written in transactions, each ends with a marker. A process that \
+begins with the same ID fences the one before and aborts what it has left open, then dbus-tail goes \
+on behind the newest marker; readers with isolation.level=read_committed see each row once.";

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
 /// Tells people something.
@@ -21,12 +22,14 @@ pub struct Voice {
     name: String,
     note: Note,
     told: Arc<Mutex<Option<Instant>>>,
+    /// Why a connection fails for good, as the library said last.
+    hindrance: Arc<Mutex<Option<Code>>>,
 }
 
 impl Voice {
     /// A voice that speaks by `note`.
     pub fn new(name: impl Into<String>, note: Note) -> Self {
-        Self { name: name.into(), note, told: Arc::default() }
+        Self { name: name.into(), note, told: Arc::default(), hindrance: Arc::default() }
     }
 
     /// Says something at once.
@@ -44,6 +47,11 @@ impl Voice {
         }
     }
 
+    /// Why connections fail, where waiting does not help: a password, a certificate.
+    pub fn hindrance(&self) -> Option<Code> {
+        *self.hindrance.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Says that it goes on, if a trouble was told.
     pub fn goes_on(&self) {
         if self.told.lock().unwrap_or_else(PoisonError::into_inner).take().is_some() {
@@ -51,6 +59,8 @@ impl Voice {
         }
     }
 }
+
+impl ConsumerContext for Voice {}
 
 impl ClientContext for Voice {
     /// The library's log repeats what its errors say, many times.
@@ -67,7 +77,12 @@ impl ClientContext for Voice {
             }
             // One connection of several, and the library opens it again.
             Some(Code::BrokerTransportFailure | Code::OperationTimedOut | Code::PartitionEOF) => {}
-            _ => self.trouble(reason),
+            code => {
+                if let Some(code @ (Code::Authentication | Code::SSL)) = code {
+                    *self.hindrance.lock().unwrap_or_else(PoisonError::into_inner) = Some(code);
+                }
+                self.trouble(reason);
+            }
         }
     }
 }

@@ -46,11 +46,16 @@ pub struct Marker {
 }
 
 impl Marker {
-    /// Appends the marker's message with its newline.
-    pub fn write(&self, dialect: Dialect, out: &mut Vec<u8>) {
+    /// `type.source.*.*.*.*.*`
+    pub fn namespace(&self) -> Namespace {
         let star = || "*".to_owned();
         let parts =
             [self.kind.clone(), self.source.clone(), star(), star(), star(), star(), star()];
+        Namespace { parts }
+    }
+
+    /// Appends the marker's message with its newline.
+    pub fn write(&self, dialect: Dialect, out: &mut Vec<u8>) {
         let system = [("_ums_id_", Type::Long), ("_ums_ts_", Type::Datetime)];
         let field = |(name, ty): (&str, Type)| Field {
             name: name.to_owned(),
@@ -60,7 +65,7 @@ impl Marker {
             origin: None,
         };
         let schema = Schema {
-            namespace: Namespace { parts },
+            namespace: self.namespace(),
             batch_id: 0,
             keys: Vec::new(),
             fields: system.into_iter().chain(FIELDS).map(field).collect(),

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::cli::{progress, value};
+use crate::cli::{kafka, progress, value};
 use crate::rule::ids::PARTITIONS;
 
 /// What the command line says.
@@ -93,6 +93,10 @@ pub struct Args {
     /// Read the rules, say which tables they make, and exit
     #[arg(long, help_heading = LOOK, conflicts_with = "stats")]
     pub check: bool,
+
+    /// Kafka.
+    #[command(flatten)]
+    pub kafka: kafka::Producing,
 
     /// Progress.
     #[command(flatten)]
