@@ -74,6 +74,12 @@ impl Brokers {
         format!("kafka://{}/{rest}", self.list)
     }
 
+    /// A name that no earlier run has used.
+    pub fn fresh(&self, name: &str) -> String {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        format!("{name}-{:x}", now.as_micros())
+    }
+
     /// A new topic.
     pub fn topic(&self, name: &str, partitions: u16) {
         let replicas = self.private.as_ref().map_or(1, |(_, _, count)| *count);

@@ -13,19 +13,20 @@ fn rows(url: &str, more: &[&str]) -> usize {
 #[test]
 fn a_run_begins_and_ends_where_it_was_told() {
     let Some(brokers) = Brokers::shared("a_run_begins_and_ends_where_it_was_told") else { return };
-    brokers.topic("bounded", 2);
-    brokers.write("bounded", &[], &messages(0..300));
+    let topic = brokers.fresh("bounded");
+    brokers.topic(&topic, 2);
+    brokers.write(&topic, &[], &messages(0..300));
     std::thread::sleep(Duration::from_millis(1100));
     let between = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     let time = between.as_secs();
     std::thread::sleep(Duration::from_millis(1100));
-    brokers.write("bounded", &[], &messages(300..400));
+    brokers.write(&topic, &[], &messages(300..400));
     let end = ["--exit-at-end"];
-    assert_eq!(rows(&brokers.url("bounded"), &end), 400);
-    assert_eq!(rows(&brokers.url("bounded?offset=latest"), &end), 0);
-    assert_eq!(rows(&brokers.url(&format!("bounded?offset=@{time}")), &end), 100);
-    assert_eq!(rows(&brokers.url(&format!("bounded?until=@{time}")), &[]), 300);
-    let last = rows(&brokers.url("bounded?offset=-20"), &end);
+    assert_eq!(rows(&brokers.url(&topic), &end), 400);
+    assert_eq!(rows(&brokers.url(&format!("{topic}?offset=latest")), &end), 0);
+    assert_eq!(rows(&brokers.url(&format!("{topic}?offset=@{time}")), &end), 100);
+    assert_eq!(rows(&brokers.url(&format!("{topic}?until=@{time}")), &[]), 300);
+    let last = rows(&brokers.url(&format!("{topic}?offset=-20")), &end);
     assert!((20..=40).contains(&last), "{last}");
 }
 
@@ -34,15 +35,16 @@ fn a_run_begins_and_ends_where_it_was_told() {
 #[test]
 fn a_pipe_goes_on_where_its_end_has_come() {
     let Some(brokers) = Brokers::shared("a_pipe_goes_on_where_its_end_has_come") else { return };
-    brokers.topic("piped", 3);
-    brokers.write("piped", &[], &messages(0..30_000));
+    let topic = brokers.fresh("piped");
+    brokers.topic(&topic, 3);
+    brokers.write(&topic, &[], &messages(0..30_000));
     let folder = tempfile::tempdir().unwrap();
     let (file, checkpoint) = (folder.path().join("out.ums"), folder.path().join("position.json"));
     let (file, checkpoint) = (file.to_str().unwrap(), checkpoint.to_str().unwrap());
-    for (round, group) in ["", "?group=pipe"].into_iter().enumerate() {
+    for (round, group) in ["".to_owned(), format!("?group={topic}")].into_iter().enumerate() {
         let _ = std::fs::remove_file(file);
         let _ = std::fs::remove_file(checkpoint);
-        let url = brokers.url(&format!("piped{group}"));
+        let url = brokers.url(&format!("{topic}{group}"));
         let pipe = |more: &[&str]| {
             let mut filter = Command::new(FILTER)
                 .args([

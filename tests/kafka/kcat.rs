@@ -14,9 +14,10 @@ fn kcat_reads_what_we_write() {
     let sample = sample();
     let direct = run(&mut program(TAIL, &["--quiet", &sample]));
     let direct = String::from_utf8(direct.stdout).unwrap();
-    let url = brokers.url("kcat-reads");
+    let topic = brokers.fresh("kcat-reads");
+    let url = brokers.url(&topic);
     run(&mut program(TAIL, &["--quiet", "--to", &url, "--partitions", "3", &sample]));
-    let there = brokers.read("kcat-reads", &[]);
+    let there = brokers.read(&topic, &[]);
     let mut expected = uids(&direct);
     let mut found = uids(&there);
     assert!(expected.len() > 10);
@@ -41,20 +42,21 @@ fn kcat_reads_what_we_write() {
 #[test]
 fn we_read_what_kcat_writes() {
     let Some(brokers) = Brokers::shared("we_read_what_kcat_writes") else { return };
-    brokers.topic("kcat-writes", 4);
+    let topic = brokers.fresh("kcat-writes");
+    brokers.topic(&topic, 4);
     let lines = messages(0..5000);
-    brokers.write("kcat-writes", &["-z", "lz4"], &lines[..2500]);
+    brokers.write(&topic, &["-z", "lz4"], &lines[..2500]);
     // Several messages a record, and no newline behind the last.
     let many: Vec<String> = lines[2500..].chunks(25).map(|part| part.join("\n")).collect();
     brokers.write(
-        "kcat-writes",
+        &topic,
         &["-D", "\u{1}"],
         &many.iter().map(|text| format!("{text}\u{1}")).collect::<Vec<_>>(),
     );
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("out.ums");
     let file = file.to_str().unwrap();
-    let url = brokers.url("kcat-writes?group=g1");
+    let url = brokers.url(&format!("{topic}?group={topic}"));
     let arguments = ["--quiet", "--from", &url, "--exit-at-end", file];
     run(&mut program(SINK, &arguments));
     let text = std::fs::read_to_string(file).unwrap();

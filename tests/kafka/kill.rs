@@ -3,7 +3,8 @@
 //!
 //! `DWS_KILL_ROUNDS` says how many times (6), `DWS_KILL_SEED` repeats a run's random numbers.
 
-use std::process::Command;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -60,13 +61,23 @@ fn statement(random: &mut Random) -> String {
 
 fn work(server: &Server, database: &str, seed: u64, stop: &AtomicBool, done: &AtomicU64) {
     let mut random = Random(seed | 1);
-    let mut session = server.session(database);
+    let mut client = server.client();
+    // Deadlocks between the writers are part of the game.
+    let mut client =
+        client.args(["--force", "--unbuffered", database]).stderr(Stdio::null()).spawn().unwrap();
+    let mut input = client.stdin.take().unwrap();
+    let mut output = BufReader::new(client.stdout.take().unwrap());
     while !stop.load(Ordering::Relaxed) {
-        session.say(&statement(&mut random));
+        writeln!(input, "{}\nSELECT 'done';", statement(&mut random)).unwrap();
+        let mut line = String::new();
+        output.read_line(&mut line).unwrap();
+        assert_eq!(line.trim(), "done", "the workload's client ended");
         done.fetch_add(1, Ordering::Relaxed);
         // The machine has other things to do as well.
         std::thread::sleep(Duration::from_millis(2));
     }
+    drop(input);
+    client.wait().unwrap();
 }
 
 struct Postgres {

@@ -20,7 +20,8 @@ fn no_row_is_in_the_topic_twice() {
         "USE {test}; CREATE TABLE t (id INT PRIMARY KEY AUTO_INCREMENT, note TEXT);"
     ));
     let folder = tempfile::tempdir().unwrap();
-    let (url, tables, source) = (brokers.url("once"), format!("{test}.*"), server.url());
+    let topic = brokers.fresh("once");
+    let (url, tables, source) = (brokers.url(&topic), format!("{test}.*"), server.url());
     let arguments = [
         "--quiet",
         "--tables",
@@ -32,7 +33,7 @@ fn no_row_is_in_the_topic_twice() {
         "--partitions",
         "3",
         "--transactional",
-        "once-1",
+        &topic,
         "--marker-every",
         "50ms",
         "--batch-rows",
@@ -56,7 +57,7 @@ fn no_row_is_in_the_topic_twice() {
     let mut last = arguments.to_vec();
     last.extend(["--stop", "latest"]);
     run(&mut program(TAIL, &last));
-    let mut found = uids(&brokers.read("once", &[]));
+    let mut found = uids(&brokers.read(&topic, &[]));
     expected.sort();
     found.sort();
     let all = found.len();

@@ -33,7 +33,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, bounded};
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
 use self::context::Context;
 use self::offsets::Reader;
@@ -201,6 +201,11 @@ fn ask<T>(
             Err(error) => {
                 if let Some(refused) = refused() {
                     return Err(refused);
+                }
+                if error.rdkafka_error_code() == Some(Code::UnknownTopicOrPartition) {
+                    return Err(Error::refused("there is no such topic").advise(
+                        "create it, or let it be created by whoever writes it (--partitions N)",
+                    ));
                 }
                 let error = super::failed("topic", error);
                 if last || error.kind() != Kind::Unreachable {
