@@ -156,10 +156,25 @@ impl Positions {
             self.moved = true;
         }
         let hurries = || self.receipt.as_ref().is_some_and(|receipt| receipt.hurries());
-        if self.never || !self.moved || self.told.elapsed() < REPORT && !hurries() {
+        if self.never || !self.moved {
             return Ok(());
         }
-        self.tell(lane, out)
+        if hurries() {
+            return self.tell(lane, out);
+        }
+        if self.told.elapsed() < REPORT {
+            return Ok(());
+        }
+        self.told = Instant::now();
+        lane.sync()?;
+        match out.settled()? {
+            Some(settled) => {
+                let newest = |marker: &Marker| self.markers.contains(marker);
+                self.moved = settled.len() < self.markers.len() || !settled.iter().all(newest);
+                self.report(&settled)
+            }
+            None => self.tell(lane, out),
+        }
     }
 
     /// Makes everything durable that was written, and says so.
@@ -174,11 +189,18 @@ impl Positions {
             self.never = true;
             return Ok(());
         }
+        let markers = std::mem::take(&mut self.markers);
+        self.report(&markers)?;
+        self.markers = markers;
+        Ok(())
+    }
+
+    fn report(&mut self, durable: &[Marker]) -> Result<()> {
         if let Some(checkpoint) = &mut self.checkpoint {
-            checkpoint.advance(&self.markers)?;
+            checkpoint.advance(durable)?;
         }
         if let Some(receipt) = &self.receipt {
-            receipt.durable(&self.markers);
+            receipt.durable(durable);
         }
         Ok(())
     }
