@@ -15,6 +15,7 @@ const HEADING: &str = "Kafka";
 
 /// What every client takes.
 #[derive(Debug, Clone, Default, clap::Args)]
+#[group(skip)]
 pub struct Args {
     /// Give the Kafka client a property: linger.ms=20; list shows all
     ///
@@ -27,6 +28,7 @@ pub struct Args {
 
 /// What a producer takes, too.
 #[derive(Debug, Clone, Default, clap::Args)]
+#[group(skip)]
 pub struct Producing {
     /// Properties.
     #[command(flatten)]
@@ -57,6 +59,7 @@ pub struct Producing {
 
 /// What a consumer takes, too.
 #[derive(Debug, Clone, Copy, Default, clap::Args)]
+#[group(skip)]
 pub struct Consuming {
     /// End where the topic ends now, instead of waiting for more
     ///
