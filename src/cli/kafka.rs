@@ -43,6 +43,9 @@ pub struct Producing {
     pub partitions: Option<u32>,
 
     /// Create them with so many replicas [the broker's default]
+    ///
+    /// Not more than there are brokers. Three, with min.insync.replicas=2 in the broker's or the
+    /// topic's configuration, survive the loss of one.
     #[arg(long, value_name = "N", help_heading = HEADING, hide_short_help = true)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=32767), requires = "partitions")]
     pub replication: Option<u32>,

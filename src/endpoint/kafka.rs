@@ -87,3 +87,19 @@ tables, and definitions for logs without full metadata, are in the file of --sch
 With --transactional ID records are written in transactions, each ends with a marker. A process that \
 begins with the same ID fences the one before and aborts what it has left open, then dbus-tail goes \
 on behind the newest marker; readers with isolation.level=read_committed see each row once.";
+
+#[cfg(all(test, not(feature = "kafka")))]
+mod tests {
+    use crate::error::Kind;
+
+    #[test]
+    fn a_build_without_the_client_says_which_one_has_it() {
+        let address = "kafka://b:9092/t";
+        let said = [super::super::input(address).err(), super::super::output(address).err()];
+        for error in said {
+            let error = error.unwrap();
+            assert_eq!(error.kind(), Kind::Usage);
+            assert!(error.to_string().contains("feature kafka"), "{error}");
+        }
+    }
+}

@@ -118,6 +118,8 @@ fn pass(plan: Plan) -> Result<Summary> {
         let batch = match lines.recv_timeout(LISTEN) {
             Ok(batch) => batch,
             Err(RecvTimeoutError::Timeout) => {
+                // Outputs that learn later what has arrived hear of it here.
+                written(plan.out.flush())?;
                 positions.tell_if_due(&mut lane, plan.out)?;
                 continue;
             }
