@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::message;
-use crate::endpoint::Settings;
+use crate::endpoint::{Note, Settings};
 use crate::error::{Error, Result};
 use crate::flow::checkpoint::Checkpoint;
 use crate::url::{Secret, Url};
@@ -138,7 +138,7 @@ impl Args {
                 }
             }
         }
-        let note: Arc<dyn Fn(&str) + Send + Sync> = Arc::new(|text| message::warn(text));
+        let note: Note = Arc::new(|text| message::warn(text));
         Ok(Settings { properties, note: Some(note), stop, ..Settings::default() })
     }
 }
