@@ -100,7 +100,7 @@ pub fn is_group(address: &str) -> bool {
 }
 
 /// Whether an address names a topic.
-fn is_topic(address: &str) -> bool {
+pub fn is_topic(address: &str) -> bool {
     Url::parse(address).is_ok_and(|url| url.scheme() == "kafka")
 }
 

@@ -86,7 +86,32 @@ tables, and definitions for logs without full metadata, are in the file of --sch
 
 With --transactional ID records are written in transactions, each ends with a marker. A process that \
 begins with the same ID fences the one before and aborts what it has left open, then dbus-tail goes \
-on behind the newest marker; readers with isolation.level=read_committed see each row once.";
+on behind the newest marker; readers with isolation.level=read_committed see each row once.
+
+Reading: a record is one message or several, one a line. Without a group every partition is read, \
+new ones included; with one, processes that name the same group share the partitions, and when one \
+ends, or is not heard of for session.timeout.ms, the others take over. A run ends by a signal, at \
+until, or with --exit-at-end. Only committed records are read (isolation.level).
+
+Offsets follow what is durable: ums-sink commits them to the group after the target's commit, and \
+ums-filter and logrules after the file is synced or the topic they write has acknowledged. In a pipe they travel in the \
+stream, see MARKERS in ums(7), the sink keeps them in its --checkpoint, and the reader, which is given \
+the same FILE, begins there and commits to its group what the file says. Where both the group and the file know an offset, the \
+greater one counts: both are durable. A partition that another member is to get is given back when what was read \
+of it is durable and committed, after half a minute at the latest; what was not committed the other \
+one reads again. So rows may come twice, never not at all; sinks with one row a key are not changed by that, and \
+ids keep an older row that comes late away.
+
+An offset that is no longer in its partition, or beyond its end, ends the run: nothing is passed over \
+in silence. A partition that has no offset, of a topic where the group has others, has been added \
+since and is read from its beginning, whatever offset says.
+
+A source has one position in a topic, the least of its newest markers in the partitions that are read; \
+a member of a group has the least of its own. It goes on when each of them has had a marker. A topic that is deleted and made \
+anew needs another group and another checkpoint.
+
+A broker that is away is waited for, and that is said once a minute. Records wait in 32 MB of memory \
+(-X queued.max.messages.kbytes=N).";
 
 #[cfg(all(test, not(feature = "kafka")))]
 mod tests {

@@ -10,14 +10,14 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 
 use super::checkpoint::Checkpoint;
-use super::lane::remember;
+use super::receipts::Receipts;
 use super::stats::Counters;
-use crate::endpoint::{Input, Receipt};
+use crate::endpoint::Input;
 use crate::error::{Error, Kind, Result};
 use crate::line::output::Output;
 use crate::line::{LineReader, Lines};
@@ -26,9 +26,6 @@ use crate::ums::marker::{self, Marker};
 
 /// How long a signal may go unheard.
 const LISTEN: Duration = Duration::from_millis(100);
-
-/// Between reports of positions.
-const REPORT: Duration = Duration::from_secs(1);
 
 /// What happens to lines that cannot be filtered.
 #[derive(Debug)]
@@ -90,15 +87,7 @@ pub fn run(plan: Plan) -> Result<Summary> {
 
 fn pass(plan: Plan) -> Result<Summary> {
     let (name, taken) = (plan.input.name, Arc::clone(&plan.input.taken));
-    let wanted = plan.input.receipt.is_some() || plan.checkpoint.is_some();
-    let mut positions = Positions {
-        receipt: plan.input.receipt,
-        checkpoint: plan.checkpoint,
-        markers: Vec::new(),
-        moved: false,
-        told: Instant::now(),
-        never: false,
-    };
+    let mut receipts = Receipts::new(plan.input.receipt, plan.checkpoint);
     plan.counters.bytes_total.store(plan.input.size, Ordering::Relaxed);
     let lines = read(LineReader::new(plan.input.reader, name.clone(), plan.max_line))?;
     let mut lane = Lane {
@@ -108,7 +97,7 @@ fn pass(plan: Plan) -> Result<Summary> {
         counters: plan.counters,
         note: plan.note,
         buffer: Vec::new(),
-        markers: wanted.then(Vec::new),
+        markers: receipts.are_wanted().then(Vec::new),
         summary: Summary::default(),
     };
     let written = |result: std::io::Result<()>| {
@@ -120,7 +109,7 @@ fn pass(plan: Plan) -> Result<Summary> {
             Err(RecvTimeoutError::Timeout) => {
                 // Outputs that learn later what has arrived hear of it here.
                 written(plan.out.flush())?;
-                positions.tell_if_due(&mut lane, plan.out)?;
+                receipts.tell_if_due(plan.out, || lane.sync())?;
                 continue;
             }
             Err(RecvTimeoutError::Disconnected) => break,
@@ -133,79 +122,13 @@ fn pass(plan: Plan) -> Result<Summary> {
             written(plan.out.flush())?;
         }
         result?;
-        positions.tell_if_due(&mut lane, plan.out)?;
+        for marker in lane.markers.iter_mut().flat_map(|markers| markers.drain(..)) {
+            receipts.written(&marker);
+        }
+        receipts.tell_if_due(plan.out, || lane.sync())?;
     }
-    positions.tell(&mut lane, plan.out)?;
+    receipts.tell(plan.out, || lane.sync())?;
     Ok(lane.summary)
-}
-
-/// The positions that passed, and who wants to know them once they are durable.
-struct Positions {
-    receipt: Option<Arc<dyn Receipt>>,
-    checkpoint: Option<Checkpoint>,
-    /// The newest marker of each source that has been written.
-    markers: Vec<Marker>,
-    moved: bool,
-    told: Instant,
-    /// The output is never durable.
-    never: bool,
-}
-
-impl Positions {
-    fn tell_if_due(&mut self, lane: &mut Lane, out: &mut dyn Output) -> Result<()> {
-        for marker in lane.markers.iter_mut().flat_map(|markers| markers.drain(..)) {
-            remember(&mut self.markers, &marker);
-            self.moved = true;
-        }
-        let hurries = || self.receipt.as_ref().is_some_and(|receipt| receipt.hurries());
-        if self.never || !self.moved {
-            return Ok(());
-        }
-        if hurries() {
-            return self.tell(lane, out);
-        }
-        if self.told.elapsed() < REPORT {
-            return Ok(());
-        }
-        self.told = Instant::now();
-        lane.sync()?;
-        match out.settled()? {
-            Some(settled) => {
-                let newest = |marker: &Marker| self.markers.contains(marker);
-                self.moved = settled.len() < self.markers.len() || !settled.iter().all(newest);
-                self.report(&settled)
-            }
-            None => self.tell(lane, out),
-        }
-    }
-
-    /// Makes everything durable that was written, and says so.
-    fn tell(&mut self, lane: &mut Lane, out: &mut dyn Output) -> Result<()> {
-        for marker in lane.markers.iter_mut().flat_map(|markers| markers.drain(..)) {
-            remember(&mut self.markers, &marker);
-        }
-        lane.sync()?;
-        self.moved = false;
-        self.told = Instant::now();
-        if !out.sync()? {
-            self.never = true;
-            return Ok(());
-        }
-        let markers = std::mem::take(&mut self.markers);
-        self.report(&markers)?;
-        self.markers = markers;
-        Ok(())
-    }
-
-    fn report(&mut self, durable: &[Marker]) -> Result<()> {
-        if let Some(checkpoint) = &mut self.checkpoint {
-            checkpoint.advance(durable)?;
-        }
-        if let Some(receipt) = &self.receipt {
-            receipt.durable(durable);
-        }
-        Ok(())
-    }
 }
 
 /// Reads on a thread, at most two batches ahead. It is not joined: it may wait for input that never
@@ -269,7 +192,7 @@ impl Lane<'_> {
     }
 
     /// Makes the lines durable that were set aside.
-    fn sync(&mut self) -> Result<()> {
+    fn sync(&self) -> Result<()> {
         if let Bad::Keep(path, file) = &self.bad {
             // A pipe or a device has nothing to sync.
             if file.metadata().is_ok_and(|found| found.is_file()) {

@@ -147,17 +147,19 @@ impl Run {
         self.parts.retain(|part| !gone.contains(&part.partition));
         for partition in gone {
             self.least.forget(partition);
+            self.ends.forget(partition);
         }
         // The session may be over; then there is nothing to give back.
         let _ = give_back(&self.consumer, &list(gone.iter().map(|partition| (partition, -1))));
-        self.tell_least();
+        self.tell_all();
     }
 
     /// Whether all that was read of these partitions is durable.
     fn is_durable(&self, gone: &[Partition]) -> bool {
         self.parts.iter().filter(|part| gone.contains(&part.partition)).all(|part| {
-            part.next <= part.committed
-                || self.shared.durable(&part.partition).is_some_and(|next| next >= part.next)
+            let read = self.ends.least(&part.partition).unwrap_or(part.next);
+            let durable = self.shared.durable(&part.partition);
+            read <= part.committed || durable.is_some_and(|next| next >= read)
         })
     }
 

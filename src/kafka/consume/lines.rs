@@ -1,5 +1,5 @@
-//! HOT once a record. Records become lines: markers are taken out, everything else passes. Uses
-//! `ums`.
+//! HOT once a record. Records become lines: what concerns all partitions is taken out, everything
+//! else passes. Uses `ums`.
 
 use crate::ums::{Decoder, Marker, Protocol};
 
@@ -9,6 +9,14 @@ const ROWS: [&[u8]; 3] = [
     b"{\"protocol\":{\"type\":\"data_initial_data\"",
     b"{\"protocol\":{\"type\":\"data_batch_data\"",
 ];
+
+/// What is not passed on as it comes.
+pub(super) enum Met<'a> {
+    /// A position of a source.
+    Marker(Marker),
+    /// A line that says that a pull of a table has ended.
+    End(&'a [u8]),
+}
 
 /// Takes records apart.
 pub(super) struct Cutter {
@@ -22,16 +30,16 @@ impl Cutter {
         Self { raw, decoder: Decoder::default() }
     }
 
-    /// Appends the lines of a record to `out`, each with a newline, and gives its markers to `met`.
-    pub(super) fn take(&mut self, record: &[u8], out: &mut Vec<u8>, mut met: impl FnMut(Marker)) {
+    /// Appends the lines of a record to `out`, each with a newline, and gives others to `met`.
+    pub(super) fn take(&mut self, record: &[u8], out: &mut Vec<u8>, mut met: impl FnMut(Met)) {
         // Most records are one line, and most lines rows.
         let mut rest = record;
         while !rest.is_empty() {
             let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
             let (line, after) = rest.split_at(end);
             rest = after.get(1..).unwrap_or_default();
-            match if self.raw { None } else { self.marker(line) } {
-                Some(marker) => met(marker),
+            match if self.raw { None } else { self.look(line) } {
+                Some(found) => met(found),
                 None => {
                     out.extend_from_slice(line);
                     out.push(b'\n');
@@ -41,15 +49,16 @@ impl Cutter {
     }
 
     /// What cannot be read is not ours to judge: whoever takes the lines names it.
-    fn marker(&mut self, line: &[u8]) -> Option<Marker> {
+    fn look<'a>(&mut self, line: &'a [u8]) -> Option<Met<'a>> {
         if ROWS.iter().any(|head| line.starts_with(head)) {
             return None;
         }
         let message = self.decoder.decode(line).ok()?;
-        if message.protocol != Protocol::Heartbeat {
-            return None;
+        match message.protocol {
+            Protocol::Heartbeat => Marker::read(&message).ok()?.map(Met::Marker),
+            Protocol::BatchTermination => Some(Met::End(line)),
+            _ => None,
         }
-        Marker::read(&message).ok()?
     }
 }
 
@@ -74,7 +83,10 @@ mod tests {
 
     fn cut(record: &[u8], raw: bool) -> (String, Vec<Marker>) {
         let (mut out, mut markers) = (Vec::new(), Vec::new());
-        Cutter::new(raw).take(record, &mut out, |marker| markers.push(marker));
+        Cutter::new(raw).take(record, &mut out, |met| match met {
+            Met::Marker(marker) => markers.push(marker),
+            Met::End(line) => panic!("{line:?}"),
+        });
         (String::from_utf8(out).unwrap(), markers)
     }
 

@@ -12,6 +12,7 @@
 
 mod balance;
 mod context;
+mod ends;
 mod least;
 mod lines;
 mod offsets;

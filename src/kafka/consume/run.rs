@@ -12,8 +12,9 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::BorrowedMessage;
 
 use super::context::{Context, list};
+use super::ends::Ends;
 use super::least::Least;
-use super::lines::Cutter;
+use super::lines::{Cutter, Met};
 use super::shared::Shared;
 use super::{Partition, Wanted};
 use crate::error::{Error, Result};
@@ -70,6 +71,7 @@ pub(super) struct Run {
     given: u64,
     cutter: Cutter,
     pub(super) least: Least,
+    pub(super) ends: Ends,
     pub(super) parts: Vec<Part>,
     /// The one that the last record was of.
     current: usize,
@@ -110,6 +112,7 @@ impl Run {
             block: Vec::new(),
             given: 0,
             least: Least::default(),
+            ends: Ends::default(),
             parts: Vec::new(),
             current: 0,
             arriving: Vec::new(),
@@ -153,6 +156,8 @@ impl Run {
                 self.beat()?;
             }
             if self.is_over() {
+                self.parts.iter().for_each(|part| self.ends.exhausted(&part.partition));
+                self.tell_all();
                 self.mark();
                 idle = true;
             }
@@ -194,22 +199,29 @@ impl Run {
         part.next = record.offset().saturating_add(1);
         part.at_end = false;
         self.lively = true;
-        let (least, mut met) = (&mut self.least, false);
+        let (least, ends, mut met) = (&mut self.least, &mut self.ends, false);
         if let Some(bytes) = record.payload() {
-            self.cutter.take(bytes, &mut self.block, |marker| {
+            self.cutter.take(bytes, &mut self.block, |found| {
                 met = true;
-                least.met(&part.partition, marker);
+                match found {
+                    Met::Marker(marker) => least.met(&part.partition, marker),
+                    Met::End(line) => ends.met(&part.partition, record.offset(), line),
+                }
             });
         }
         if met {
-            self.tell_least();
+            self.tell_all();
         }
     }
 
-    /// Positions of sources that have moved.
-    pub(super) fn tell_least(&mut self) {
-        if !self.arriving.is_empty() {
+    /// What concerns all partitions and has been met in all of them.
+    pub(super) fn tell_all(&mut self) {
+        if !self.arriving.is_empty() || self.out.is_none() {
             return;
+        }
+        for line in self.ends.due(self.parts.iter().map(|part| &part.partition)) {
+            self.block.extend_from_slice(&line);
+            self.block.push(b'\n');
         }
         for marker in self.least.due(self.parts.iter().map(|part| &part.partition)) {
             marker.write(Dialect::Dws, &mut self.block);
@@ -221,9 +233,12 @@ impl Run {
         if self.wanted.raw || self.out.is_none() {
             return;
         }
-        for part in self.parts.iter_mut().filter(|part| part.next > part.marked) {
-            self.shared.reader.push(&part.partition, part.next, &mut self.block);
-            part.marked = part.next;
+        for part in &mut self.parts {
+            let next = self.ends.least(&part.partition).unwrap_or(part.next);
+            if next > part.marked {
+                self.shared.reader.push(&part.partition, next, &mut self.block);
+                part.marked = next;
+            }
         }
     }
 
@@ -232,6 +247,9 @@ impl Run {
         if std::mem::take(&mut self.lively) {
             self.wanted.voice.goes_on();
         }
+        let resting = self.parts.iter().filter(|part| part.at_end);
+        resting.for_each(|part| self.ends.rests(&part.partition));
+        self.tell_all();
         self.mark();
         self.follow_checkpoint();
         self.commit(CommitMode::Async);
@@ -295,7 +313,9 @@ impl Run {
             // It does not say of which topic; who asks for ends has one.
             for part in self.parts.iter_mut().filter(|part| part.partition.number == *number) {
                 part.at_end = true;
+                self.ends.exhausted(&part.partition);
             }
+            self.tell_all();
             return Ok(());
         }
         match error.rdkafka_error_code() {

@@ -176,6 +176,29 @@ fn positions_of_sources_are_the_least_of_the_partitions() {
     assert!(ids.iter().all(|id| [3, 5, 7].contains(id)), "{ids:?}");
 }
 
+/// The end of a pull comes once, behind everything before it in every partition.
+#[test]
+fn an_end_of_a_pull_waits_for_all_partitions() {
+    let cluster = cluster("t", 3);
+    let end = |table: &str| {
+        format!(
+            "{{\"protocol\":{{\"type\":\"data_batch_termination\",\"version\":\"1.3\"}},\"schema\":\
+             {{\"namespace\":\"mysql.db1.shop.{table}.0.0.0\",\"batchId\":7,\"fields\":[]}},\"payload\":[]}}"
+        )
+    };
+    produce(&cluster, "t", 0, &[end("a"), "x".into(), end("b"), "x".into()]);
+    produce(&cluster, "t", 1, &[numbers(0..5000), vec![end("a"), end("b")]].concat());
+    produce(&cluster, "t", 2, &[numbers(0..10), vec![end("a"), "x".into()]].concat());
+    let (lines, _) = all(in_group(&cluster, "t", "g"), true);
+    let ends: Vec<_> = lines.iter().filter(|line| line.contains("termination")).collect();
+    assert_eq!(ends, [&end("a"), &end("b")]);
+    let at = lines.iter().position(|line| *line == end("a")).unwrap();
+    let before = lines[..at].iter().filter(|line| line.parse::<u32>().is_ok()).count();
+    assert_eq!(before, 5010);
+    // Nothing is held back for ever.
+    assert_eq!(all(in_group(&cluster, "t", "g"), true).0.len(), 0);
+}
+
 #[test]
 fn a_stream_without_markers_tells_offsets_by_bytes() {
     let cluster = cluster("t", 1);
