@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::message;
-use crate::endpoint::Settings;
+use crate::endpoint::{Note, Settings};
 use crate::error::{Error, Result};
 use crate::flow::checkpoint::Checkpoint;
 use crate::url::{Secret, Url};
@@ -43,6 +43,9 @@ pub struct Producing {
     pub partitions: Option<u32>,
 
     /// Create them with so many replicas [the broker's default]
+    ///
+    /// Not more than there are brokers. Three, with min.insync.replicas=2 in the broker's or the
+    /// topic's configuration, survive the loss of one.
     #[arg(long, value_name = "N", help_heading = HEADING, hide_short_help = true)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=32767), requires = "partitions")]
     pub replication: Option<u32>,
@@ -135,7 +138,7 @@ impl Args {
                 }
             }
         }
-        let note: Arc<dyn Fn(&str) + Send + Sync> = Arc::new(|text| message::warn(text));
+        let note: Note = Arc::new(|text| message::warn(text));
         Ok(Settings { properties, note: Some(note), stop, ..Settings::default() })
     }
 }

@@ -112,3 +112,19 @@ anew needs another group and another checkpoint.
 
 A broker that is away is waited for, and that is said once a minute. Records wait in 32 MB of memory \
 (-X queued.max.messages.kbytes=N).";
+
+#[cfg(all(test, not(feature = "kafka")))]
+mod tests {
+    use crate::error::Kind;
+
+    #[test]
+    fn a_build_without_the_client_says_which_one_has_it() {
+        let address = "kafka://b:9092/t";
+        let said = [super::super::input(address).err(), super::super::output(address).err()];
+        for error in said {
+            let error = error.unwrap();
+            assert_eq!(error.kind(), Kind::Usage);
+            assert!(error.to_string().contains("feature kafka"), "{error}");
+        }
+    }
+}

@@ -21,7 +21,7 @@ use crate::line::output::Output;
 use crate::ums::Marker;
 use crate::url::{Opt, Url};
 
-pub use settings::Settings;
+pub use settings::{Note, Settings};
 
 /// Every endpoint.
 pub const ALL: &[&Spec] = &[&standard::SPEC, &file::SPEC, &kafka::SPEC];

@@ -8,6 +8,9 @@ use std::sync::atomic::AtomicBool;
 use crate::ums::Marker;
 use crate::url::Secret;
 
+/// Tells people something.
+pub type Note = Arc<dyn Fn(&str) + Send + Sync>;
+
 /// What is said of a stream. Endpoints take what concerns them.
 #[derive(Clone, Default)]
 pub struct Settings {
@@ -29,7 +32,7 @@ pub struct Settings {
     /// What is written goes in transactions of this id.
     pub transactional: Option<String>,
     /// Tells people something while the stream waits.
-    pub note: Option<Arc<dyn Fn(&str) + Send + Sync>>,
+    pub note: Option<Note>,
     /// Set when the run shall end: who waits for a destination that is away gives up then.
     pub stop: Arc<AtomicBool>,
 }

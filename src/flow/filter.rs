@@ -107,6 +107,8 @@ fn pass(plan: Plan) -> Result<Summary> {
         let batch = match lines.recv_timeout(LISTEN) {
             Ok(batch) => batch,
             Err(RecvTimeoutError::Timeout) => {
+                // Outputs that learn later what has arrived hear of it here.
+                written(plan.out.flush())?;
                 receipts.tell_if_due(plan.out, || lane.sync())?;
                 continue;
             }

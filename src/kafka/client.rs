@@ -73,7 +73,7 @@ impl ClientContext for Voice {
     fn error(&self, error: KafkaError, reason: &str) {
         match error.rdkafka_error_code() {
             Some(Code::AllBrokersDown) => {
-                self.trouble("no broker can be reached; waiting until one answers");
+                self.trouble("no broker can be reached; trying again");
             }
             // One connection of several, and the library opens it again.
             Some(Code::BrokerTransportFailure | Code::OperationTimedOut | Code::PartitionEOF) => {}

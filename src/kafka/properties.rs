@@ -1,9 +1,12 @@
 //! Properties of librdkafka: given by people, and the list of all. Uses `error`, `url`. Not hot.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, c_char};
 
 use rdkafka::ClientConfig;
-use rdkafka::bindings::{rd_kafka_conf_dump, rd_kafka_conf_dump_free};
+use rdkafka::bindings::{
+    rd_kafka_conf_dump, rd_kafka_conf_dump_free, rd_kafka_topic_conf_destroy,
+    rd_kafka_topic_conf_dump, rd_kafka_topic_conf_new,
+};
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaConfRes;
 
@@ -103,7 +106,8 @@ pub(super) fn unknown(error: &KafkaError) -> Error {
     }
 }
 
-/// Every property of the library with its default, one a line, in the order of their names.
+/// Every property of the library with its default, one a line, in the order of their names. Aliases
+/// are not among them.
 ///
 /// # Errors
 /// `Refused` when the library gives no list.
@@ -112,23 +116,45 @@ pub fn list() -> Result<String> {
     let config = ClientConfig::new().create_native_config().map_err(|_| none())?;
     let mut lines = Vec::new();
     let mut count = 0;
-    // SAFETY: the configuration lives until the end of this function; the library gives an array
-    // of `count` texts that end in NUL, names and values in turn, which is ours until it is freed.
+    // SAFETY: each configuration lives until its list has been read; a list is an array of `count`
+    // texts that end in NUL, names and values in turn, and is ours until it is freed.
     unsafe {
         let texts = rd_kafka_conf_dump(config.ptr(), &raw mut count);
-        if texts.is_null() {
-            return Err(none());
-        }
+        push(texts, count, &mut lines);
+        let topic = rd_kafka_topic_conf_new();
+        let texts = rd_kafka_topic_conf_dump(topic, &raw mut count);
+        push(texts, count, &mut lines);
+        rd_kafka_topic_conf_destroy(topic);
+    }
+    if lines.is_empty() {
+        return Err(none());
+    }
+    lines.sort();
+    lines.dedup();
+    Ok(lines.concat())
+}
+
+/// Takes the pairs of a list over and frees it.
+///
+/// # Safety
+/// `texts` is null or what the library has given with `count`.
+unsafe fn push(texts: *mut *const c_char, count: usize, lines: &mut Vec<String>) {
+    if texts.is_null() {
+        return;
+    }
+    // SAFETY: as the caller has promised.
+    unsafe {
         for pair in std::slice::from_raw_parts(texts, count).chunks_exact(2) {
             if let [name, value] = pair {
-                let text = |text: &*const std::ffi::c_char| CStr::from_ptr(*text).to_string_lossy();
-                lines.push(format!("{}={}\n", text(name), text(value)));
+                let text = |text: &*const c_char| CStr::from_ptr(*text).to_string_lossy();
+                // Addresses are callbacks, which are not for people.
+                if !text(value).starts_with("0x") {
+                    lines.push(format!("{}={}\n", text(name), text(value)));
+                }
             }
         }
         rd_kafka_conf_dump_free(texts, count);
     }
-    lines.sort();
-    Ok(lines.concat())
 }
 
 #[cfg(test)]
@@ -180,7 +206,10 @@ mod tests {
     #[test]
     fn the_list_has_names_with_defaults() {
         let list = list().unwrap();
-        assert!(list.lines().any(|line| line == "linger.ms=5"), "{list}");
+        for known in ["queue.buffering.max.ms=5", "compression.codec=inherit"] {
+            assert!(list.lines().any(|line| line == known), "{known}: {list}");
+        }
+        assert!(!list.contains("=0x"));
         assert!(list.lines().count() > 100);
     }
 }

@@ -32,8 +32,7 @@ fn kcat_reads_what_we_write() {
     assert_eq!(found, expected);
     let positions = |text: &str| {
         text.lines()
-            .filter(|line| line.contains("\"mysql.") && line.contains("_heartbeat"))
-            .last()
+            .rfind(|line| line.contains("\"mysql.") && line.contains("_heartbeat"))
             .map(str::to_owned)
     };
     assert_eq!(positions(&back), positions(&direct), "the position after everything is the same");

@@ -193,11 +193,7 @@ fn an_outage_is_waited_for_and_nothing_is_lost() {
     producer.line(&line("orders", 0..10)).unwrap();
     producer.drain().unwrap();
     mock.broker_down(-1).unwrap();
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            std::thread::sleep(Duration::from_secs(2));
-            mock.broker_up(-1).unwrap();
-        });
+    let writer = std::thread::spawn(move || {
         let begun = Instant::now();
         for batch in 1..100 {
             producer.line(&line("orders", batch * 10..batch * 10 + 10)).unwrap();
@@ -205,7 +201,11 @@ fn an_outage_is_waited_for_and_nothing_is_lost() {
         assert!(begun.elapsed() > Duration::from_secs(1), "nobody was held up");
         producer.line(&marker_line("db1", 7)).unwrap();
         producer.drain().unwrap();
+        producer
     });
+    std::thread::sleep(Duration::from_secs(2));
+    mock.broker_up(-1).unwrap();
+    let mut producer = writer.join().unwrap();
     assert_eq!(producer.settled().unwrap(), [marker("db1", 7)]);
     let found = read(&mock, "shop", 2);
     let mut keys: Vec<i64> = found.values().flatten().copied().filter(|key| *key >= 0).collect();
