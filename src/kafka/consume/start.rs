@@ -11,6 +11,7 @@ use rdkafka::error::KafkaError;
 use super::Partition;
 use super::context::{Context, list, partitions};
 use crate::error::{Error, Result};
+use crate::kafka::error::patiently;
 
 /// How long one question to a broker may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -98,8 +99,9 @@ pub(super) fn starts(
     let committed = if known.group { committed(consumer, wanted)? } else { BTreeMap::new() };
     let mut found = Vec::with_capacity(wanted.len());
     for partition in wanted {
+        let Partition { topic, number } = partition;
         let (low, high) =
-            consumer.fetch_watermarks(&partition.topic, partition.number, PATIENCE)?;
+            patiently(PATIENCE, || consumer.fetch_watermarks(topic, *number, PATIENCE))?;
         let kept = committed.get(partition).max(known.saved.get(partition)).copied();
         if let Some(next) = kept {
             check(partition, next, low, high)?;
