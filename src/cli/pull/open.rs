@@ -272,7 +272,7 @@ fn first_initial(micros: u64) -> i64 {
 }
 
 fn origin(args: &Args, server: &mut Server, base: u64) -> Result<Origin> {
-    let status = live::status(&mut server.session.conn, &server.info)?;
+    let status = barrier::origin(&mut server.session.conn, &server.info)?;
     let number = LogName::new(&status.file).number;
     let micros = utc_now();
     let place = id::compose(number, base, status.offset).ok_or_else(|| {
