@@ -9,6 +9,7 @@
 pub mod doc;
 pub mod exit;
 pub mod filter;
+pub mod kafka;
 pub mod logrules;
 pub mod message;
 pub mod progress;

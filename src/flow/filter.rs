@@ -1,4 +1,7 @@
-//! The loop of `ums-filter`: lines in, lines out. Uses `endpoint`, `line`, `op`. HOT once a line.
+//! The loop of `ums-filter`: lines in, lines out. Uses `endpoint`, `line`, `op`, `ums`. HOT once a line.
+//!
+//! Where the input wants to know what became of it and the output is durable, positions are reported
+//! once a second, after a sync; behind a pipe that is for the far end to do.
 //!
 //! A thread of its own reads, so that a signal is heard while the input is silent. What passed is
 //! handed on when no more input waits, and at the latest when the output's buffer is full.
@@ -11,12 +14,15 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 
+use super::checkpoint::Checkpoint;
+use super::receipts::Receipts;
 use super::stats::Counters;
 use crate::endpoint::Input;
 use crate::error::{Error, Kind, Result};
 use crate::line::output::Output;
 use crate::line::{LineReader, Lines};
 use crate::op::filter::Filtering;
+use crate::ums::marker::{self, Marker};
 
 /// How long a signal may go unheard.
 const LISTEN: Duration = Duration::from_millis(100);
@@ -44,6 +50,8 @@ pub struct Plan<'a> {
     pub bad: Bad,
     /// The longest line in bytes.
     pub max_line: usize,
+    /// Follows a durable output.
+    pub checkpoint: Option<Checkpoint>,
     /// A wish to stop.
     pub stop: Arc<AtomicBool>,
     /// Raised as it goes.
@@ -68,7 +76,18 @@ pub struct Summary {
 /// # Errors
 /// Those of the input, of the output and of the filter; what came before them has been written.
 pub fn run(plan: Plan) -> Result<Summary> {
+    let receipt = plan.input.receipt.clone();
+    let result = pass(plan);
+    // Also after a failure: what was reported is kept.
+    if let Some(receipt) = receipt {
+        receipt.close();
+    }
+    result
+}
+
+fn pass(plan: Plan) -> Result<Summary> {
     let (name, taken) = (plan.input.name, Arc::clone(&plan.input.taken));
+    let mut receipts = Receipts::new(plan.input.receipt, plan.checkpoint);
     plan.counters.bytes_total.store(plan.input.size, Ordering::Relaxed);
     let lines = read(LineReader::new(plan.input.reader, name.clone(), plan.max_line))?;
     let mut lane = Lane {
@@ -78,6 +97,7 @@ pub fn run(plan: Plan) -> Result<Summary> {
         counters: plan.counters,
         note: plan.note,
         buffer: Vec::new(),
+        markers: receipts.are_wanted().then(Vec::new),
         summary: Summary::default(),
     };
     let written = |result: std::io::Result<()>| {
@@ -86,7 +106,12 @@ pub fn run(plan: Plan) -> Result<Summary> {
     while !lane.filter.is_done() && !plan.stop.load(Ordering::Relaxed) {
         let batch = match lines.recv_timeout(LISTEN) {
             Ok(batch) => batch,
-            Err(RecvTimeoutError::Timeout) => continue,
+            Err(RecvTimeoutError::Timeout) => {
+                // Outputs that learn later what has arrived hear of it here.
+                written(plan.out.flush())?;
+                receipts.tell_if_due(plan.out, || lane.sync())?;
+                continue;
+            }
             Err(RecvTimeoutError::Disconnected) => break,
         };
         lane.counters.bytes_in.store(taken.load(Ordering::Relaxed), Ordering::Relaxed);
@@ -97,14 +122,12 @@ pub fn run(plan: Plan) -> Result<Summary> {
             written(plan.out.flush())?;
         }
         result?;
-    }
-    plan.out.sync()?;
-    if let Bad::Keep(path, file) = &lane.bad {
-        // A pipe or a device has nothing to sync.
-        if file.metadata().is_ok_and(|found| found.is_file()) {
-            file.sync_all().map_err(|error| Error::io(path, error))?;
+        for marker in lane.markers.iter_mut().flat_map(|markers| markers.drain(..)) {
+            receipts.written(&marker);
         }
+        receipts.tell_if_due(plan.out, || lane.sync())?;
     }
+    receipts.tell(plan.out, || lane.sync())?;
     Ok(lane.summary)
 }
 
@@ -134,6 +157,8 @@ struct Lane<'a> {
     counters: Arc<Counters>,
     note: &'a mut dyn FnMut(String),
     buffer: Vec<u8>,
+    /// The markers that passed, where anybody wants them.
+    markers: Option<Vec<Marker>>,
     summary: Summary,
 }
 
@@ -148,6 +173,12 @@ impl Lane<'_> {
                     if passed.written {
                         self.counters.add_message(passed.rows_out);
                     }
+                    if let Some(markers) = &mut self.markers
+                        && passed.written
+                        && passed.rows_in == 0
+                    {
+                        markers.extend(marker::of_line(line)?);
+                    }
                 }
                 Err(error) => {
                     self.set_aside(line, error.at(format_args!("{}:{number}", self.name)))?
@@ -155,6 +186,17 @@ impl Lane<'_> {
             }
             if self.filter.is_done() {
                 break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the lines durable that were set aside.
+    fn sync(&self) -> Result<()> {
+        if let Bad::Keep(path, file) = &self.bad {
+            // A pipe or a device has nothing to sync.
+            if file.metadata().is_ok_and(|found| found.is_file()) {
+                file.sync_all().map_err(|error| Error::io(path, error))?;
             }
         }
         Ok(())

@@ -6,6 +6,7 @@ pub mod flows;
 mod lane;
 pub mod pull;
 pub mod queue;
+mod receipts;
 #[cfg(feature = "parquet")]
 pub mod replay;
 pub mod rules;

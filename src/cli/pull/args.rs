@@ -8,9 +8,9 @@ use std::time::Duration;
 use clap::ValueEnum;
 use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueParser};
 
-use crate::cli::progress;
 use crate::cli::tail::args::{BadText, dialect};
 use crate::cli::value::{self, Shard, TablePattern};
+use crate::cli::{kafka, progress};
 use crate::mysql::barrier::Barrier;
 use crate::mysql::ddl::TableName;
 use crate::ums::Dialect;
@@ -251,6 +251,10 @@ pub struct Args {
     /// To keep, to edit, and to be given back with --shards.
     #[arg(long, help_heading = INSPECT, conflicts_with_all = ["check", "shards", "state"])]
     pub plan: bool,
+
+    /// Kafka.
+    #[command(flatten)]
+    pub kafka: kafka::Producing,
 
     /// Progress and closing line.
     #[command(flatten)]
