@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::flow::filter::{Bad, Plan, run as flow};
 use crate::flow::stats::Counters;
 use crate::op::filter::Filtering;
+use crate::op::mask::Masking;
 
 pub use args::Args;
 use args::OnBadLine;
@@ -33,6 +34,13 @@ pub const TOOL: Tool = Tool {
 fn run(matches: &ArgMatches) -> Result<Outcome> {
     let args = Args::from_arg_matches(matches).map_err(|error| Error::usage(error.to_string()))?;
     let filter = Filtering::new(args.rules()?);
+    let masks = args.mask.load(&[])?;
+    if masks.is_some() && matches!(args.on_bad_line, OnBadLine::File(_)) {
+        return Err(Error::usage(
+            "--on-bad-line FILE would keep lines with their clear text beside --mask",
+        )
+        .advise("stop or skip; or keep them with an ums-filter in front that has no masks"));
+    }
     let bad = match &args.on_bad_line {
         OnBadLine::Stop => Bad::Stop,
         OnBadLine::Skip => Bad::Skip,
@@ -52,6 +60,7 @@ fn run(matches: &ArgMatches) -> Result<Outcome> {
         input,
         out: out.as_mut(),
         filter,
+        masking: masks.clone().map(Masking::new),
         bad,
         max_line: usize::try_from(args.max_line).unwrap_or(usize::MAX),
         stop: stop.flag(),
@@ -60,6 +69,9 @@ fn run(matches: &ArgMatches) -> Result<Outcome> {
     });
     progress.finish();
     let summary = result?;
+    if let Some(masks) = masks.filter(|_| summary.ended && summary.rows_in > 0) {
+        masks.all_met("no such table was in the stream")?;
+    }
     if summary.bad > 0 {
         message::warn(format_args!(
             "lines left out because they could not be filtered: {}",

@@ -4,8 +4,12 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use hmac::Mac;
+use sha2::{Digest, Sha256};
+
 use super::key::Key;
 use super::method::clear;
+use super::older::push_hex;
 use super::plan::{Place, Plan};
 use super::spec::{Mask, lower};
 use crate::error::{Error, Result};
@@ -31,6 +35,7 @@ pub struct Masks {
     list: Vec<Mask>,
     strict: bool,
     lossy_keys: bool,
+    fingerprint: String,
 }
 
 /// A table, or what a message has of it.
@@ -62,13 +67,27 @@ impl Masks {
         }
         let list: Result<Vec<_>> =
             masks.iter().map(|text| Mask::parse(text, key.as_ref())).collect();
-        Ok(Some(Arc::new(Self { list: list?, strict: *strict, lossy_keys: *lossy_keys })))
+        let fingerprint = fingerprint(masks, key.as_ref());
+        let (strict, lossy_keys) = (*strict, *lossy_keys);
+        Ok(Some(Arc::new(Self { list: list?, strict, lossy_keys, fingerprint })))
+    }
+
+    /// Tells whether masks, parameters and key are the same as in another run: too short to find any of
+    /// them by.
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
     }
 
     /// Whether a mask speaks of the namespace.
     pub fn concern(&self, namespace: &Namespace) -> bool {
         let lower = lower(namespace);
         self.strict || self.list.iter().any(|mask| mask.matches(&lower))
+    }
+
+    /// Whether a mask speaks of a column of the namespace.
+    pub fn speak_of(&self, namespace: &Namespace, column: &str) -> bool {
+        let lower = lower(namespace);
+        self.list.iter().any(|mask| mask.matches(&lower) && speaks(mask, column))
     }
 
     /// The plan for rows of a table; `None` where they travel as they are.
@@ -183,6 +202,20 @@ impl Masks {
             "the pattern is type.source.schema.table; where there may be no such table, write column?",
         ))
     }
+}
+
+fn fingerprint(masks: &[String], key: Option<&Key>) -> String {
+    let mut digest = Sha256::new();
+    for mask in masks {
+        digest.update((mask.len() as u64).to_le_bytes());
+        digest.update(mask);
+    }
+    if let Some(key) = key {
+        digest.update(key.signer().finalize().into_bytes());
+    }
+    let mut hex = Vec::new();
+    push_hex(&mut hex, digest.finalize().get(..4).unwrap_or_default());
+    String::from_utf8_lossy(&hex).into_owned()
 }
 
 fn absent(mask: &Mask, table: &Table) -> Error {
