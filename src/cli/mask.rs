@@ -52,7 +52,8 @@ pub struct Args {
     pub mask_lossy_keys: bool,
 }
 
-const HEADING: &str = "Masks";
+/// That of the options that choose rows, so that short help stays one screen.
+const HEADING: &str = "Which rows";
 
 impl Args {
     /// Reads the masks and their key, `more` behind those of the options; `None` where there is none.

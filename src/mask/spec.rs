@@ -52,6 +52,16 @@ impl Mask {
         if column.is_empty() {
             return Err(wrong("no column").advise(form));
         }
+        // A pattern that was meant for schema and table would match nothing, and everything would pass.
+        let parts: Vec<&str> = pattern.split('.').collect();
+        if parts.len() < 4 && parts.last() != Some(&"*") {
+            return Err(wrong(
+                "a table is part four of a namespace, type.source.schema.table, and the pattern ends before it",
+            )
+            .advise(format_args!(
+                "write *.*.SCHEMA.TABLE.{column}, or {pattern}.*.{column} for everything there"
+            )));
+        }
         let pattern = Pattern::parse(&pattern.to_ascii_lowercase())
             .map_err(|error| error.at(format_args!("mask {shown}")))?;
         let spec = Spec::find(name).ok_or_else(|| {

@@ -1,5 +1,8 @@
 //! Masks as a whole: which tables they speak of, what they make of fields and rows, what they refuse.
 
+use proptest::prelude::*;
+
+use super::method::{ALL, Value};
 use super::*;
 use crate::error::{Kind, Result};
 use crate::ums::{Field, Namespace, Type};
@@ -167,7 +170,9 @@ fn masks_that_are_wrong() {
         ("", "without '='"),
         ("secret", "without '='"),
         ("email=hmac", "no pattern"),
-        (".email=hmac", "part 1 is empty"),
+        (".*.email=hmac", "part 1 is empty"),
+        ("shop.users.email=hmac", "write *.*.SCHEMA.TABLE.email, or shop.users.*.email for"),
+        ("*.shop.users.email=hmac", "part four"),
         ("*.=hmac", "no column"),
         ("*.?=hmac", "no column"),
         ("*.a=nosuch:secret", "known are default, replace, md5,"),
@@ -204,4 +209,65 @@ fn masks_that_met_nothing_are_told() {
     assert!(masks.concern(&namespace));
     masks.meet(&namespace);
     assert_eq!(masks.unmet(), ["*.*.shop.user.id=md5"]);
+}
+
+proptest! {
+    /// Any method, any type, any text, also one that is none of the type: a JSON cell or an error, and
+    /// the same again.
+    #[test]
+    fn any_text_gives_one_cell(text in any::<String>(), other in any::<String>(), number in -99999i64..99999) {
+        let key = Key::new(b"0123456789abcdef").unwrap();
+        for spec in ALL {
+            let example = spec.examples.first().map_or("", |example| example.0);
+            let (_, parameter) = example.split_once(':').unwrap_or_default();
+            let method = (spec.parse)(parameter, Some(&key)).unwrap();
+            for ty in spec.takes {
+                for text in [&text, &number.to_string(), "1.5", "2026-11-21", "true", ""] {
+                    let value = Value { ty: *ty, text, salt: &other };
+                    let (mut out, mut again) = (Vec::new(), Vec::new());
+                    let done = method.write(&value, &mut out);
+                    prop_assert_eq!(done, method.write(&value, &mut again));
+                    if done.is_ok() {
+                        prop_assert_eq!(&out, &again);
+                        let cell: serde_json::Value = serde_json::from_slice(&out).unwrap();
+                        let bare = !cell.is_string();
+                        let becomes = spec.result(*ty).unwrap();
+                        prop_assert!(cell.is_null() || bare == becomes.is_bare(), "{} {:?} {}", spec.name, ty, cell);
+                    }
+                }
+            }
+        }
+    }
+
+    /// However a text is written in JSON, its pseudonym is that of the text; the other cells stay.
+    #[test]
+    fn a_row_is_masked_by_its_texts(texts in proptest::collection::vec(any::<String>(), 2)) {
+        let mut plan = plan(&["*.email=hmac"]).unwrap().unwrap();
+        let plain = |text: &str| serde_json::to_string(text).unwrap();
+        let escaped = |text: &str| {
+            let units: String = text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
+            format!("\"{units}\"")
+        };
+        let name = plain(&texts[0]);
+        let cells = |email: String| format!(r#","5","1",{name},{email},7"#);
+        let one = row(&mut plan, &cells(plain(&texts[1]))).unwrap();
+        let other = row(&mut plan, &cells(escaped(&texts[1]))).unwrap();
+        prop_assert_eq!(&one, &other);
+        let start = format!(r#"head,"5","1",{name},""#);
+        prop_assert!(one.starts_with(&start) && one.ends_with("\",7"));
+        prop_assert_eq!(one.len(), start.len() + 64 + 3);
+    }
+
+    /// Different digits stay different digits.
+    #[test]
+    fn digits_do_not_meet(a in "[0-9]{1,24}", b in "[0-9]{1,24}") {
+        let key = Key::new(b"0123456789abcdef").unwrap();
+        let method = (method::Spec::find("digits").unwrap().parse)("", Some(&key)).unwrap();
+        let masked = |text: &str| {
+            let mut out = Vec::new();
+            method.write(&Value { ty: Type::String, text, salt: "" }, &mut out).unwrap();
+            out
+        };
+        prop_assert_eq!(a == b, masked(&a) == masked(&b));
+    }
 }

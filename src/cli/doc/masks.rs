@@ -79,7 +79,7 @@ message:
   --mask 'PATTERN.COLUMN=METHOD:PARAMETER'
 
 PATTERN is one of namespaces, type.source.schema.table.version.dbshard.tableshard: * stands for a part or \
-inside one, and parts that are left out mean *. COLUMN may hold * too; a dot in it is written %2E. Upper \
+inside one, and parts that are left out mean *; a pattern of fewer than four parts ends with *. COLUMN may hold * too; a dot in it is written %2E. Upper \
 and lower case are the same in both. '*.email=hmac' is the column email of every table.
 
 The first mask that names a column counts: masks of options in their order, then those of --mask-file, then \

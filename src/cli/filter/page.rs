@@ -46,8 +46,8 @@ const EXAMPLES: &[Example] = &[
         what: "Customers as pseudonyms, their countries as a first letter.",
         command: "openssl rand -hex 32 > mask.key && chmod 600 mask.key\n\
                   dbus-tail --quiet shop.000001 |\n    \
-                  ums-filter --quiet --mask-key-file mask.key --mask '*.customers.label=hmac:32' \\\n    \
-                  --mask '*.customers.country=keep:1,0' > masked.ums",
+                  ums-filter --quiet --mask-key-file mask.key --mask '*.*.*.customers.label=hmac:32' \\\n    \
+                  --mask '*.*.*.customers.country=keep:1,0' > masked.ums",
         runnable: true,
     },
     Example {
