@@ -18,6 +18,7 @@ use crate::flow::checkpoint::Checkpoint;
 use crate::flow::filter::{Bad, Plan, run as flow};
 use crate::flow::stats::Counters;
 use crate::op::filter::Filtering;
+use crate::op::mask::Masking;
 
 pub use args::Args;
 use args::OnBadLine;
@@ -37,6 +38,13 @@ fn run(matches: &ArgMatches) -> Result<Outcome> {
         return Ok(Outcome::Done);
     }
     let filter = Filtering::new(args.rules()?);
+    let masks = args.mask.load(&[])?;
+    if masks.is_some() && matches!(args.on_bad_line, OnBadLine::File(_)) {
+        return Err(Error::usage(
+            "--on-bad-line FILE would keep lines with their clear text beside --mask",
+        )
+        .advise("stop or skip; or keep them with an ums-filter in front that has no masks"));
+    }
     let bad = match &args.on_bad_line {
         OnBadLine::Stop => Bad::Stop,
         OnBadLine::Skip => Bad::Skip,
@@ -67,6 +75,7 @@ fn run(matches: &ArgMatches) -> Result<Outcome> {
         input,
         out: out.as_mut(),
         filter,
+        masking: masks.clone().map(Masking::new),
         bad,
         max_line: usize::try_from(args.max_line).unwrap_or(usize::MAX),
         checkpoint,
@@ -76,6 +85,9 @@ fn run(matches: &ArgMatches) -> Result<Outcome> {
     });
     progress.finish();
     let summary = result?;
+    if let Some(masks) = masks.filter(|_| summary.ended && summary.rows_in > 0) {
+        masks.all_met("no such table was in the stream")?;
+    }
     if summary.bad > 0 {
         message::warn(format_args!(
             "lines left out because they could not be filtered: {}",

@@ -104,6 +104,7 @@ fn settings(args: &Args, checkpoint: Option<&Checkpoint>, stop: &Stop) -> Result
 }
 
 fn transform(args: &Args, rules: (String, String), shape: &Rules) -> Result<Outcome> {
+    let masks = args.mask.load(&shape.masks)?;
     let stop = Stop::install(true)?;
     let checkpoint = args.checkpoint.as_ref().map(Checkpoint::open).transpose()?;
     let settings = settings(args, checkpoint.as_ref(), &stop)?;
@@ -119,6 +120,7 @@ fn transform(args: &Args, rules: (String, String), shape: &Rules) -> Result<Outc
     let available = || std::thread::available_parallelism().map_or(1, |count| count.get().min(8));
     let (report, result) = flow(Plan {
         rules,
+        masks,
         sources,
         checkpoint,
         out: out.as_mut(),

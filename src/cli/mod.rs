@@ -11,6 +11,7 @@ pub mod exit;
 pub mod filter;
 pub mod kafka;
 pub mod logrules;
+pub mod mask;
 pub mod message;
 pub mod progress;
 pub mod pull;

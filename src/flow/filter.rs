@@ -22,6 +22,7 @@ use crate::error::{Error, Kind, Result};
 use crate::line::output::Output;
 use crate::line::{LineReader, Lines};
 use crate::op::filter::Filtering;
+use crate::op::mask::Masking;
 use crate::ums::marker::{self, Marker};
 
 /// How long a signal may go unheard.
@@ -46,6 +47,8 @@ pub struct Plan<'a> {
     pub out: &'a mut dyn Output,
     /// What passes.
     pub filter: Filtering,
+    /// What is masked, before anything else looks at a row.
+    pub masking: Option<Masking>,
     /// What happens to bad lines.
     pub bad: Bad,
     /// The longest line in bytes.
@@ -69,6 +72,8 @@ pub struct Summary {
     pub rows_out: u64,
     /// Lines that could not be filtered.
     pub bad: u64,
+    /// Whether the input was read to its end.
+    pub ended: bool,
 }
 
 /// Runs until the input ends, the limit is reached or a stop is wished for.
@@ -94,6 +99,8 @@ fn pass(plan: Plan) -> Result<Summary> {
     let mut lane = Lane {
         name,
         filter: plan.filter,
+        masking: plan.masking,
+        masked: Vec::new(),
         bad: plan.bad,
         counters: plan.counters,
         note: plan.note,
@@ -114,7 +121,10 @@ fn pass(plan: Plan) -> Result<Summary> {
                 receipts.tell_if_due(plan.out, || lane.sync())?;
                 continue;
             }
-            Err(RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Disconnected) => {
+                lane.summary.ended = true;
+                break;
+            }
         };
         lane.counters.bytes_in.store(taken.load(Ordering::Relaxed), Ordering::Relaxed);
         lane.buffer.clear();
@@ -155,6 +165,9 @@ struct Lane<'a> {
     /// The input's, for messages.
     name: String,
     filter: Filtering,
+    masking: Option<Masking>,
+    /// A line after masking.
+    masked: Vec<u8>,
     bad: Bad,
     counters: Arc<Counters>,
     note: &'a mut dyn FnMut(String),
@@ -170,7 +183,16 @@ impl Lane<'_> {
     /// Filters lines into the buffer, up to one at which the run must stop.
     fn pass(&mut self, lines: &Lines) -> Result<()> {
         for (number, line) in lines {
-            match self.filter.line(line, &mut self.buffer) {
+            self.masked.clear();
+            let masked = match &mut self.masking {
+                Some(masking) => masking.line(line, &mut self.masked),
+                None => Ok(false),
+            };
+            let filtered = masked.and_then(|masked| {
+                let line = if masked { &self.masked } else { line };
+                self.filter.line(line, &mut self.buffer)
+            });
+            match filtered {
                 Ok(passed) => {
                     self.summary.rows_in += passed.rows_in;
                     self.summary.rows_out += passed.rows_out;

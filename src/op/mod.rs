@@ -2,3 +2,4 @@
 //! `ums`. No input or output.
 
 pub mod filter;
+pub mod mask;

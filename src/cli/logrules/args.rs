@@ -111,6 +111,10 @@ pub struct Args {
     #[command(flatten)]
     pub consuming: kafka::Consuming,
 
+    /// Masks.
+    #[command(flatten)]
+    pub mask: crate::cli::mask::Args,
+
     /// Progress.
     #[command(flatten)]
     pub progress: progress::Args,

@@ -229,6 +229,10 @@ pub struct Args {
     #[command(flatten)]
     pub kafka: kafka::Producing,
 
+    /// Masks.
+    #[command(flatten)]
+    pub mask: crate::cli::mask::Args,
+
     /// Progress and closing line.
     #[command(flatten)]
     pub progress: progress::Args,

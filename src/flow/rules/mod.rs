@@ -3,6 +3,7 @@
 //! `flow`. Warm: once a batch.
 
 mod feed;
+mod mask;
 mod write;
 
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use self::feed::{Done, Order};
+use self::mask::Masked;
 use self::write::Writer;
 use super::checkpoint::Checkpoint;
 use super::receipts::Receipts;
@@ -17,6 +19,7 @@ use super::stats::Counters;
 use crate::endpoint::Input;
 use crate::error::{Error, Kind, Result};
 use crate::line::output::Output;
+use crate::mask::Masks;
 use crate::rule::time::Micros;
 use crate::rule::{Report, Rules};
 
@@ -37,6 +40,8 @@ pub struct Source {
 pub struct Plan<'a> {
     /// The text of the rules, and what it is called.
     pub rules: (String, String),
+    /// What is masked.
+    pub masks: Option<Arc<Masks>>,
     /// The streams, one after the other: one source.
     pub sources: Vec<Source>,
     /// Follows a durable output, where a source has positions.
@@ -70,6 +75,7 @@ pub struct Plan<'a> {
 pub fn run(plan: Plan) -> (Report, Result<()>) {
     let Plan {
         rules,
+        masks,
         sources,
         checkpoint,
         out,
@@ -82,8 +88,12 @@ pub fn run(plan: Plan) -> (Report, Result<()>) {
         stop,
         counters,
     } = plan;
-    let engines: Result<Vec<Rules>> =
-        (0..threads.max(1)).map(|_| Rules::parse(&rules.0, &rules.1)).collect();
+    let engine = |_| {
+        let rules = Rules::parse(&rules.0, &rules.1)?;
+        let masked = masks.as_ref().map(|masks| Masked::new(masks, &rules)).transpose()?;
+        Ok((rules, masked))
+    };
+    let engines: Result<Vec<_>> = (0..threads.max(1)).map(engine).collect();
     let (engines, shape) = match (engines, Rules::parse(&rules.0, &rules.1)) {
         (Ok(engines), Ok(shape)) => (engines, shape),
         (Err(error), _) | (_, Err(error)) => return (Report::default(), Err(error)),
@@ -91,13 +101,15 @@ pub fn run(plan: Plan) -> (Report, Result<()>) {
     let size = sources.iter().map(|source| source.input.size).sum();
     counters.bytes_total.store(size, Ordering::Relaxed);
     let file = sources.first().map(|source| source.input.name.clone()).unwrap_or_default();
+    let plans = engines.first().and_then(|(_, masked)| masked.as_ref()).map(Masked::plans);
+    let plans = plans.unwrap_or_default();
     // Positions are counted in bytes, which only one stream can have.
     let receipt = match sources.as_slice() {
         [only] => only.input.receipt.clone(),
         _ => None,
     };
     let receipts = Receipts::new(receipt.clone(), checkpoint);
-    let mut writer = Writer::new(shape, out, filling, partition, file);
+    let mut writer = Writer::new(shape, out, filling, plans, partition, file);
     writer.receipt = receipt.clone();
     let marked = Instant::now();
     let mut run = Run { writer, receipts, counters, marker_every, prompt, marked };
