@@ -127,6 +127,9 @@ all that follow to that time, where their number alone tells them apart. They st
 Ids count from the start of what is read. Begin a source at the same line each time, or, where a part of it is \
 read again, take _ums_uid_ for nothing more than unique in that run.
 
+Lines of a topic that are read again after a kill may get other ids than before. Each process of a group \
+needs a --partition of its own. Records of several lines are only put together where one partition is read.
+
 A record of several lines ends when the next one begins. When the input pauses, the last one waits for a \
 second and is then taken as whole.
 

@@ -140,8 +140,13 @@ impl Run {
         if let Err(error) = self.read()
             && let Some(out) = self.out.take()
         {
-            // Whoever reads may be gone.
-            let _ = out.send_timeout(Err(error), AWAY);
+            // An end without it would look like a good one; whoever reads may be gone.
+            let mut last = Err(error);
+            while let Err(SendTimeoutError::Timeout(back)) = out.send_timeout(last, TICK)
+                && !self.shared.is_stopped()
+            {
+                last = back;
+            }
         }
         self.out = None;
         while !self.shared.is_stopped() {
