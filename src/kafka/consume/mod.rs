@@ -64,6 +64,9 @@ const WAITING: usize = 4;
 /// How long to look for a broker at the start.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// After this time every broker knows of a new topic.
+const NEWS: Duration = Duration::from_secs(3);
+
 /// One partition of a topic.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Partition {
@@ -203,6 +206,11 @@ fn ask<T>(
                     return Err(refused);
                 }
                 if error.rdkafka_error_code() == Some(Code::UnknownTopicOrPartition) {
+                    if !last {
+                        // Of a topic that was made a moment ago not every broker knows.
+                        std::thread::sleep(NEWS);
+                        continue;
+                    }
                     return Err(Error::refused("there is no such topic").advise(
                         "create it, or let it be created by whoever writes it (--partitions N)",
                     ));
