@@ -1,6 +1,7 @@
 //! `logrules`: lines of logs into typed rows. Uses every layer. The loop is in `flow::rules`; not hot.
 
 mod args;
+mod open;
 mod page;
 mod trace;
 
@@ -14,8 +15,9 @@ use super::progress::Progress;
 use super::signal::Stop;
 use super::{Outcome, Tool, message};
 use crate::endpoint;
+use crate::endpoint::Input;
 use crate::error::{Error, Result};
-use crate::flow::rules::{Filling, Plan, Source, run as flow};
+use crate::flow::rules::{Filling, Plan, run as flow};
 use crate::flow::stats::Counters;
 use crate::rule::cases::Cases;
 use crate::rule::file::UNKNOWN;
@@ -51,6 +53,10 @@ fn run(matches: &ArgMatches) -> Result<Outcome> {
     transform(&args, (text, file), &rules)
 }
 
+fn saturated(size: u64) -> usize {
+    usize::try_from(size).unwrap_or(usize::MAX)
+}
+
 fn read_file(path: &str) -> Result<String> {
     std::fs::read_to_string(path)
         .map_err(|error| Error::unreachable(format!("{path}: {error}")).caused_by(error))
@@ -66,49 +72,51 @@ fn micros(time: SystemTime) -> Micros {
 }
 
 /// A stream, and when it was changed last: times without a year are near to that.
-fn open(address: &str) -> Result<Source> {
+fn open_input(address: &str) -> Result<(Input, Micros)> {
     let input = endpoint::input(address)?;
     let changed = std::fs::metadata(&input.name).and_then(|found| found.modified());
     let near = changed.map_or_else(|_| now(), micros);
-    Ok(Source { input, near })
+    Ok((input, near))
 }
 
 /// Somebody at a keyboard hardly means to type a log.
-fn sources(from: &[String]) -> Result<Vec<Source>> {
+fn inputs(from: &[String]) -> Result<Vec<(Input, Micros)>> {
     if from.is_empty() && std::io::stdin().is_terminal() {
         return Err(Error::usage("standard input is a terminal")
             .advise("pipe lines in, name a file with --from, or write --from -"));
     }
     match from {
-        [] => Ok(vec![open("-")?]),
-        from => from.iter().map(|address| open(address)).collect(),
+        [] => Ok(vec![open_input("-")?]),
+        from => from.iter().map(|address| open_input(address)).collect(),
     }
 }
 
 fn transform(args: &Args, rules: (String, String), shape: &Rules) -> Result<Outcome> {
-    let sources = sources(&args.from)?;
-    // A pipe or a terminal pauses; a file does not.
-    let prompt = sources.iter().any(|source| source.input.size == 0);
-    let mut out = endpoint::output(&args.to)?;
     let stop = Stop::install(true)?;
     let counters = Arc::new(Counters::default());
     let progress = Progress::start(args.progress, Arc::clone(&counters), args.to == "-");
+    let (notes_in, notes) = crossbeam_channel::unbounded();
+    let opened = open::open(args, shape, stop.flag(), notes_in)?;
+    let mut out = endpoint::output(&args.to)?;
     let rows = args.batch_rows.get();
-    let saturated = |size: u64| usize::try_from(size).unwrap_or(usize::MAX);
     let threads = args.threads.map(std::num::NonZeroUsize::get);
     let available = || std::thread::available_parallelism().map_or(1, |count| count.get().min(8));
     let (report, result) = flow(Plan {
         rules,
-        sources,
+        lines: opened.lines,
+        name: opened.name,
+        resume: opened.resume,
+        checkpoint: opened.checkpoint,
         out: out.as_mut(),
         filling: Filling { rows, bytes: saturated(args.batch_bytes) },
-        max_line: saturated(args.max_line),
         partition: args.partition,
         threads: threads.unwrap_or_else(available),
         marker_every: args.marker_every,
-        prompt,
+        prompt: opened.prompt,
         stop: stop.flag(),
         counters,
+        notes,
+        note: &mut |text| message::warn(text),
     });
     progress.finish();
     if args.stats {
@@ -205,7 +213,7 @@ fn trace(rules: Rules, sample: Option<&str>, args: &Args) -> Result<Outcome> {
     let from: Vec<String> = sample.map(ToOwned::to_owned).into_iter().collect();
     let most = args.max_line;
     let mut engine = Engine::new(rules);
-    for Source { input, near } in sources(&from)? {
+    for (input, near) in inputs(&from)? {
         let mut bytes = Vec::new();
         let name = input.name.clone();
         input

@@ -6,6 +6,8 @@
 
 pub mod binlog;
 pub mod file;
+pub mod follow;
+pub mod lines;
 pub mod pull;
 pub mod standard;
 

@@ -1,10 +1,13 @@
-//! The arguments of `logrules`, without any I/O. Uses `cli::{progress, value}`. A table; not hot.
+//! The arguments of `logrules`, without any I/O. Uses `cli::{progress, value}`, `endpoint`. A table; not hot.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+
 use crate::cli::{progress, value};
+use crate::endpoint::follow::Start;
 use crate::rule::ids::PARTITIONS;
 
 /// What the command line says.
@@ -21,9 +24,41 @@ pub struct Args {
     /// Read lines from this endpoint [standard input]; may be repeated
     ///
     /// Standard input, or a file (.gz and .zst by name). Several files are read one after the other, as
-    /// one source: give the oldest first.
+    /// one source: give the oldest first. With --follow or --checkpoint, paths and patterns of files.
     #[arg(long, value_name = "ENDPOINT", help_heading = INPUT)]
     pub from: Vec<String>,
+
+    /// Follow the files for ever, as tail -F does
+    ///
+    /// Every --from is a path or a pattern ('/var/log/app/*.log', in quotes; * ? and [abc] within one
+    /// name); files that appear later are found. A file that is renamed, copied and cut, or packed is
+    /// read to its end before the one that takes its place. Lines come when they are written.
+    #[arg(long, short = 'F', help_heading = INPUT, conflicts_with_all = ["trace", "test", "check"])]
+    pub follow: bool,
+
+    /// Go on at the position kept in FILE, if there is one
+    ///
+    /// Name the same FILE at the command that makes rows durable: ums-sink --checkpoint FILE writes it.
+    /// Where --to is a file, logrules writes it itself after each fsync. What was rotated away
+    /// meanwhile, packed too, is read first. Without --follow the run ends at the last whole line.
+    #[arg(long, value_name = "FILE", help_heading = INPUT)]
+    #[arg(conflicts_with_all = ["trace", "test", "check"])]
+    pub checkpoint: Option<PathBuf>,
+
+    /// Where to begin in files that the checkpoint does not name
+    ///
+    /// earliest: with the oldest of the rotated files; current: with the file itself; latest: at its
+    /// end. With --follow or --checkpoint. Files that appear during the run are read whole.
+    #[arg(long, value_name = "WHERE", default_value = "earliest", help_heading = INPUT)]
+    #[arg(value_parser = start(), hide_possible_values = true)]
+    pub start: Start,
+
+    /// Go on where lines are missing, and say so
+    ///
+    /// When the file that the checkpoint names is gone and others stand in its place, the run stops with
+    /// exit status 5. With --gaps it goes on with the oldest that is there.
+    #[arg(long, help_heading = INPUT, hide_short_help = true)]
+    pub gaps: bool,
 
     /// Stop at a line longer than this
     ///
@@ -97,6 +132,14 @@ pub struct Args {
     /// Progress.
     #[command(flatten)]
     pub progress: progress::Args,
+}
+
+fn start() -> impl TypedValueParser<Value = Start> {
+    PossibleValuesParser::new(["earliest", "current", "latest"]).map(|name| match name.as_str() {
+        "current" => Start::Current,
+        "latest" => Start::Latest,
+        _ => Start::Earliest,
+    })
 }
 
 const INPUT: &str = "Input";
