@@ -5,6 +5,9 @@
 mod support;
 
 mod again;
+mod follow;
+#[cfg(feature = "sqlite")]
+mod kill;
 mod live;
 mod random;
 
