@@ -3,9 +3,12 @@
 mod args;
 mod open;
 mod page;
+mod screen;
 mod trace;
+mod watch;
 
 use std::io::{IsTerminal, Read};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -21,6 +24,7 @@ use crate::flow::rules::{Filling, Plan, run as flow};
 use crate::flow::stats::Counters;
 use crate::rule::cases::Cases;
 use crate::rule::file::UNKNOWN;
+use crate::rule::import::import as import_rules;
 use crate::rule::time::Micros;
 use crate::rule::{Engine, Report, Rules};
 
@@ -37,7 +41,13 @@ pub const TOOL: Tool = Tool {
 
 fn run(matches: &ArgMatches) -> Result<Outcome> {
     let args = Args::from_arg_matches(matches).map_err(|error| Error::usage(error.to_string()))?;
-    let file = args.rules.display().to_string();
+    let Some(path) = &args.rules else {
+        return import(args.import.as_deref().unwrap_or(Path::new("")));
+    };
+    if let Some(sample) = &args.watch {
+        return watch::watch(path, sample, &args);
+    }
+    let file = path.display().to_string();
     let text = read_file(&file)?;
     let rules = Rules::parse(&text, &file)?;
     if args.check {
@@ -205,6 +215,24 @@ fn test(rules: Rules, file: &str) -> Result<Outcome> {
     Ok(match verdicts.failed {
         0 => Outcome::Done,
         failed => Outcome::Rejected(failed as u64),
+    })
+}
+
+/// `--import`: a rules file for what another system has exported.
+fn import(path: &Path) -> Result<Outcome> {
+    let file = path.display().to_string();
+    let name = path.file_stem().map_or("logs".into(), |stem| stem.to_string_lossy());
+    let done = import_rules(&read_file(&file)?, &name)?;
+    message::data(done.toml.as_bytes())?;
+    for note in &done.notes {
+        message::note(note);
+    }
+    for problem in &done.problems {
+        message::warn(format_args!("not translated: {problem}"));
+    }
+    Ok(match done.problems.len() {
+        0 => Outcome::Done,
+        count => Outcome::Rejected(count as u64),
     })
 }
 

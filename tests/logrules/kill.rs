@@ -31,7 +31,7 @@ fn number(name: &str) -> Option<u64> {
 /// Moves what was rotated on by one, and packs some of it.
 fn shift(folder: &Path, random: &mut Random) {
     let file = |number: u64, end: &str| folder.join(format!("x.log.{number}{end}"));
-    let most = (1..400).find(|number| !file(*number, "").exists() && !file(*number, ".gz").exists());
+    let most = (1..1000).find(|number| !file(*number, "").exists() && !file(*number, ".gz").exists());
     for number in (1..most.unwrap()).rev() {
         for end in ["", ".gz"] {
             if file(number, end).exists() {
@@ -63,7 +63,7 @@ fn write(folder: &Path, seed: u64, stop: &AtomicBool) -> u64 {
         // In two writes, that may end within a line.
         let (one, other) = text.as_bytes().split_at(random.below(text.len() as u64) as usize);
         log.write_all(one).unwrap();
-        match random.below(60) {
+        match random.below(150) {
             0 | 1 => {
                 shift(folder, &mut random);
                 std::fs::rename(&path, folder.join("x.log.1")).unwrap();

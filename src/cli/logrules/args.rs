@@ -14,12 +14,14 @@ use crate::rule::ids::PARTITIONS;
 #[derive(Debug, Clone, clap::Parser)]
 #[command(override_usage = "logrules [OPTIONS] RULES\n       \
     logrules RULES --trace [SAMPLE]\n       \
+    logrules RULES --watch SAMPLE\n       \
     logrules RULES --test CASES\n       \
-    logrules RULES --check")]
+    logrules RULES --check\n       \
+    logrules --import EXPORT")]
 pub struct Args {
     /// The rules: a TOML file, see logrules.5
-    #[arg(value_name = "RULES")]
-    pub rules: PathBuf,
+    #[arg(value_name = "RULES", required_unless_present = "import")]
+    pub rules: Option<PathBuf>,
 
     /// Read lines from this endpoint [standard input]; may be repeated
     ///
@@ -119,6 +121,14 @@ pub struct Args {
     #[arg(conflicts_with_all = ["test", "check", "stats"])]
     pub trace: Option<Option<String>>,
 
+    /// Show the same in the terminal, and again whenever RULES is saved
+    ///
+    /// Down and up go to another record, right and left to another operator, u to the next record that no
+    /// group matches, page down and up scroll, q ends. What an operator has changed is marked with +.
+    #[arg(long, value_name = "SAMPLE", help_heading = LOOK)]
+    #[arg(conflicts_with_all = ["trace", "test", "check", "stats", "follow", "checkpoint"])]
+    pub watch: Option<PathBuf>,
+
     /// Run the cases of a file and show what comes out otherwise
     ///
     /// A file of cases is described in logrules.5. When a case fails the exit status is 1.
@@ -128,6 +138,14 @@ pub struct Args {
     /// Read the rules, say which tables they make, and exit
     #[arg(long, help_heading = LOOK, conflicts_with = "stats")]
     pub check: bool,
+
+    /// Write a rules file for rule groups exported from the older system
+    ///
+    /// EXPORT is JSON, see IMPORT in logrules.5. What cannot be translated is named, stands in the rules file as
+    /// an operator that does not exist, and makes the exit status 1.
+    #[arg(long, value_name = "EXPORT", help_heading = LOOK)]
+    #[arg(conflicts_with_all = ["rules", "trace", "watch", "test", "check", "stats", "follow", "checkpoint"])]
+    pub import: Option<PathBuf>,
 
     /// Progress.
     #[command(flatten)]
@@ -156,11 +174,12 @@ mod tests {
         let args = |line: &str| Args::try_parse_from(line.split(' '));
         assert_eq!(args("logrules r.toml").unwrap().trace, None);
         assert_eq!(args("logrules r.toml --trace").unwrap().trace, Some(None));
+        assert!(args("logrules --import e.json").is_ok());
         let sample = args("logrules r.toml --trace s.log").unwrap().trace;
         assert_eq!(sample, Some(Some("s.log".into())));
         assert_eq!(args("logrules r.toml --partition 15").unwrap().partition, 15);
         for wrong in
-            ["", "r --partition 16", "r --trace --check", "r --test c --stats", "r --threads 0"]
+            ["", "--import e r", "r --watch", "r --partition 16", "r --trace --check", "r --test c --stats", "r --threads 0"]
         {
             assert!(args(&format!("logrules {wrong}")).is_err(), "{wrong}");
         }

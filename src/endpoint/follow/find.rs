@@ -22,7 +22,7 @@ const LISTS: usize = 50;
 pub(super) type Inode = (u64, u64);
 
 /// A file that is there.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(super) struct Found {
     pub(super) path: PathBuf,
     pub(super) inode: Inode,
@@ -34,6 +34,11 @@ pub(super) struct Found {
 impl Found {
     fn is_packed(&self) -> bool {
         is_packed(&self.path)
+    }
+
+    /// Whether both are one file under one name.
+    fn is_there_as(&self, other: &Self) -> bool {
+        self.inode == other.inode && self.path == other.path
     }
 
     /// When it was changed last, in microseconds since 1970.
@@ -192,10 +197,12 @@ pub(super) fn generations(current: &Path) -> std::io::Result<Vec<Found>> {
     let mut before = list(current)?;
     for _ in 0..LISTS {
         let again = list(current)?;
-        if again == before {
+        let same = again.len() == before.len()
+            && again.iter().zip(&before).all(|(one, other)| one.is_there_as(other));
+        before = again;
+        if same {
             break;
         }
-        before = again;
         std::thread::sleep(std::time::Duration::from_millis(1));
     }
     Ok(before)

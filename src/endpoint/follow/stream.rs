@@ -86,7 +86,7 @@ impl Stream {
         if !entries.is_empty() {
             self.start = Start::Earliest;
         }
-        let list = self.list()?;
+        let mut list = self.list()?;
         for (number, entry) in entries.iter().enumerate() {
             let newest = number + 1 == entries.len();
             let known = Known::read(entry).ok_or_else(|| {
@@ -98,7 +98,16 @@ impl Stream {
             }
             let about = entry.iter().filter(|(key, _)| !matches!(key.as_str(), "at" | "before"));
             let about = about.map(|(key, value)| (key.clone(), value.clone())).collect();
-            let found = locate(&list, &known)?;
+            let mut found = locate(&list, &known)?;
+            // A rotation may be going on, in which a file is nowhere for a moment.
+            for _ in 0..LOOKS {
+                if found.is_some() || !newest || list.is_empty() {
+                    break;
+                }
+                std::thread::sleep(Duration::from_millis(50));
+                list = self.list()?;
+                found = locate(&list, &known)?;
+            }
             match (found, newest) {
                 (Some(file), _) => {
                     let part = self.part(known.tag, about, context);
