@@ -36,7 +36,8 @@ struct Place {
 impl Place {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("one.toml"), format!("source = \"app\"\n{TABLE}")).unwrap();
+        std::fs::write(folder.path().join("one.toml"), format!("source = \"app\"\n{TABLE}"))
+            .unwrap();
         std::fs::write(folder.path().join("several.toml"), format!("{SEVERAL}{TABLE}")).unwrap();
         Self { folder }
     }
@@ -107,7 +108,8 @@ impl Place {
 pub(crate) fn pack(path: &Path) {
     let text = std::fs::read(path).unwrap();
     let packed = PathBuf::from(format!("{}.gz", path.display()));
-    let mut out = flate2::write::GzEncoder::new(File::create(packed).unwrap(), flate2::Compression::fast());
+    let mut out =
+        flate2::write::GzEncoder::new(File::create(packed).unwrap(), flate2::Compression::fast());
     out.write_all(&text).unwrap();
     out.finish().unwrap();
     std::fs::remove_file(path).unwrap();
@@ -214,6 +216,25 @@ fn a_file_is_copied_and_cut() {
     rotate("5 e\n");
     place.append("x.log", "6 f\n7 g\n8 h\n");
     follow.expect(&["5 e", "6 f", "7 g", "8 h"]);
+    follow.end();
+}
+
+#[test]
+fn a_copy_that_is_being_made_is_not_read_twice() {
+    let place = Place::new();
+    place.write("x.log", "1 a\n");
+    assert_eq!(place.once("one.toml", &[]).0, ["1 a"]);
+    place.append("x.log", "2 b\n");
+    place.rename("x.log", "x.log.2");
+    place.write("x.log", "3 c\n4 d\n");
+    place.write("x.log.1", "3 c\n");
+    let follow = place.follow("one.toml", &["--from", "x.log", "--checkpoint", "p.json"]);
+    follow.expect(&["2 b"]);
+    std::thread::sleep(Duration::from_millis(400));
+    place.append("x.log.1", "4 d\n");
+    place.write("x.log", "");
+    place.append("x.log", "5 e\n");
+    follow.expect(&["3 c", "4 d", "5 e"]);
     follow.end();
 }
 

@@ -31,7 +31,8 @@ fn number(name: &str) -> Option<u64> {
 /// Moves what was rotated on by one, and packs some of it.
 fn shift(folder: &Path, random: &mut Random) {
     let file = |number: u64, end: &str| folder.join(format!("x.log.{number}{end}"));
-    let most = (1..1000).find(|number| !file(*number, "").exists() && !file(*number, ".gz").exists());
+    let most =
+        (1..1000).find(|number| !file(*number, "").exists() && !file(*number, ".gz").exists());
     for number in (1..most.unwrap()).rev() {
         for end in ["", ".gz"] {
             if file(number, end).exists() {
@@ -116,7 +117,8 @@ fn every_line_is_once_in_the_store() {
     });
     eprintln!("{rounds} rounds, DWS_KILL_SEED={seed}");
     let place = tempfile::tempdir().unwrap();
-    let folder = place.path();
+    let kept = std::env::var_os("DWS_KILL_KEEP").map(std::path::PathBuf::from);
+    let folder = kept.as_deref().unwrap_or(place.path());
     std::fs::write(folder.join("r.toml"), format!("{SEVERAL}{TABLE}")).unwrap();
     std::fs::write(folder.join("x.log"), "").unwrap();
     let mut random = Random(seed);
@@ -173,7 +175,10 @@ fn every_line_is_once_in_the_store() {
             let mut text = String::new();
             let file = std::fs::File::open(&path).unwrap();
             match path.extension().is_some_and(|end| end == "gz") {
-                true => std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(file), &mut text),
+                true => std::io::Read::read_to_string(
+                    &mut flate2::read::GzDecoder::new(file),
+                    &mut text,
+                ),
                 false => std::io::Read::read_to_string(&mut &file, &mut text),
             }
             .unwrap();

@@ -178,9 +178,15 @@ mod tests {
         let sample = args("logrules r.toml --trace s.log").unwrap().trace;
         assert_eq!(sample, Some(Some("s.log".into())));
         assert_eq!(args("logrules r.toml --partition 15").unwrap().partition, 15);
-        for wrong in
-            ["", "--import e r", "r --watch", "r --partition 16", "r --trace --check", "r --test c --stats", "r --threads 0"]
-        {
+        for wrong in [
+            "",
+            "--import e r",
+            "r --watch",
+            "r --partition 16",
+            "r --trace --check",
+            "r --test c --stats",
+            "r --threads 0",
+        ] {
             assert!(args(&format!("logrules {wrong}")).is_err(), "{wrong}");
         }
     }

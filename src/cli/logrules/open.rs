@@ -68,7 +68,9 @@ fn follow(
                 "the checkpoint's position of {KIND}.{} says nothing of files",
                 rules.source
             ))
-            .advise("it was kept by a run without --follow and --checkpoint; remove it to begin anew")
+            .advise(
+                "it was kept by a run without --follow and --checkpoint; remove it to begin anew",
+            )
         })
     });
     let position = position.transpose()?;

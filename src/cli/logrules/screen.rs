@@ -47,10 +47,16 @@ pub(super) struct View {
 
 impl View {
     /// Looks at the first record; `names` are those of the rules and of the sample.
-    pub(super) fn new(names: (String, String), rules: Result<Rules, String>, sample: Vec<u8>, near: i64) -> Self {
+    pub(super) fn new(
+        names: (String, String),
+        rules: Result<Rules, String>,
+        sample: Vec<u8>,
+        near: i64,
+    ) -> Self {
         let (records, steps) = (Vec::new(), Vec::new());
         let engine = Err(String::new());
-        let mut view = Self { names, engine, sample, near, records, steps, record: 0, step: 0, scroll: 0 };
+        let mut view =
+            Self { names, engine, sample, near, records, steps, record: 0, step: 0, scroll: 0 };
         view.set_rules(rules);
         view
     }
@@ -132,21 +138,23 @@ impl View {
         let mut lines = Vec::new();
         let count = self.records.len();
         match self.records.get(self.record) {
-            Some((line, _)) => lines.push(format!(
-                "{rules}   {sample}:{line}   record {} of {count}",
-                self.record + 1
-            )),
+            Some((line, _)) => lines
+                .push(format!("{rules}   {sample}:{line}   record {} of {count}", self.record + 1)),
             None => lines.push(format!("{rules}   {sample}   no records")),
         }
         lines.push(String::new());
         match (&self.engine, self.records.get(self.record)) {
-            (Err(error), _) => lines.extend(["the rules are wrong:".to_owned(), trace::shown(error)]),
+            (Err(error), _) => {
+                lines.extend(["the rules are wrong:".to_owned(), trace::shown(error)])
+            }
             (Ok(_), None) => {}
             (Ok(_), Some((_, record))) => {
                 lines.push(trace::shown(&String::from_utf8_lossy(record)));
                 lines.push(String::new());
                 let from = self.step.saturating_sub(high.saturating_sub(12) / 2);
-                for (number, step) in self.steps.iter().enumerate().skip(from).take(high.max(16) / 2) {
+                for (number, step) in
+                    self.steps.iter().enumerate().skip(from).take(high.max(16) / 2)
+                {
                     let sign = if number == self.step { '>' } else { ' ' };
                     lines.push(format!("{sign} {}", step.title));
                 }
@@ -161,7 +169,9 @@ impl View {
         while lines.len() + 1 < high {
             lines.push(String::new());
         }
-        lines.push("down/up record   right/left operator   u unmatched   PgDn/PgUp scroll   q quit".into());
+        lines.push(
+            "down/up record   right/left operator   u unmatched   PgDn/PgUp scroll   q quit".into(),
+        );
         let cut = |line: String| line.chars().take(wide).collect();
         lines.into_iter().map(cut).collect()
     }
@@ -253,7 +263,10 @@ operators = [
         assert!(text.contains("+ 0 a  '1'\n+ 1 b  ' x '\n"), "{text}");
         view.press(Key::Right);
         let text = screen(&view);
-        assert!(text.contains("> t.g  2 trim") && text.contains("  0 a  '1'\n+ 1 b  'x'"), "{text}");
+        assert!(
+            text.contains("> t.g  2 trim") && text.contains("  0 a  '1'\n+ 1 b  'x'"),
+            "{text}"
+        );
         for _ in 0..9 {
             view.press(Key::Right);
         }
@@ -261,7 +274,10 @@ operators = [
         assert!(text.contains("> rows") && text.contains("=> t"), "{text}");
         view.press(Key::Unknown);
         let text = screen(&view);
-        assert!(text.contains("s.log:3   record 2 of 3") && text.contains("does not match"), "{text}");
+        assert!(
+            text.contains("s.log:3   record 2 of 3") && text.contains("does not match"),
+            "{text}"
+        );
         view.press(Key::Last);
         let text = screen(&view);
         assert!(text.contains("record 3 of 3") && !text.contains('\u{1b}'), "{text}");
@@ -288,7 +304,9 @@ operators = [
     fn lines_fit_the_screen() {
         for (wide, high) in [(1, 1), (10, 3), (80, 24), (300, 100), (0, 0)] {
             let lines = view().draw(wide, high);
-            assert!(lines.len() <= high.max(1) && lines.iter().all(|line| line.chars().count() <= wide));
+            assert!(
+                lines.len() <= high.max(1) && lines.iter().all(|line| line.chars().count() <= wide)
+            );
         }
     }
 }

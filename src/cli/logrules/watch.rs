@@ -33,7 +33,9 @@ pub(super) fn watch(rules: &Path, sample: &Path, args: &Args) -> Result<Outcome>
     }
     let read = || {
         let file = rules.display().to_string();
-        read_file(&file).and_then(|text| Rules::parse(&text, &file)).map_err(|error| error.to_string())
+        read_file(&file)
+            .and_then(|text| Rules::parse(&text, &file))
+            .map_err(|error| error.to_string())
     };
     let (bytes, near) = read_sample(sample, args.max_line)?;
     let names = (rules.display().to_string(), sample.display().to_string());
@@ -109,7 +111,9 @@ impl Terminal {
     /// Columns and rows.
     fn size(&self) -> (usize, usize) {
         match tcgetwinsize(std::io::stdout()) {
-            Ok(size) if size.ws_col > 0 && size.ws_row > 0 => (size.ws_col.into(), size.ws_row.into()),
+            Ok(size) if size.ws_col > 0 && size.ws_row > 0 => {
+                (size.ws_col.into(), size.ws_row.into())
+            }
             _ => (80, 24),
         }
     }
@@ -159,7 +163,9 @@ impl Drop for Terminal {
 
 fn put(bytes: &[u8]) -> Result<()> {
     let mut out = std::io::stdout().lock();
-    out.write_all(bytes).and_then(|()| out.flush()).map_err(|error| Error::io("the terminal", error))
+    out.write_all(bytes)
+        .and_then(|()| out.flush())
+        .map_err(|error| Error::io("the terminal", error))
 }
 
 /// What keys send, by xterm's table and that of application mode.
@@ -216,7 +222,10 @@ mod tests {
     #[test]
     fn keys_are_told_apart() {
         use Key::{Left, Next, PageDown, Quit, Right};
-        assert_eq!(keys(b"j\x1b[Bx\x1bOC\x1b[6~\x1b[Dq"), [Next, Next, Right, PageDown, Left, Quit]);
+        assert_eq!(
+            keys(b"j\x1b[Bx\x1bOC\x1b[6~\x1b[Dq"),
+            [Next, Next, Right, PageDown, Left, Quit]
+        );
         assert_eq!(keys(b"\x1b\x1b[\xff"), []);
     }
 }

@@ -154,7 +154,10 @@ fn expression(part: &str) -> Option<Regex> {
                     Some(rest) => ("^", rest),
                     None => ("", inner.as_str()),
                 };
-                text.push_str(&format!("[{sign}{}]", inner.replace('\\', "\\\\").replace('[', "\\[")));
+                text.push_str(&format!(
+                    "[{sign}{}]",
+                    inner.replace('\\', "\\\\").replace('[', "\\[")
+                ));
             }
             letter => text.push_str(&regex::escape(letter.encode_utf8(&mut [0; 4]))),
         }
@@ -239,12 +242,19 @@ fn list(current: &Path) -> std::io::Result<Vec<Found>> {
     let plain: Vec<PathBuf> = found.iter().map(|one| one.path.clone()).collect();
     found.retain(|one| {
         let unpacked = one.path.with_extension("");
-        !one.is_packed() || one.digits.as_ref().is_some_and(Vec::is_empty) || !plain.contains(&unpacked)
+        !one.is_packed()
+            || one.digits.as_ref().is_some_and(Vec::is_empty)
+            || !plain.contains(&unpacked)
     });
     sort(&mut found);
     // A file that was renamed while the list was made may be there twice.
     let mut seen: Vec<Inode> = Vec::new();
-    found.retain(|one| !seen.contains(&one.inode) && { seen.push(one.inode); true });
+    found.retain(|one| {
+        !seen.contains(&one.inode) && {
+            seen.push(one.inode);
+            true
+        }
+    });
     Ok(found)
 }
 
@@ -283,11 +293,21 @@ mod tests {
 
     #[test]
     fn rotated_files_come_oldest_first() {
-        let here = folder(&["x.log", "x.log.10.gz", "x.log.2", "x.log.2.gz", "x.log.1", "y.log", "x.log.tmp", "x.logs"]);
+        let here = folder(&[
+            "x.log",
+            "x.log.10.gz",
+            "x.log.2",
+            "x.log.2.gz",
+            "x.log.1",
+            "y.log",
+            "x.log.tmp",
+            "x.logs",
+        ]);
         let found = generations(&here.path().join("x.log")).unwrap();
         assert_eq!(names(&found), ["x.log.10.gz", "x.log.2", "x.log.1", "x.log"]);
         assert!(found[0].is_packed() && found[3].is_current() && !found[1].is_current());
-        let here = folder(&["x.log-20261121.gz", "x.log-20261120.zst", "x.log", "x.log-20261121-2"]);
+        let here =
+            folder(&["x.log-20261121.gz", "x.log-20261120.zst", "x.log", "x.log-20261121-2"]);
         let found = generations(&here.path().join("x.log")).unwrap();
         let wanted = ["x.log-20261120.zst", "x.log-20261121.gz", "x.log-20261121-2", "x.log"];
         assert_eq!(names(&found), wanted);

@@ -231,7 +231,8 @@ impl Generation {
             Bytes::Plain => {
                 let room = self.room.get_mut(..back + FILL).unwrap_or_default();
                 let start = place.saturating_sub(back as u64);
-                let read = retry(|| self.file.read_at(room, start)).map_err(|e| failed(&self.name, e))?;
+                let read =
+                    retry(|| self.file.read_at(room, start)).map_err(|e| failed(&self.name, e))?;
                 if self.room.get(..back.min(read)) != Some(self.tail.as_slice()) {
                     return Ok(None);
                 }
@@ -258,7 +259,8 @@ impl Generation {
         for end in ends.map(|at| fresh + at).chain([self.begun.len()]) {
             if end - start > max_line {
                 let place = self.at + start as u64;
-                let text = format!("{}: at byte {place}: line is longer than {max_line} bytes", self.name);
+                let text =
+                    format!("{}: at byte {place}: line is longer than {max_line} bytes", self.name);
                 return Err(Error::data(text).advise("raise --max-line if it is meant to be"));
             }
             start = end + 1;

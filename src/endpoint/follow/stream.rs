@@ -21,6 +21,9 @@ const LATE: Duration = Duration::from_secs(60);
 /// How long a begun line of a file that was rotated away waits for its end.
 const BEGUN: Duration = Duration::from_secs(1);
 
+/// A copy that was written to within this time, in microseconds, may not be whole.
+const COPY: i64 = 1_000_000;
+
 /// How often to look again while files are being renamed.
 const LOOKS: usize = 20;
 
@@ -31,6 +34,8 @@ const OLD: i64 = 5_000_000;
 struct Reading {
     file: Generation,
     part: Option<Arc<Part>>,
+    /// The first line that it had when it was found: another one means that it was copied and cut since.
+    expected: Option<Print>,
     /// What it has become since, packed: found once, for that is costly, and held open, so that no
     /// other file gets its inode.
     became: Option<Generation>,
@@ -38,7 +43,7 @@ struct Reading {
 
 impl Reading {
     fn new(file: Generation, part: Option<Arc<Part>>) -> Self {
-        Self { file, part, became: None }
+        Self { file, part, expected: None, became: None }
     }
 
     fn at(&self) -> Option<At> {
@@ -82,7 +87,11 @@ impl Stream {
     ///
     /// # Errors
     /// `Refused` where the newest of them is gone while others stand there, for then lines are missing.
-    pub(super) fn resume(&mut self, entries: &[&Map<String, Value>], context: &mut Context) -> Result<()> {
+    pub(super) fn resume(
+        &mut self,
+        entries: &[&Map<String, Value>],
+        context: &mut Context,
+    ) -> Result<()> {
         if !entries.is_empty() {
             self.start = Start::Earliest;
         }
@@ -170,7 +179,11 @@ impl Stream {
                 }
             };
             match front.file.read(context.max_line)? {
-                Gave::Lines { bytes, from } => return self.lines(bytes, from, context).map(Some),
+                Gave::Lines { bytes, from } => {
+                    if let Some(come) = self.lines(bytes, from, context) {
+                        return Ok(Some(come));
+                    }
+                }
                 Gave::Changed => {
                     if let Some(come) = self.changed(context)? {
                         return Ok(Some(come));
@@ -224,13 +237,20 @@ impl Stream {
         let list = self.list()?;
         let start = std::mem::replace(&mut self.start, Start::Earliest);
         if start != Start::Earliest {
-            self.passed = list.iter().filter(|one| !one.is_current()).map(|one| one.inode).collect();
+            self.passed =
+                list.iter().filter(|one| !one.is_current()).map(|one| one.inode).collect();
         }
         for found in &list {
             if self.passed.contains(&found.inode) {
                 continue;
             }
-            let Some(mut file) = Generation::open(&found.path, found.is_current())? else { continue };
+            if is_being_copied(&list, found)? {
+                self.start = start;
+                return Ok(false);
+            }
+            let Some(mut file) = Generation::open(&found.path, found.is_current())? else {
+                continue;
+            };
             if start == Start::Latest {
                 file.skip_to_end()?;
             }
@@ -246,15 +266,24 @@ impl Stream {
         Ok(false)
     }
 
-    /// Lines of the file at the front.
-    fn lines(&mut self, bytes: Vec<u8>, from: u64, context: &mut Context) -> Result<Come> {
-        let Some(front) = &self.front else { return Ok(Come::End) };
+    /// Lines of the file at the front. `None` where it is not the file that was found: then the one before
+    /// is at the front again, and what came after it is looked up anew.
+    fn lines(&mut self, bytes: Vec<u8>, from: u64, context: &mut Context) -> Option<Come> {
+        let front = self.front.as_ref()?;
         let (to, near, inode) = (front.file.at, front.file.changed(), front.file.inode);
         let part = match &front.part {
             Some(part) => Arc::clone(part),
             None => {
                 let end = memchr(b'\n', &bytes).map_or(bytes.len(), |end| end + 1).min(HEAD);
                 let head = Print::of(bytes.get(..end).unwrap_or_default());
+                if front.expected.is_some_and(|expected| expected != head) {
+                    let before = self.late.pop_if(|(late, _)| {
+                        late.part.as_ref().is_some_and(|part| Some(part.number) == self.after)
+                    });
+                    self.front = before.map(|(before, _)| before);
+                    self.after = None;
+                    return None;
+                }
                 let part = self.new_part(head, inode, context);
                 if let Some(front) = &mut self.front {
                     front.part = Some(Arc::clone(&part));
@@ -262,7 +291,7 @@ impl Stream {
                 part
             }
         };
-        Ok(chunk(part, bytes, from, to, near, self.after.take()))
+        Some(chunk(part, bytes, from, to, near, self.after.take()))
     }
 
     /// A part for a file that no position names yet. Its tag comes from that of the file before: two
@@ -287,11 +316,13 @@ impl Stream {
     /// was cut, and the rest is gone.
     fn changed(&mut self, context: &mut Context) -> Result<Option<Come>> {
         let Some(mut front) = self.front.take() else { return Ok(None) };
-        let place = front.at().and_then(|at| Known::read(&front.part.as_ref()?.about.clone()).map(|known| Known {
-            at: at.at,
-            before: at.before,
-            ..known
-        }));
+        let place = front.at().and_then(|at| {
+            Known::read(&front.part.as_ref()?.about.clone()).map(|known| Known {
+                at: at.at,
+                before: at.before,
+                ..known
+            })
+        });
         if let Some(known) = place {
             let mut list = self.list()?;
             list.retain(|one| one.inode != front.file.inode);
@@ -340,12 +371,12 @@ impl Stream {
             }
             if let Some((mut rest, from)) = front.file.rest() {
                 rest.push(b'\n');
-                return self.lines(rest, from, context).map(Next::Lines);
+                return Ok(self.lines(rest, from, context).map_or(Next::Other, Next::Lines));
             }
         }
         let over = front.file.is_packed() || !context.endless;
         let until = if over { Instant::now() } else { Instant::now() + LATE };
-        if let Some(before) = self.front.replace(Reading::new(next, None))
+        if let Some(before) = self.front.replace(next)
             && let Some(part) = &before.part
         {
             self.after = Some(part.number);
@@ -356,7 +387,7 @@ impl Stream {
 
     /// The file that came after the one at the front, if there is a whole line in it, or if it was
     /// rotated away itself.
-    fn newer(&mut self) -> Result<Option<Generation>> {
+    fn newer(&mut self) -> Result<Option<Reading>> {
         for _ in 0..LOOKS {
             match self.newer_now()? {
                 Newer::Renamed => std::thread::sleep(Duration::from_millis(1)),
@@ -378,7 +409,8 @@ impl Stream {
             && let Some(known) = Known::read(&part.about)
         {
             // It may have been packed since.
-            let known = Known { inode: None, at: front.file.at, before: front.file.before(), ..known };
+            let known =
+                Known { inode: None, at: front.file.at, before: front.file.before(), ..known };
             if let Some(file) = locate(&list, &known)? {
                 place = list.iter().position(|one| one.inode == file.inode);
                 front.became = Some(file);
@@ -393,14 +425,16 @@ impl Stream {
             if !is_newer {
                 continue;
             }
+            let head = Generation::head(&found.path)?;
             // Until it has a line, the one before may still be written to.
-            if found.is_current() && Generation::head(&found.path)?.is_none() {
+            if found.is_current() && head.is_none() || is_being_copied(&list, found)? {
                 return Ok(Newer::None);
             }
             match Generation::open(&found.path, found.is_current())? {
                 Some(file) if file.inode != found.inode => return Ok(Newer::Renamed),
                 Some(file) if found.is_current() || !file.is_empty() => {
-                    return Ok(Newer::Some(Box::new(file)));
+                    let reading = Reading { expected: head, ..Reading::new(file, None) };
+                    return Ok(Newer::Some(Box::new(reading)));
                 }
                 Some(_) => {}
                 None => return Ok(Newer::Renamed),
@@ -410,9 +444,20 @@ impl Stream {
     }
 }
 
+/// Whether a file may be a copy of the one that is written to, which is not cut yet: it would be read
+/// twice. A moment later it is told.
+fn is_being_copied(list: &[Found], found: &Found) -> Result<bool> {
+    let Some(current) = list.last().filter(|one| one.is_current()) else { return Ok(false) };
+    if found.is_current() || now().saturating_sub(found.changed_micros()) > COPY {
+        return Ok(false);
+    }
+    let own = Generation::head(&found.path)?;
+    Ok(own.is_some() && own == Generation::head(&current.path)?)
+}
+
 enum Newer {
     None,
-    Some(Box<Generation>),
+    Some(Box<Reading>),
     /// Somebody renames: look again.
     Renamed,
 }
@@ -424,11 +469,24 @@ enum Next {
 }
 
 fn is_old(file: &Generation) -> bool {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(now.as_micros()).unwrap_or(i64::MAX).saturating_sub(file.changed()) > OLD
+    now().saturating_sub(file.changed()) > OLD
 }
 
-fn chunk(part: Arc<Part>, bytes: Vec<u8>, from: u64, to: u64, near: i64, after: Option<u32>) -> Come {
+/// In microseconds since 1970.
+fn now() -> i64 {
+    let since =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+}
+
+fn chunk(
+    part: Arc<Part>,
+    bytes: Vec<u8>,
+    from: u64,
+    to: u64,
+    near: i64,
+    after: Option<u32>,
+) -> Come {
     let taken = to.saturating_sub(from);
     Come::Lines(Chunk { part, bytes, first_line: 0, from, to, taken, near, after })
 }
@@ -461,8 +519,13 @@ fn locate(list: &[Found], known: &Known) -> Result<Option<Generation>> {
     let own = |found: &&Found| Some(found.inode) == known.inode;
     let others = list.iter().rev().filter(|found| !own(found));
     for found in list.iter().filter(own).chain(others) {
-        let opened =
-            Generation::open_at(&found.path, found.is_current(), known.head, known.at, known.before);
+        let opened = Generation::open_at(
+            &found.path,
+            found.is_current(),
+            known.head,
+            known.at,
+            known.before,
+        );
         match opened {
             Ok(Some(file)) => return Ok(Some(file)),
             Ok(None) => {}

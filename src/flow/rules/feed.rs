@@ -128,7 +128,14 @@ pub(super) fn start(
         .collect::<Result<_>>()?;
     let keeps = source.is_tracked();
     thread("read").spawn(move || read(source, &raw_in)).map_err(failed)?;
-    let cutter = Cutter { lines, jobs: jobs_in, order: order_in, held: Vec::new(), keeps };
+    let cutter = Cutter {
+        lines,
+        jobs: jobs_in,
+        order: order_in,
+        held: Vec::new(),
+        keeps,
+        leaving: Vec::new(),
+    };
     thread("cut").spawn(move || cutter.run(&raw, &stop)).map_err(failed)?;
     Ok((Order(order), workers))
 }
@@ -163,6 +170,8 @@ struct Cutter {
     held: Vec<Held>,
     /// Whether what is held at the end is read again by the next run.
     keeps: bool,
+    /// Parts from which nothing more comes, while a record that began there is held.
+    leaving: Vec<u32>,
 }
 
 /// Whole lines of a record that may go on.
@@ -184,8 +193,8 @@ impl Cutter {
                 Ok(Ok(Come::Lines(chunk))) => self.lines(chunk),
                 Ok(Ok(Come::Whole(part))) => self.send_held(|held| held.part == part),
                 Ok(Ok(Come::Gone(part))) => {
-                    let done = Done { gone: Some(part), ..Done::default() };
-                    self.send_held(|held| held.part == part) && self.tell(Ok(done))
+                    self.leaving.push(part);
+                    self.send_held(|held| held.part == part) && self.leave()
                 }
                 Ok(Err(error)) => {
                     if self.send_held(|_| true) {
@@ -199,10 +208,26 @@ impl Cutter {
             if on && !self.held.is_empty() {
                 on = self.send_held(|held| held.since.elapsed() >= RECORD_PATIENCE);
             }
+            if on && !self.leaving.is_empty() {
+                on = self.leave();
+            }
         }
         if !self.keeps {
             self.send_held(|_| true);
         }
+    }
+
+    /// Tells the writer which parts are gone. A part of which a record is held is not: without its place
+    /// in the position the record would be lost.
+    fn leave(&mut self) -> bool {
+        let held = &self.held;
+        let is_held = |part: u32| {
+            held.iter().flat_map(|held| &held.segments).any(|segment| segment.part.number == part)
+        };
+        let (stay, gone): (Vec<u32>, Vec<u32>) =
+            self.leaving.iter().partition(|part| is_held(**part));
+        self.leaving = stay;
+        gone.into_iter().all(|part| self.tell(Ok(Done { gone: Some(part), ..Done::default() })))
     }
 
     /// Tells the writer something that needs no work.
@@ -235,7 +260,8 @@ impl Cutter {
             return self.send(held, taken);
         }
         let rest = held.bytes.split_off(whole);
-        let mut front = Held { segments: Vec::new(), bytes: std::mem::replace(&mut held.bytes, rest), ..held };
+        let mut front =
+            Held { segments: Vec::new(), bytes: std::mem::replace(&mut held.bytes, rest), ..held };
         let mut left = whole;
         while left > 0 {
             let Some(first) = held.segments.first_mut() else { break };
@@ -347,7 +373,8 @@ fn ends(segments: &[Segment], bytes: &[u8]) -> Vec<At> {
         let length = usize::try_from(segment.to - segment.from).unwrap_or(segment.length);
         let own = bytes.get(place..place + length).unwrap_or_default();
         place += segment.length;
-        let end = At { part: Arc::clone(&segment.part), at: segment.to, before: Print::of_end(own) };
+        let end =
+            At { part: Arc::clone(&segment.part), at: segment.to, before: Print::of_end(own) };
         match ends.iter_mut().find(|known| known.part.number == end.part.number) {
             Some(known) => *known = end,
             None => ends.push(end),

@@ -182,14 +182,16 @@ pub(super) fn translate(word: &str, grammar: &[Grammar], out: &mut Translated) -
         "select" => {
             let scopes = grammar.iter().map(Grammar::scope).collect::<Result<Vec<_>, _>>()?;
             let texts: Vec<_> = scopes.iter().map(|scope| scope.text.as_str()).collect();
-            out.operators.push(format!("{{ op = \"select\", cells = {} }}", quoted(&texts.join(","))));
+            out.operators
+                .push(format!("{{ op = \"select\", cells = {} }}", quoted(&texts.join(","))));
             Ok(())
         }
         "jsonPath" => {
             out.notes.push("what is not there is NULL; there it was an empty text");
             for one in grammar {
                 let (cell, path) = (one.scope()?.one()?, quoted(&one.parameter()));
-                out.operators.push(format!("{{ op = \"jsonPath\", cell = {cell}, path = {path} }}"));
+                out.operators
+                    .push(format!("{{ op = \"jsonPath\", cell = {cell}, path = {path} }}"));
             }
             Ok(())
         }
@@ -248,7 +250,12 @@ fn filter(grammar: &[Grammar], out: &mut Translated) -> Said {
     let cell = match scope.parts.last() {
         Some(Part::One(index)) => *index,
         Some(Part::Range(_, None)) => -1,
-        _ => return Err(format!("ruleScope '{}': only its last column decided; name that", scope.text)),
+        _ => {
+            return Err(format!(
+                "ruleScope '{}': only its last column decided; name that",
+                scope.text
+            ));
+        }
     };
     if grammar.len() > 1 || scope.parts.len() > 1 || scope.one().is_err() {
         out.notes.push("of several columns the last one decided, and decides here alone");
@@ -261,12 +268,16 @@ fn filter(grammar: &[Grammar], out: &mut Translated) -> Said {
 fn each(word: &str, grammar: &[Grammar], out: &mut Translated) -> Said {
     let scopes = grammar.iter().map(Grammar::scope).collect::<Result<Vec<_>, _>>()?;
     if overlap(&scopes) {
-        return Err("its grammars may mean the same column, of which the last one alone counted".into());
+        return Err(
+            "its grammars may mean the same column, of which the last one alone counted".into()
+        );
     }
     for (one, scope) in grammar.iter().zip(&scopes) {
         let (operate, text) = (one.plain("ruleOperate"), quoted(&one.parameter()));
         let rest = match (word, operate.as_str()) {
-            ("trim", "both" | "left" | "right" | "all") => format!("side = \"{operate}\", chars = {text}"),
+            ("trim", "both" | "left" | "right" | "all") => {
+                format!("side = \"{operate}\", chars = {text}")
+            }
             ("prefixOrAppend", "before" | "after") => format!("{operate} = {text}"),
             _ => return Err(format!("there is no ruleOperate '{operate}'")),
         };
@@ -282,7 +293,8 @@ fn replace(grammar: &[Grammar], out: &mut Translated) -> Said {
             false => format!("text = {}, with = {}", quoted(&before), quoted(&after)),
             true => {
                 let groups = regex::Regex::new(&before).map_or(0, |regex| regex.captures_len() - 1);
-                let with = replacement(&after, groups).ok_or("its new text names a group that is not there")?;
+                let with = replacement(&after, groups)
+                    .ok_or("its new text names a group that is not there")?;
                 format!("regex = {}, with = {}", quoted(&before), quoted(&with))
             }
         };
@@ -333,9 +345,12 @@ fn reshape(word: &str, one: &Grammar, out: &mut Translated) -> Said {
     let rest = match word {
         "flattenJsonArray" => {
             if text.contains('.') {
-                return Err("a nested path was rewritten inside one row there; here it makes rows".into());
+                return Err(
+                    "a nested path was rewritten inside one row there; here it makes rows".into()
+                );
             }
-            let path = if text.is_empty() { String::new() } else { format!(", path = {}", quoted(&text)) };
+            let path =
+                if text.is_empty() { String::new() } else { format!(", path = {}", quoted(&text)) };
             out.operators.push(format!("{{ op = \"flattenJsonArray\", cell = {cell}{path} }}"));
             return Ok(());
         }
@@ -373,7 +388,9 @@ fn sub_string(grammar: &[Grammar], out: &mut Translated) -> Said {
                 out.notes.push("a text that is not found makes the cell NULL");
                 Ok(Some(quoted(&text)))
             }
-            other => Err(format!("{kind} '{other}' is neither index nor string, and removed the cell there")),
+            other => Err(format!(
+                "{kind} '{other}' is neither index nor string, and removed the cell there"
+            )),
         }
     };
     let mut operators = Vec::new();
@@ -423,7 +440,8 @@ fn save_as(grammar: &[Grammar], out: &mut Translated) -> Said {
             out.notes.push("a column of an index beyond the number of columns was left out there");
         }
         let default = if ty == "string" { ", default = \"\"" } else { "" };
-        let text = format!("{{ name = {}, type = \"{ty}\", cell = {cell}{default} }}", quoted(&name));
+        let text =
+            format!("{{ name = {}, type = \"{ty}\", cell = {cell}{default} }}", quoted(&name));
         columns.push((cell, text));
     }
     columns.sort_by_key(|(cell, _)| *cell);

@@ -48,7 +48,9 @@ pub struct Imported {
 /// # Errors
 /// `Data` for a file that is no export.
 pub fn import(text: &str, name: &str) -> Result<Imported> {
-    let wrong = |what: &str| Error::data(format!("{name}: {what}")).advise("logrules(5) has the format, under IMPORT");
+    let wrong = |what: &str| {
+        Error::data(format!("{name}: {what}")).advise("logrules(5) has the format, under IMPORT")
+    };
     let export: Value = serde_json::from_str(text).map_err(|error| {
         wrong(&format!("no JSON at line {}, column {}", error.line(), error.column()))
     })?;
@@ -91,7 +93,9 @@ pub fn import(text: &str, name: &str) -> Result<Imported> {
         let mut active = 0;
         for group in groups {
             let group = group.as_object().ok_or_else(|| wrong("a group is a JSON object"))?;
-            active += usize::from(self::group(group, table, format, &mut out).map_err(|what| wrong(&what))?);
+            active += usize::from(
+                self::group(group, table, format, &mut out).map_err(|what| wrong(&what))?,
+            );
         }
         if active == 0 {
             out.toml.truncate(place);
@@ -132,7 +136,8 @@ fn group(
         let word = word.ok_or_else(|| format!("{place}: rule {order} has no name"))?;
         let grammar = first(rule, &["grammar", "rule_grammar", "ruleGrammar"]);
         let grammar = grammar.and_then(Grammar::read_all);
-        let grammar = grammar.ok_or_else(|| format!("{place}: rule {order} ({word}) has no grammar, a list"))?;
+        let grammar = grammar
+            .ok_or_else(|| format!("{place}: rule {order} ({word}) has no grammar, a list"))?;
         ordered.push((order, word, grammar));
     }
     ordered.sort_by_key(|(order, ..)| *order);
@@ -155,7 +160,10 @@ fn group(
             Some(why) => {
                 out.problems.push(format!("{place}: rule {order} ({word}): {why}"));
                 out.toml.push_str(&format!("    # {}\n", why.replace(['\n', '\r'], " ")));
-                out.toml.push_str(&format!("    {{ op = {} }},\n", quoted(&format!("not translated: {word}"))));
+                out.toml.push_str(&format!(
+                    "    {{ op = {} }},\n",
+                    quoted(&format!("not translated: {word}"))
+                ));
             }
         }
     }

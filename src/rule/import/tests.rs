@@ -69,7 +69,11 @@ fn every_operator_is_translated() {
             r#"[{"ruleScope":"0,2","ruleParamter":"-"}]"#,
             r#"{ op = "concat", cells = "0,2", with = "-" }"#,
         ),
-        ("select", r#"[{"ruleScope":"2"},{"ruleScope":"0,-1"}]"#, r#"{ op = "select", cells = "2,0,-1" }"#),
+        (
+            "select",
+            r#"[{"ruleScope":"2"},{"ruleScope":"0,-1"}]"#,
+            r#"{ op = "select", cells = "2,0,-1" }"#,
+        ),
         (
             "prefixOrAppend",
             r#"[{"ruleScope":"0","ruleOperate":"before","ruleParamter":"{"}]"#,
@@ -110,10 +114,22 @@ fn every_operator_is_translated() {
 fn what_cannot_be_translated_is_named_and_cannot_be_run() {
     for (word, grammar, why) in [
         ("stringReplace", "[{}]", "there is no operator stringReplace; known are flattenUms,"),
-        ("split", r#"[{"ruleScope":"0","ruleParamter":" "},{"ruleScope":"1","ruleParamter":" "}]"#, "it has 2 grammars"),
+        (
+            "split",
+            r#"[{"ruleScope":"0","ruleParamter":" "},{"ruleScope":"1","ruleParamter":" "}]"#,
+            "it has 2 grammars",
+        ),
         ("split", r#"[{"ruleScope":"0,1","ruleParamter":" "}]"#, "names more than one column"),
-        ("filter", r#"[{"ruleScope":"0:2","ruleOperate":"==","ruleParamter":"x"}]"#, "only its last column decided"),
-        ("filter", r#"[{"ruleScope":"0","ruleOperate":">","ruleParamter":"x"}]"#, "neither == nor !="),
+        (
+            "filter",
+            r#"[{"ruleScope":"0:2","ruleOperate":"==","ruleParamter":"x"}]"#,
+            "only its last column decided",
+        ),
+        (
+            "filter",
+            r#"[{"ruleScope":"0","ruleOperate":">","ruleParamter":"x"}]"#,
+            "neither == nor !=",
+        ),
         ("concat", r#"[{"ruleScope":"3,1"}]"#, "not in the order of the columns"),
         (
             "trim",
@@ -123,8 +139,16 @@ fn what_cannot_be_translated_is_named_and_cannot_be_run() {
         ("jsonPath", r#"[{"ruleScope":"0","ruleParamter":"$..a"}]"#, "path"),
         ("regexExtract", r#"[{"ruleScope":"0","ruleParamter":"(?=a)(b)"}]"#, "look"),
         ("regexExtract", r#"[{"ruleScope":"0","ruleParamter":"b"}]"#, "group"),
-        ("replace", r#"[{"ruleScope":"0","ruleType":"index","ruleParamter":"b"}]"#, "neither string nor regex"),
-        ("subString", r#"[{"ruleScope":"0","subStart":"1","subStartType":"x"}]"#, "neither index nor string"),
+        (
+            "replace",
+            r#"[{"ruleScope":"0","ruleType":"index","ruleParamter":"b"}]"#,
+            "neither string nor regex",
+        ),
+        (
+            "subString",
+            r#"[{"ruleScope":"0","subStart":"1","subStartType":"x"}]"#,
+            "neither index nor string",
+        ),
         ("select", r#"[{"ruleScope":"a"}]"#, "ruleScope 'a' cannot be read"),
         ("flattenJsonArray", r#"[{"ruleScope":"0","ruleParamter":"a.b"}]"#, "a nested path"),
         ("toIndex", "[]", "its grammar is empty"),
@@ -141,7 +165,10 @@ fn what_cannot_be_translated_is_named_and_cannot_be_run() {
         ("{", "no JSON at line 1"),
         (r#"{"groups":[]}"#, "no list 'tables'"),
         (r#"{"tables":[{"name":"t"}]}"#, "no list 'groups'"),
-        (r#"{"tables":[{"name":"t","groups":[{"name":"g","rules":[{"name":"trim"}]}]}]}"#, "a rule has no order"),
+        (
+            r#"{"tables":[{"name":"t","groups":[{"name":"g","rules":[{"name":"trim"}]}]}]}"#,
+            "a rule has no order",
+        ),
     ] {
         let said = import(export, "f").unwrap_err().to_string();
         assert!(said.contains(why), "{said}");
@@ -150,7 +177,8 @@ fn what_cannot_be_translated_is_named_and_cannot_be_run() {
 
 #[test]
 fn groups_that_are_not_active_are_said() {
-    let export = r#"{"tables":[{"name":"t","groups":[{"name":"g","status":"inactive","rules":[]}]}]}"#;
+    let export =
+        r#"{"tables":[{"name":"t","groups":[{"name":"g","status":"inactive","rules":[]}]}]}"#;
     let done = import(export, "f").unwrap();
     assert!(done.notes[0].contains("group g: is not active"), "{:?}", done.notes);
     assert_eq!(done.problems.len(), 1);
