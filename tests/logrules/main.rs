@@ -5,6 +5,7 @@
 mod support;
 
 mod again;
+mod differences;
 mod follow;
 #[cfg(feature = "sqlite")]
 mod kill;

@@ -166,8 +166,8 @@ examples:";
 
 const OTHERS: &str = "\
 In tests/data/logs of the source tree there are rules, with logs, for syslog and sshd (two tables, patterns of one's own), log4j with \
-stack traces ([lines]), the slow query log of MySQL, JSON of Logstash (several tables a record), JSON of Filebeat (a heartbeat), and a \
-business log with pipes. nginx, log4j and MySQL wrote theirs, MySQL's with other paths in its head; rsyslog wrote that of sshd, whose \
+stack traces ([lines]), the slow query log of MySQL, JSON of Logstash (several tables a record), JSON of Filebeat (a heartbeat), dpkg, and a \
+business log with pipes. nginx, log4j, dpkg and MySQL wrote theirs, MySQL's with other paths in its head; rsyslog wrote that of sshd, whose \
 messages reached it through logger(1), as did two lines made up for cron and the kernel; the formatter of python-logstash wrote that of \
 Logstash. That of Filebeat follows its documentation, and the one with pipes is made up.";
 

@@ -108,6 +108,14 @@ impl Scope {
                 None => Part::One(number(part)?),
                 // Equal ends mean nothing there, whatever they are.
                 Some((from, to)) if from == to => return Err(wrong()),
+                // Counted from both ends they meet in some rows, and meant one column there.
+                Some((from, to))
+                    if !to.is_empty() && from.starts_with('-') != to.starts_with('-') =>
+                {
+                    return Err(format!(
+                        "ruleScope '{text}' counts from both ends; say which columns are meant"
+                    ));
+                }
                 Some((from, "")) => Part::Range(number(from)?, None),
                 Some((from, to)) => Part::Range(number(from)?, Some(number(to)?)),
             });

@@ -151,6 +151,7 @@ fn what_cannot_be_translated_is_named_and_cannot_be_run() {
         ),
         ("select", r#"[{"ruleScope":"a"}]"#, "ruleScope 'a' cannot be read"),
         ("flattenJsonArray", r#"[{"ruleScope":"0","ruleParamter":"a.b"}]"#, "a nested path"),
+        ("select", r#"[{"ruleScope":"1:-3"}]"#, "counts from both ends"),
         ("toIndex", "[]", "its grammar is empty"),
     ] {
         let done = one(word, grammar);
