@@ -163,7 +163,7 @@ fn overlap(scopes: &[Scope]) -> bool {
         })
 }
 
-fn single<'g>(grammar: &'g [Grammar]) -> Result<&'g Grammar, String> {
+fn single(grammar: &[Grammar]) -> Result<&Grammar, String> {
     match grammar {
         [one] => Ok(one),
         list => Err(format!(
