@@ -12,11 +12,12 @@ use std::time::{Duration, Instant};
 use mysql::prelude::Queryable;
 
 use super::chunk::LogName;
-use super::connect::{ServerInfo, failed};
+use super::connect::{ServerInfo, failed, server_code};
 use super::ddl::TableName;
+use super::gtid::GtidSet;
 use super::live;
 use super::select::{identifier, literal, text};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 
 /// How long one barrier may take.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -24,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// A way to see everything that was logged before a position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Barrier {
-    /// MariaDB: a consistent snapshot tells its own position. Exact; no write, no lock.
+    /// MariaDB: a consistent snapshot has the last commit that was told before. No write, no lock.
     Snapshot,
     /// MySQL with GTIDs: wait for the transactions that have one and are not committed yet.
     Gtid,
@@ -83,6 +84,13 @@ pub struct Place {
     pub number: u64,
     /// The offset of the next event.
     pub offset: u64,
+}
+
+impl Place {
+    /// The one that is earlier in the log.
+    fn least(self, other: Self) -> Self {
+        if (other.number, other.offset) < (self.number, self.offset) { other } else { self }
+    }
 }
 
 impl std::fmt::Display for Place {
@@ -184,13 +192,48 @@ fn same_server(conn: &mut mysql::Conn, info: &ServerInfo) -> Result<String> {
 pub const ONE_SERVER: &str = "name one server, not a proxy: a position of one server says nothing \
                               about the rows of another";
 
-/// MariaDB's snapshot, and the position that is exactly its own.
+/// Where a pull begins: before every position that `begin` gives later, whatever the barrier is.
+///
+/// MariaDB's log ends behind what can be seen: what waits between the log and the eye, for a disk or
+/// a replica's word, is in the one and not in the other. So there it is the last commit.
+///
+/// # Errors
+/// As `live::status`.
+pub fn origin(conn: &mut mysql::Conn, info: &ServerInfo) -> Result<live::Status> {
+    if !info.mariadb {
+        return live::status(conn, info);
+    }
+    let found = last_commit(conn).and_then(|first| Ok(first.least(last_commit(conn)?)));
+    let Place { file, offset, .. } = match found {
+        Err(error) if error.kind() == Kind::Refused => return live::status(conn, info),
+        found => found?,
+    };
+    let gtids: Option<String> = conn
+        .query_first(format!("SELECT BINLOG_GTID_POS({}, {offset})", literal(&file)))
+        .map_err(failed("the GTIDs of the last commit cannot be read"))?;
+    Ok(live::Status { file, offset, gtids: GtidSet::parse(&gtids.unwrap_or_default())? })
+}
+
+/// MariaDB's consistent snapshot, which has every commit up to a position that was read before.
+///
+/// Inside the transaction the server tells the snapshot's very own position, but by variables that
+/// all sessions share for a moment (`binlog_snapshot_position` is static, SHOW STATUS holds no lock
+/// that others do not share): beside another SHOW STATUS it may be that of a later commit, and the
+/// rows would be older than their position. Whatever is told before the snapshot is of a commit that
+/// the snapshot has. The lesser of the two, should the file's name and the offset ever be told of two
+/// different commits around a rotation.
 fn snapshot(conn: &mut mysql::Conn) -> Result<Place> {
+    let before = last_commit(conn)?;
     conn.query_drop("START TRANSACTION WITH CONSISTENT SNAPSHOT")
         .map_err(failed("a consistent snapshot cannot be opened"))?;
+    Ok(before.least(last_commit(conn)?))
+}
+
+/// MariaDB's word for the last commit that can be seen, or for the one that an open snapshot ends with.
+fn last_commit(conn: &mut mysql::Conn) -> Result<Place> {
     let rows: Vec<(String, String)> = conn
         .query("SHOW STATUS LIKE 'Binlog\\_snapshot\\_%'")
-        .map_err(failed("the snapshot's position cannot be read"))?;
+        .map_err(failed("the last commit's position cannot be read"))?;
     let value = |name: &str| rows.iter().find(|row| row.0.eq_ignore_ascii_case(name));
     let file = value("Binlog_snapshot_file").map(|row| row.1.clone()).unwrap_or_default();
     let offset = value("Binlog_snapshot_position").and_then(|row| row.1.parse().ok());
@@ -199,7 +242,7 @@ fn snapshot(conn: &mut mysql::Conn) -> Result<Place> {
             let number = LogName::new(&file).number;
             Ok(Place { file, number, offset })
         }
-        _ => Err(Error::refused("the server does not tell the position of a snapshot")
+        _ => Err(Error::refused("the server does not tell the position of its last commit")
             .advise("use --barrier auto, and see that log_bin is ON")),
     }
 }
@@ -304,14 +347,22 @@ fn ordered(conn: &mut mysql::Conn, info: &ServerInfo) -> Result<()> {
         .advise("use --barrier gtid, share or lock, or SET GLOBAL binlog_order_commits=ON"))
 }
 
+/// A lock that was not given in time.
+const LOCK_WAIT_TIMEOUT: u16 = 1205;
+
 fn locked(conn: &mut mysql::Conn, info: &ServerInfo, table: &TableName) -> Result<Place> {
     let name = format!("{}.{}", identifier(&table.schema), identifier(&table.table));
     conn.query_drop("SET SESSION lock_wait_timeout = 10")
         .and_then(|()| conn.query_drop(format!("FLUSH TABLES {name} WITH READ LOCK")))
         .map_err(|error| {
-            failed("the table cannot be locked")(error).advise(
-                "GRANT RELOAD ON *.* and LOCK TABLES on the schema, or use another --barrier",
-            )
+            let error = failed(format_args!("table {table} cannot be locked"))(error);
+            let busy = server_code(&error) == Some(LOCK_WAIT_TIMEOUT);
+            error.advise(if busy {
+                "a transaction holds it: see SHOW PROCESSLIST, and start again when it is done, or use another \
+                 --barrier"
+            } else {
+                "GRANT RELOAD ON *.* and LOCK TABLES on the schema, or use another --barrier"
+            })
         })?;
     let found = place(conn, info);
     conn.query_drop("UNLOCK TABLES").map_err(failed("the table cannot be unlocked"))?;
@@ -371,7 +422,11 @@ pub fn check(
         let name = format!("{}.{}", identifier(&table.schema), identifier(&table.table));
         // Passing it once tells enough; a lock may queue writers.
         if index == 0 {
-            begin(barrier, conn, info, table, row)?;
+            match begin(barrier, conn, info, table, row) {
+                // It is allowed, and only busy; whoever reads a shard waits for it.
+                Err(error) if server_code(&error) == Some(LOCK_WAIT_TIMEOUT) => {}
+                passed => passed.map(drop)?,
+            }
         }
         let read = conn.query_drop(format!("SELECT 1 FROM {name} LIMIT 0{}", barrier.suffix(info)));
         read.map_err(|error| {

@@ -80,8 +80,8 @@ pub struct Args {
 
     /// How a SELECT is made to fit its position in the log
     ///
-    /// auto takes the first that can be proved. snapshot: MariaDB's consistent snapshot, which tells
-    /// its own position; no write, no lock. gtid: MySQL with GTIDs; waits for the transactions that
+    /// auto takes the first that can be proved. snapshot: MariaDB's consistent snapshot, behind
+    /// the position of the last commit; no write, no lock. gtid: MySQL with GTIDs; waits for the transactions that
     /// are being committed; no write, no lock. write: a change of a row of --barrier-table, right
     /// only where commits are ordered (binlog_order_commits=ON, always on MariaDB). share: a locking
     /// read of each shard, which waits for, and holds up, transactions that change its rows. lock:
