@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use crossbeam_channel::Sender;
 
 use super::{Args, inputs, saturated};
-use crate::endpoint::follow::{Follow, Follower};
+use crate::endpoint::follow::{Follow, Follower, Start};
 use crate::endpoint::lines::{Lines, Position, Sequence};
 use crate::error::{Error, Result};
 use crate::flow::checkpoint::Checkpoint;
@@ -38,6 +38,10 @@ pub(super) fn open(
 ) -> Result<Opened> {
     if args.follow || args.checkpoint.is_some() {
         return follow(args, rules, stop, notes);
+    }
+    if args.gaps || args.start != Start::Earliest {
+        return Err(Error::usage("--start and --gaps are for files that are followed")
+            .advise("say --follow or --checkpoint FILE, too"));
     }
     let inputs = inputs(&args.from)?;
     // A pipe or a terminal pauses; a file does not.

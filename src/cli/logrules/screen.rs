@@ -91,8 +91,9 @@ impl View {
         self.steps.clear();
         if let (Ok(engine), Some((_, record))) = (&mut self.engine, self.records.get(self.record)) {
             self.steps = steps(engine, record);
+            // Only now: while the rules are wrong, the place is kept.
+            self.step = self.step.min(self.steps.len().saturating_sub(1));
         }
-        self.step = self.step.min(self.steps.len().saturating_sub(1));
     }
 
     /// Does what a key asks for; false to end.
