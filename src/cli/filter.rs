@@ -5,6 +5,7 @@ mod args;
 mod page;
 
 use std::fs::OpenOptions;
+use std::io::Write as _;
 use std::sync::Arc;
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
@@ -14,9 +15,13 @@ use super::signal::Stop;
 use super::{Outcome, Tool, message};
 use crate::endpoint;
 use crate::error::{Error, Result};
-use crate::flow::filter::{Bad, Plan, run as flow};
+use crate::flow::filter::{Bad, Plan, run as flow, schemas};
 use crate::flow::stats::Counters;
+use crate::op::Stage;
 use crate::op::filter::Filtering;
+use crate::op::gather::Gather;
+use crate::op::show::{Flat, Table, describe};
+use crate::ums::Op;
 
 pub use args::Args;
 use args::OnBadLine;
@@ -33,6 +38,23 @@ pub const TOOL: Tool = Tool {
 fn run(matches: &ArgMatches) -> Result<Outcome> {
     let args = Args::from_arg_matches(matches).map_err(|error| Error::usage(error.to_string()))?;
     let filter = Filtering::new(args.rules()?);
+    // Where a set is kept or asked for, before images are of use.
+    let befores = args.keep_set || args.ops.contains(&Op::Before);
+    let before = args.dialect_in.map(|dialect| (dialect.make)(befores));
+    if args.schema || args.check {
+        return look(&args, filter, before);
+    }
+    let after: Option<Box<dyn Stage>> = match args.out {
+        Some(dialect) => Some((dialect.make)()),
+        None if args.flat => Some(Box::new(Flat::default())),
+        None if args.table => {
+            let colour = args.to == "-" && message::colour(&std::io::stdout());
+            Some(Box::new(Table::new(colour)))
+        }
+        // Other dialects have one row a line.
+        None if before.is_some() => Some(Box::new(Gather::default())),
+        None => None,
+    };
     let bad = match &args.on_bad_line {
         OnBadLine::Stop => Bad::Stop,
         OnBadLine::Skip => Bad::Skip,
@@ -51,7 +73,9 @@ fn run(matches: &ArgMatches) -> Result<Outcome> {
     let result = flow(Plan {
         input,
         out: out.as_mut(),
+        before,
         filter,
+        after,
         bad,
         max_line: usize::try_from(args.max_line).unwrap_or(usize::MAX),
         stop: stop.flag(),
@@ -66,6 +90,34 @@ fn run(matches: &ArgMatches) -> Result<Outcome> {
             summary.bad
         ));
         return Ok(stop.outcome(Outcome::Rejected(summary.bad)));
+    }
+    Ok(stop.outcome(Outcome::Done))
+}
+
+/// Says what the options make of each schema of the input.
+fn look(args: &Args, filter: Filtering, before: Option<Box<dyn Stage>>) -> Result<Outcome> {
+    let input = endpoint::input(&args.from)?;
+    let mut out = endpoint::output(&args.to)?;
+    let stop = Stop::install(true)?;
+    let mut wrong = 0;
+    let longest = usize::try_from(args.max_line).unwrap_or(usize::MAX);
+    schemas(input, before, filter, longest, &stop.flag(), |found| {
+        let text = match found {
+            Ok(schema) if args.schema => describe(schema),
+            Ok(schema) => format!("ok  {}\n", schema.namespace),
+            Err(error) if args.schema => return Err(error),
+            Err(error) => {
+                wrong += 1;
+                message::say(error);
+                return Ok(());
+            }
+        };
+        let result = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        result.map_err(|error| Error::io("cannot write the output", error))
+    })?;
+    out.sync()?;
+    if wrong > 0 {
+        return Err(Error::refused(format!("the options do not fit {wrong} of the schemas")));
     }
     Ok(stop.outcome(Outcome::Done))
 }

@@ -16,7 +16,9 @@ use crate::endpoint::Input;
 use crate::error::{Error, Kind, Result};
 use crate::line::output::Output;
 use crate::line::{LineReader, Lines};
-use crate::op::filter::Filtering;
+use crate::op::Stage;
+use crate::op::filter::{Filtering, Passed};
+use crate::ums::Schema;
 
 /// How long a signal may go unheard.
 const LISTEN: Duration = Duration::from_millis(100);
@@ -38,8 +40,12 @@ pub struct Plan<'a> {
     pub input: Input,
     /// Where lines go.
     pub out: &'a mut dyn Output,
+    /// Turns other lines into messages, in front of the filter.
+    pub before: Option<Box<dyn Stage>>,
     /// What passes.
     pub filter: Filtering,
+    /// Turns messages into other lines, behind the filter.
+    pub after: Option<Box<dyn Stage>>,
     /// What happens to bad lines.
     pub bad: Bad,
     /// The longest line in bytes.
@@ -73,7 +79,11 @@ pub fn run(plan: Plan) -> Result<Summary> {
     let lines = read(LineReader::new(plan.input.reader, name.clone(), plan.max_line))?;
     let mut lane = Lane {
         name,
+        before: plan.before,
         filter: plan.filter,
+        after: plan.after,
+        messages: Vec::new(),
+        passed: Vec::new(),
         bad: plan.bad,
         counters: plan.counters,
         note: plan.note,
@@ -92,11 +102,23 @@ pub fn run(plan: Plan) -> Result<Summary> {
         lane.counters.bytes_in.store(taken.load(Ordering::Relaxed), Ordering::Relaxed);
         lane.buffer.clear();
         let result = batch.and_then(|batch| lane.pass(&batch));
+        if let Some(after) = lane.after.as_mut().filter(|_| result.is_err() || lines.is_empty()) {
+            after.pause(&mut lane.buffer);
+        }
         written(plan.out.write_all(&lane.buffer))?;
         if result.is_err() || lines.is_empty() {
             written(plan.out.flush())?;
         }
         result?;
+    }
+    let never = lane.filter.never_dropped();
+    if !never.is_empty() && lane.summary.rows_in > 0 {
+        (lane.note)(format!("--drop: no table had a column {}", never.join(" or ")));
+    }
+    if let Some(after) = &mut lane.after {
+        lane.buffer.clear();
+        after.pause(&mut lane.buffer);
+        written(plan.out.write_all(&lane.buffer))?;
     }
     plan.out.sync()?;
     if let Bad::Keep(path, file) = &lane.bad {
@@ -125,11 +147,70 @@ fn read<R: Read + Send + 'static>(mut reader: LineReader<R>) -> Result<Receiver<
     Ok(receiver)
 }
 
+/// Gives each new schema that rows of the input come out with, and each error once for its schema or
+/// line; no row is looked at.
+///
+/// # Errors
+/// Those of the input, and what `say` returns.
+pub fn schemas(
+    input: Input,
+    mut before: Option<Box<dyn Stage>>,
+    mut filter: Filtering,
+    longest: usize,
+    stop: &AtomicBool,
+    mut say: impl FnMut(Result<&Schema>) -> Result<()>,
+) -> Result<()> {
+    let name = input.name;
+    let batches = read(LineReader::new(input.reader, name.clone(), longest))?;
+    let mut known: Vec<Schema> = Vec::new();
+    let mut failed: Vec<String> = Vec::new();
+    let mut messages = Vec::new();
+    while !stop.load(Ordering::Relaxed) {
+        let batch = match batches.recv_timeout(LISTEN) {
+            Ok(batch) => batch?,
+            Err(RecvTimeoutError::Timeout) => continue,
+            Err(RecvTimeoutError::Disconnected) => break,
+        };
+        for (number, line) in &batch {
+            messages.clear();
+            let turned = match &mut before {
+                Some(before) => before.line(line, &mut messages),
+                None => Ok(()),
+            };
+            let lines = if before.is_some() { messages.as_slice() } else { line };
+            for message in lines_of(lines) {
+                match filter.schema(message) {
+                    Ok(None) => {}
+                    Ok(Some(schema)) if known.contains(schema) => {}
+                    Ok(Some(schema)) => {
+                        known.push(schema.clone());
+                        say(Ok(schema))?;
+                    }
+                    Err(error) if failed.contains(&error.to_string()) => {}
+                    Err(error) => {
+                        failed.push(error.to_string());
+                        say(Err(error.at(format_args!("{name}:{number}"))))?;
+                    }
+                }
+            }
+            if let Err(error) = turned {
+                say(Err(error.at(format_args!("{name}:{number}"))))?;
+            }
+        }
+    }
+    Ok(())
+}
+
 /// What lines go through.
 struct Lane<'a> {
     /// The input's, for messages.
     name: String,
+    before: Option<Box<dyn Stage>>,
     filter: Filtering,
+    after: Option<Box<dyn Stage>>,
+    /// What one line became in front of the filter, and behind it.
+    messages: Vec<u8>,
+    passed: Vec<u8>,
     bad: Bad,
     counters: Arc<Counters>,
     note: &'a mut dyn FnMut(String),
@@ -141,7 +222,12 @@ impl Lane<'_> {
     /// Filters lines into the buffer, up to one at which the run must stop.
     fn pass(&mut self, lines: &Lines) -> Result<()> {
         for (number, line) in lines {
-            match self.filter.line(line, &mut self.buffer) {
+            let start = self.buffer.len();
+            let result = match (&self.before, &self.after) {
+                (None, None) => self.filter.line(line, &mut self.buffer),
+                _ => self.turned(line),
+            };
+            match result {
                 Ok(passed) => {
                     self.summary.rows_in += passed.rows_in;
                     self.summary.rows_out += passed.rows_out;
@@ -150,6 +236,7 @@ impl Lane<'_> {
                     }
                 }
                 Err(error) => {
+                    self.buffer.truncate(start);
                     self.set_aside(line, error.at(format_args!("{}:{number}", self.name)))?
                 }
             }
@@ -157,7 +244,40 @@ impl Lane<'_> {
                 break;
             }
         }
+        for note in self.filter.notes() {
+            (self.note)(note);
+        }
         Ok(())
+    }
+
+    /// One line with stages around the filter.
+    fn turned(&mut self, line: &[u8]) -> Result<Passed> {
+        self.messages.clear();
+        self.passed.clear();
+        let mut all = Passed::default();
+        let mut add = |passed: Passed| {
+            all.rows_in += passed.rows_in;
+            all.rows_out += passed.rows_out;
+            all.written |= passed.written;
+        };
+        match &mut self.before {
+            None => add(self.filter.line(line, &mut self.passed)?),
+            Some(before) => {
+                before.line(line, &mut self.messages)?;
+                for message in lines_of(&self.messages) {
+                    add(self.filter.line(message, &mut self.passed)?);
+                }
+            }
+        }
+        match &mut self.after {
+            None => self.buffer.extend_from_slice(&self.passed),
+            Some(after) => {
+                for message in lines_of(&self.passed) {
+                    after.line(message, &mut self.buffer)?;
+                }
+            }
+        }
+        Ok(all)
     }
 
     #[cold]
@@ -179,4 +299,9 @@ impl Lane<'_> {
         self.summary.bad += 1;
         Ok(())
     }
+}
+
+/// The lines of a buffer in which each ends with a newline.
+fn lines_of(buffer: &[u8]) -> impl Iterator<Item = &[u8]> {
+    buffer.split(|byte| *byte == b'\n').filter(|line| !line.is_empty())
 }

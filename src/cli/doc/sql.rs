@@ -2,7 +2,7 @@
 //! Not hot.
 
 use super::manual::Manual;
-use crate::expr::function::ALL;
+use crate::expr::{SPECIAL, function};
 
 pub(super) fn page() -> String {
     let mut page = Manual::new("dws-sql", "7", "SQL expressions of ums-filter");
@@ -16,7 +16,11 @@ pub(super) fn page() -> String {
     page.items(OPERATORS.iter().copied());
     page.section("FUNCTIONS");
     page.text(CALLS);
-    page.items(ALL.iter().map(|function| (function.form, function.meaning)));
+    let table = function::all().map(|function| (function.form, function.meaning));
+    let special = SPECIAL.iter().map(|(_, form, meaning)| (*form, *meaning));
+    let mut functions: Vec<_> = table.chain(special).collect();
+    functions.sort_unstable();
+    page.items(functions.into_iter());
     page.section("NULL, OVERFLOW, ROUNDING");
     page.text(RULES);
     page.section("DIFFERENCES");
