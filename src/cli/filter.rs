@@ -29,7 +29,7 @@ use args::OnBadLine;
 /// The tool.
 pub const TOOL: Tool = Tool {
     name: "ums-filter",
-    about: "let rows of a UMS stream pass by SQL conditions, namespaces, ops, ids and times",
+    about: "let rows of a UMS stream pass by SQL conditions, and choose and compute their columns",
     command: Args::command,
     run,
     page: &page::PAGE,

@@ -371,7 +371,7 @@ fn select_lists_have_types() {
         ("at + INTERVAL 1 DAY AS x", "datetime", "datetime(6)", "\"2026-11-22 12:34:56.500000\""),
         ("length(name) AS x", "int", "int", "9"),
         ("id & 7 AS x", "long", "bigint", "\"7\""),
-        ("CASE WHEN paid THEN 1 ELSE ratio END AS x", "double", "double", "1"),
+        ("CASE WHEN paid THEN 1 ELSE ratio END AS x", "double", "double", "1.0"),
         ("2147483647 AS x", "int", "int", "2147483647"),
         ("2147483648 AS x", "long", "bigint", "\"2147483648\""),
         ("NULL AS x", "string", "", "null"),

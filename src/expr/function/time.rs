@@ -3,7 +3,7 @@
 use super::Wanted::{Moment, Numeric, Text};
 use super::{Function, NUMBER, TEXT, functions, of_moment, text};
 use crate::error::{Error, Result};
-use crate::expr::calendar::{SECOND, day_of_year, days, packed, week, weekday};
+use crate::expr::calendar::{SECOND, day_of_year, days, month_length, packed, week, weekday};
 use crate::expr::moment::{Part, day, part};
 use crate::expr::number::Number;
 use crate::expr::shift::{Unit, between, cut};
@@ -72,13 +72,11 @@ fn date_trunc<'a>(arguments: &[Value<'a>]) -> Result<Value<'a>> {
 }
 
 fn last_day<'a>(arguments: &[Value<'a>]) -> Result<Value<'a>> {
-    let last = || {
-        let month = cut(moment(arguments, 0)?, Unit::Month)?;
-        let next = crate::expr::shift::shifted(month, &1.into(), Unit::Month)?;
-        let (day, _) = days(next)?;
-        packed(day - 1, 0)
-    };
-    Ok(last().map_or(Value::Null, Value::Moment))
+    let last = moment(arguments, 0).filter(|m| days(*m).is_some()).and_then(|m| {
+        let (year, month) = (part(m, Part::Year), part(m, Part::Month));
+        crate::expr::moment::packed(year, month, month_length(year, month), 0)
+    });
+    Ok(last.map_or(Value::Null, Value::Moment))
 }
 
 fn microsecond<'a>(arguments: &[Value<'a>]) -> Value<'a> {
