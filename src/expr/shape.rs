@@ -17,7 +17,7 @@ pub(super) struct Shape {
 }
 
 /// The logarithms of 2^31 and 2^63.
-const INT: f64 = 9.331_929_865_2;
+const INT: f64 = 9.331_929_865_5;
 const LONG: f64 = 18.964_889_726_9;
 /// What one more can add: a carry.
 const CARRY: f64 = 0.301_03;
