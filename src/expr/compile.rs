@@ -42,11 +42,6 @@ impl Compiler<'_> {
         self.of_kind(expr, Kind::Boolean)
     }
 
-    /// Compiles any expression.
-    pub(super) fn any(&mut self, expr: &Expr) -> Result<Typed> {
-        self.typed(expr)
-    }
-
     /// Compiles what must have this kind; a literal in quotes is read as one.
     fn of_kind(&mut self, expr: &Expr, wanted: Kind) -> Result<Node> {
         let typed = self.typed(expr)?;
@@ -78,7 +73,7 @@ impl Compiler<'_> {
         Ok((left.0, right.0, kind))
     }
 
-    fn typed(&mut self, expr: &Expr) -> Result<Typed> {
+    pub(super) fn typed(&mut self, expr: &Expr) -> Result<Typed> {
         if self.depth >= DEEPEST {
             // Without the place: finding it walks down the whole tree.
             return Err(Error::usage(format!("the expression is nested more than {DEEPEST} deep")));

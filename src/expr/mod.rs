@@ -55,7 +55,10 @@ impl Condition {
     /// # Errors
     /// `Usage` with the place.
     pub fn parse(text: &str) -> Result<Self> {
-        Ok(Self { expr: parsed(text, |parser| parser.parse_expr())? })
+        let mut parser = parser(text)?;
+        let expr = parser.parse_expr().map_err(told)?;
+        ended(&parser)?;
+        Ok(Self { expr })
     }
 
     /// Compiles for the rows of a schema.
@@ -114,15 +117,13 @@ impl Filter {
     }
 }
 
-/// Reads all of a text by one rule of the grammar, within limits.
-fn parsed<T>(
-    text: &str,
-    read: impl FnOnce(&mut Parser) -> std::result::Result<T, ParserError>,
-) -> Result<T> {
+/// A parser of the text, which is neither too long nor too deep.
+fn parser(text: &str) -> Result<Parser<'static>> {
+    static DIALECT: GenericDialect = GenericDialect {};
     if text.len() > LONGEST {
         return Err(Error::usage(format!("longer than {LONGEST} bytes")));
     }
-    let tokens = Tokenizer::new(&GenericDialect {}, text).tokenize_with_location();
+    let tokens = Tokenizer::new(&DIALECT, text).tokenize_with_location();
     let tokens = tokens.map_err(|error| told(error.into()))?;
     let counts = |token: &&TokenWithSpan| {
         use Token::{Comma, Number, SingleQuotedString, Whitespace};
@@ -132,18 +133,18 @@ fn parsed<T>(
         return Err(Error::usage(format!("longer than {MOST_WORDS} names and operators"))
             .advise("IN takes long lists"));
     }
-    let parser = Parser::new(&GenericDialect {}).with_recursion_limit(DEEPEST);
-    let mut parser = parser.with_tokens_with_locations(tokens);
-    let found = read(&mut parser).map_err(told)?;
+    let parser = Parser::new(&DIALECT).with_recursion_limit(DEEPEST);
+    Ok(parser.with_tokens_with_locations(tokens))
+}
+
+/// Nothing may stand behind what was read.
+fn ended(parser: &Parser) -> Result<()> {
     let next = parser.peek_token();
-    if next.token != Token::EOF {
-        let place = next.span.start.column;
-        return Err(Error::usage(format!(
-            "character {place}: the expression ends before '{}'",
-            next.token
-        )));
+    if next.token == Token::EOF {
+        return Ok(());
     }
-    Ok(found)
+    let place = next.span.start.column;
+    Err(Error::usage(format!("character {place}: the expression ends before '{}'", next.token)))
 }
 
 /// The parser's complaint in our words.

@@ -7,9 +7,9 @@ use super::compile::Compiler;
 use super::literal::{shown, wrong};
 use super::near;
 use super::node::Node;
-use super::parsed;
 use super::shape::shape;
 use super::value::{Kind, Value};
+use super::{ended, parser, told};
 use crate::error::{Error, Result};
 use crate::ums::json::{push_f64, push_i64, push_string};
 use crate::ums::{Cell, Field, Schema, Type};
@@ -26,7 +26,10 @@ impl Expression {
     /// # Errors
     /// `Usage` with the place.
     pub fn parse(text: &str) -> Result<Self> {
-        Ok(Self { expr: parsed(text, |parser| parser.parse_expr())? })
+        let mut parser = parser(text)?;
+        let expr = parser.parse_expr().map_err(told)?;
+        ended(&parser)?;
+        Ok(Self { expr })
     }
 
     /// Compiles for the rows of a schema, as a column of this name.
@@ -140,9 +143,10 @@ impl Select {
     /// # Errors
     /// `Usage` with the place; an expression that is no column needs a name.
     pub fn parse(text: &str) -> Result<Self> {
-        let items = parsed(text, |parser| {
-            parser.parse_comma_separated(|parser| parser.parse_select_item())
-        })?;
+        let mut parser = parser(text)?;
+        let items = parser.parse_comma_separated(|parser| parser.parse_select_item());
+        let items = items.map_err(told)?;
+        ended(&parser)?;
         for item in &items {
             match item {
                 SelectItem::UnnamedExpr(Expr::Identifier(_)) | SelectItem::ExprWithAlias { .. } => {
@@ -296,7 +300,7 @@ fn whole(place: usize, field: &Field) -> Computed {
 /// Compiles one; a column alone keeps its field, and its name when `name` is empty.
 fn computed(expr: &Expr, schema: &Schema, table: &[Field], name: &str) -> Result<Computed> {
     let mut compiler = Compiler { schema, table, depth: 0 };
-    let (node, kind) = compiler.any(expr)?;
+    let (node, kind) = compiler.typed(expr)?;
     let named = |field: &Field| Field {
         name: if name.is_empty() { field.name.clone() } else { name.to_owned() },
         ..field.clone()
