@@ -17,9 +17,12 @@ use crate::endpoint;
 use crate::error::{Error, Result};
 use crate::flow::filter::{Bad, Plan, run as flow, schemas};
 use crate::flow::stats::Counters;
+use crate::mask::Masks;
 use crate::op::Stage;
+use crate::op::dialect::Wants;
 use crate::op::filter::Filtering;
 use crate::op::gather::Gather;
+use crate::op::mask::Masking;
 use crate::op::show::{Flat, Table, describe};
 use crate::ums::Op;
 
@@ -38,11 +41,20 @@ pub const TOOL: Tool = Tool {
 fn run(matches: &ArgMatches) -> Result<Outcome> {
     let args = Args::from_arg_matches(matches).map_err(|error| Error::usage(error.to_string()))?;
     let filter = Filtering::new(args.rules()?);
+    let masks = args.mask.load(&[])?;
+    if masks.is_some() && matches!(args.on_bad_line, OnBadLine::File(_)) {
+        return Err(Error::usage(
+            "--on-bad-line FILE would keep lines with their clear text beside --mask",
+        )
+        .advise("stop or skip; or keep them with an ums-filter in front that has no masks"));
+    }
     // Where a set is kept or asked for, before images are of use.
     let befores = args.keep_set || args.ops.contains(&Op::Before);
-    let before = args.dialect_in.map(|dialect| (dialect.make)(befores));
+    // A hash of values that are to be masked would tell something of them.
+    let wants = Wants { befores, hashes: masks.is_none() };
+    let before = args.dialect_in.map(|dialect| (dialect.make)(wants));
     if args.schema || args.check {
-        return look(&args, filter, before);
+        return look(&args, filter, before, masks);
     }
     let after: Option<Box<dyn Stage>> = match args.out {
         Some(dialect) => Some((dialect.make)()),
@@ -76,6 +88,7 @@ fn run(matches: &ArgMatches) -> Result<Outcome> {
         before,
         filter,
         after,
+        masking: masks.clone().map(Masking::new),
         bad,
         max_line: usize::try_from(args.max_line).unwrap_or(usize::MAX),
         stop: stop.flag(),
@@ -84,6 +97,9 @@ fn run(matches: &ArgMatches) -> Result<Outcome> {
     });
     progress.finish();
     let summary = result?;
+    if let Some(masks) = masks.filter(|_| summary.ended && summary.rows_in > 0) {
+        masks.all_met("no such table was in the stream")?;
+    }
     if summary.bad > 0 {
         message::warn(format_args!(
             "lines left out because they could not be filtered: {}",
@@ -95,13 +111,19 @@ fn run(matches: &ArgMatches) -> Result<Outcome> {
 }
 
 /// Says what the options make of each schema of the input.
-fn look(args: &Args, filter: Filtering, before: Option<Box<dyn Stage>>) -> Result<Outcome> {
+fn look(
+    args: &Args,
+    filter: Filtering,
+    before: Option<Box<dyn Stage>>,
+    masks: Option<Arc<Masks>>,
+) -> Result<Outcome> {
     let input = endpoint::input(&args.from)?;
     let mut out = endpoint::output(&args.to)?;
     let stop = Stop::install(true)?;
     let mut wrong = 0;
     let longest = usize::try_from(args.max_line).unwrap_or(usize::MAX);
-    schemas(input, before, filter, longest, &stop.flag(), |found| {
+    let masking = masks.clone().map(Masking::new);
+    schemas(input, before, masking, filter, longest, &stop.flag(), |found| {
         let text = match found {
             Ok(schema) if args.schema => describe(schema),
             Ok(schema) => format!("ok  {}\n", schema.namespace),
@@ -116,6 +138,9 @@ fn look(args: &Args, filter: Filtering, before: Option<Box<dyn Stage>>) -> Resul
         result.map_err(|error| Error::io("cannot write the output", error))
     })?;
     out.sync()?;
+    if let Some(masks) = masks {
+        masks.all_met("no such table was in the stream")?;
+    }
     if wrong > 0 {
         return Err(Error::refused(format!("the options do not fit {wrong} of the schemas")));
     }

@@ -86,6 +86,7 @@ fn sources(from: &[String]) -> Result<Vec<Source>> {
 }
 
 fn transform(args: &Args, rules: (String, String), shape: &Rules) -> Result<Outcome> {
+    let masks = args.mask.load(&shape.masks)?;
     let sources = sources(&args.from)?;
     // A pipe or a terminal pauses; a file does not.
     let prompt = sources.iter().any(|source| source.input.size == 0);
@@ -99,6 +100,7 @@ fn transform(args: &Args, rules: (String, String), shape: &Rules) -> Result<Outc
     let available = || std::thread::available_parallelism().map_or(1, |count| count.get().min(8));
     let (report, result) = flow(Plan {
         rules,
+        masks,
         sources,
         out: out.as_mut(),
         filling: Filling { rows, bytes: saturated(args.batch_bytes) },

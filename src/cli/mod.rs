@@ -10,6 +10,7 @@ pub mod doc;
 pub mod exit;
 pub mod filter;
 pub mod logrules;
+pub mod mask;
 pub mod message;
 pub mod progress;
 pub mod pull;

@@ -9,6 +9,7 @@ pub(crate) mod place;
 
 use std::process::Command;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
@@ -63,7 +64,8 @@ fn follow(args: &Args, source: &Source) -> Result<Outcome> {
             on_change(&command, change)
         })
     });
-    let publisher = opened.publisher(args, out, on_change)?;
+    let masks = args.mask.load(&[])?;
+    let publisher = opened.publisher(args, out, on_change, masks.clone())?;
     let progress = Progress::start(args.progress, Arc::clone(&counters), to_stdout);
     let result = flow(Plan {
         log: opened.log,
@@ -73,11 +75,16 @@ fn follow(args: &Args, source: &Source) -> Result<Outcome> {
         stop: stop.flag(),
         live: opened.live,
         prompt: opened.prompt,
-        counters,
+        counters: Arc::clone(&counters),
         note: &mut |text| message::warn(text),
     });
     progress.finish();
     result?;
+    if let Some(masks) =
+        masks.filter(|_| !stop.asked() && counters.rows.load(Ordering::Relaxed) > 0)
+    {
+        masks.all_met("no rows of such a table were in the log")?;
+    }
     Ok(stop.outcome(Outcome::Done))
 }
 
@@ -122,6 +129,7 @@ fn options(args: &Args, source: String, base: u64) -> Options {
             let (table, table_shard) = part(&shards, table);
             Published { schema, table, schema_shard, table_shard }
         }),
+        masks: None,
     }
 }
 

@@ -395,7 +395,7 @@ fn select_lists_have_types() {
         ("*, id", "two columns are called 'id'"),
         ("* EXCEPT (nosuch)", "EXCEPT: no column 'nosuch'"),
         ("nam", "no column 'nam'; did you mean name?"),
-        ("id id2 id3", "xpected"),
+        ("id id2 id3", "ends before 'id3'"),
         ("", "xpected"),
         ("* RENAME (a AS b)", "only EXCEPT"),
     ] {

@@ -18,6 +18,7 @@ use crate::line::output::Output;
 use crate::line::{LineReader, Lines};
 use crate::op::Stage;
 use crate::op::filter::{Filtering, Passed};
+use crate::op::mask::Masking;
 use crate::ums::Schema;
 
 /// How long a signal may go unheard.
@@ -46,6 +47,8 @@ pub struct Plan<'a> {
     pub filter: Filtering,
     /// Turns messages into other lines, behind the filter.
     pub after: Option<Box<dyn Stage>>,
+    /// What is masked, before anything else looks at a row.
+    pub masking: Option<Masking>,
     /// What happens to bad lines.
     pub bad: Bad,
     /// The longest line in bytes.
@@ -67,6 +70,8 @@ pub struct Summary {
     pub rows_out: u64,
     /// Lines that could not be filtered.
     pub bad: u64,
+    /// Whether the input was read to its end.
+    pub ended: bool,
 }
 
 /// Runs until the input ends, the limit is reached or a stop is wished for.
@@ -84,6 +89,8 @@ pub fn run(plan: Plan) -> Result<Summary> {
         after: plan.after,
         messages: Vec::new(),
         passed: Vec::new(),
+        masking: plan.masking,
+        masked: Vec::new(),
         bad: plan.bad,
         counters: plan.counters,
         note: plan.note,
@@ -97,7 +104,10 @@ pub fn run(plan: Plan) -> Result<Summary> {
         let batch = match lines.recv_timeout(LISTEN) {
             Ok(batch) => batch,
             Err(RecvTimeoutError::Timeout) => continue,
-            Err(RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Disconnected) => {
+                lane.summary.ended = true;
+                break;
+            }
         };
         lane.counters.bytes_in.store(taken.load(Ordering::Relaxed), Ordering::Relaxed);
         lane.buffer.clear();
@@ -155,6 +165,7 @@ fn read<R: Read + Send + 'static>(mut reader: LineReader<R>) -> Result<Receiver<
 pub fn schemas(
     input: Input,
     mut before: Option<Box<dyn Stage>>,
+    mut masking: Option<Masking>,
     mut filter: Filtering,
     longest: usize,
     stop: &AtomicBool,
@@ -164,7 +175,7 @@ pub fn schemas(
     let batches = read(LineReader::new(input.reader, name.clone(), longest))?;
     let mut known: Vec<Schema> = Vec::new();
     let mut failed: Vec<String> = Vec::new();
-    let mut messages = Vec::new();
+    let (mut messages, mut masked) = (Vec::new(), Vec::new());
     while !stop.load(Ordering::Relaxed) {
         let batch = match batches.recv_timeout(LISTEN) {
             Ok(batch) => batch?,
@@ -179,7 +190,14 @@ pub fn schemas(
             };
             let lines = if before.is_some() { messages.as_slice() } else { line };
             for message in lines_of(lines) {
-                match filter.schema(message) {
+                masked.clear();
+                let is_masked = match &mut masking {
+                    Some(masking) => masking.line(message, &mut masked),
+                    None => Ok(false),
+                };
+                let found = is_masked
+                    .and_then(|is_masked| filter.schema(if is_masked { &masked } else { message }));
+                match found {
                     Ok(None) => {}
                     Ok(Some(schema)) if known.contains(schema) => {}
                     Ok(Some(schema)) => {
@@ -211,6 +229,9 @@ struct Lane<'a> {
     /// What one line became in front of the filter, and behind it.
     messages: Vec<u8>,
     passed: Vec<u8>,
+    masking: Option<Masking>,
+    /// A line after masking.
+    masked: Vec<u8>,
     bad: Bad,
     counters: Arc<Counters>,
     note: &'a mut dyn FnMut(String),
@@ -224,7 +245,13 @@ impl Lane<'_> {
         for (number, line) in lines {
             let start = self.buffer.len();
             let result = match (&self.before, &self.after) {
-                (None, None) => self.filter.line(line, &mut self.buffer),
+                (None, None) => through(
+                    &mut self.masking,
+                    &mut self.masked,
+                    &mut self.filter,
+                    line,
+                    &mut self.buffer,
+                ),
                 _ => self.turned(line),
             };
             match result {
@@ -261,11 +288,15 @@ impl Lane<'_> {
             all.written |= passed.written;
         };
         match &mut self.before {
-            None => add(self.filter.line(line, &mut self.passed)?),
+            None => {
+                let (masking, masked) = (&mut self.masking, &mut self.masked);
+                add(through(masking, masked, &mut self.filter, line, &mut self.passed)?);
+            }
             Some(before) => {
                 before.line(line, &mut self.messages)?;
                 for message in lines_of(&self.messages) {
-                    add(self.filter.line(message, &mut self.passed)?);
+                    let (masking, masked) = (&mut self.masking, &mut self.masked);
+                    add(through(masking, masked, &mut self.filter, message, &mut self.passed)?);
                 }
             }
         }
@@ -299,6 +330,20 @@ impl Lane<'_> {
         self.summary.bad += 1;
         Ok(())
     }
+}
+
+/// One message, masked before the filter looks at it.
+fn through(
+    masking: &mut Option<Masking>,
+    masked: &mut Vec<u8>,
+    filter: &mut Filtering,
+    message: &[u8],
+    out: &mut Vec<u8>,
+) -> Result<Passed> {
+    let Some(masking) = masking else { return filter.line(message, out) };
+    masked.clear();
+    let is_masked = masking.line(message, masked)?;
+    filter.line(if is_masked { masked } else { message }, out)
 }
 
 /// The lines of a buffer in which each ends with a newline.

@@ -11,13 +11,23 @@ mod writing;
 use super::Stage;
 use crate::error::{Error, Result};
 
+/// What a reader is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wants {
+    /// Before images, too.
+    pub befores: bool,
+    /// Whether a uid may hold a hash of the row's values where there is no position; else it counts
+    /// the rows of a moment.
+    pub hashes: bool,
+}
+
 /// A dialect that is read.
 #[derive(Debug)]
 pub struct In {
     /// Its name.
     pub name: &'static str,
-    /// Makes the reader; `true` when before images are wanted, too.
-    pub make: fn(bool) -> Box<dyn Stage>,
+    /// Makes the reader.
+    pub make: fn(Wants) -> Box<dyn Stage>,
 }
 
 /// A dialect that is written.

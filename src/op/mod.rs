@@ -4,6 +4,7 @@
 pub mod dialect;
 pub mod filter;
 pub mod gather;
+pub mod mask;
 pub mod show;
 
 use crate::error::Result;

@@ -58,7 +58,8 @@ ums-filter --in reads change events of other systems, one JSON object a line, an
 row's id and uid are kept where a line has _ums_id_ and _ums_uid_, as the lines of --out have; else they \
 are made as follows. Where a stream has no positions, ids are of the time as those of logs, (milliseconds \
 since 2017) * 2^22, and never fall; rows of one millisecond share one, and stream order decides. Such ids \
-are right as long as the times of one row's changes do not fall.
+are right as long as the times of one row's changes do not fall. The uid of such a row has a hash of its \
+values, or, with --mask, its number among the rows of that moment, which another start may number anew.
 
 Where a dialect says no types, they are those of the JSON values: long, double, boolean, string, decimal \
 beyond 64 bits. A column is a string until its first value that is not null, becomes a double when whole \

@@ -150,6 +150,10 @@ pub struct Args {
     #[arg(value_parser = value::bytes, hide_short_help = true)]
     pub max_line: u64,
 
+    /// Masks.
+    #[command(flatten)]
+    pub mask: crate::cli::mask::Args,
+
     /// Progress.
     #[command(flatten)]
     pub progress: progress::Args,

@@ -12,7 +12,14 @@ pub(super) const PAGE: Page = Page {
     files: &[],
     examples: EXAMPLES,
     diagnostics: DIAGNOSTICS,
-    see_also: &["dws-sql(7)", "dbus-tail(1)", "ums-sink(1)", "ums(7)", "dws-endpoints(7)"],
+    see_also: &[
+        "dws-mask(7)",
+        "dws-sql(7)",
+        "dbus-tail(1)",
+        "ums-sink(1)",
+        "ums(7)",
+        "dws-endpoints(7)",
+    ],
     caveats: CAVEATS,
     bugs: "",
 };
@@ -43,6 +50,14 @@ A line that is no message, a cell that is not of its column's type, and a result
 the run, unless --on-bad-line says otherwise.";
 
 const EXAMPLES: &[Example] = &[
+    Example {
+        what: "Customers as pseudonyms, their countries as a first letter.",
+        command: "openssl rand -hex 32 > mask.key && chmod 600 mask.key\n\
+                  dbus-tail --quiet shop.000001 |\n    \
+                  ums-filter --quiet --mask-key-file mask.key --mask '*.*.*.customers.label=hmac:32' \\\n    \
+                  --mask '*.*.*.customers.country=keep:1,0' > masked.ums",
+        runnable: true,
+    },
     Example {
         what: "Large orders into a database of their own.",
         command: "dbus-tail --quiet shop.000001 |\n    \
@@ -92,6 +107,15 @@ const EXAMPLES: &[Example] = &[
 ];
 
 const DIAGNOSTICS: &[(&str, &str)] = &[
+    (
+        "...: mask ...: no such column; there are ...",
+        "The pattern of a mask matches a table that has no such column, maybe since a moment ago. Correct the \
+         name, or write column? where tables may be without it. See dws-mask(7).",
+    ),
+    (
+        "mask ...: no such table was in the stream",
+        "The pattern of a mask matches no table. It is type.source.schema.table.",
+    ),
     (
         "...: --where: character ...: no column '...'; did you mean ...?",
         "The condition names a column that the table, or this row image of it, does not have. Choose \

@@ -94,6 +94,10 @@ pub struct Args {
     #[arg(long, help_heading = LOOK, conflicts_with = "stats")]
     pub check: bool,
 
+    /// Masks.
+    #[command(flatten)]
+    pub mask: crate::cli::mask::Args,
+
     /// Progress.
     #[command(flatten)]
     pub progress: progress::Args,

@@ -252,6 +252,10 @@ pub struct Args {
     #[arg(long, help_heading = INSPECT, conflicts_with_all = ["check", "shards", "state"])]
     pub plan: bool,
 
+    /// Masks.
+    #[command(flatten)]
+    pub mask: crate::cli::mask::Args,
+
     /// Progress and closing line.
     #[command(flatten)]
     pub progress: progress::Args,

@@ -21,15 +21,17 @@ use crate::flow::checkpoint::Checkpoint;
 use crate::flow::pull::Setup;
 use crate::flow::pull::ledger::{Identity, Ledger, Origin};
 use crate::flow::pull::output::PULL;
+use crate::mask::Masks;
 use crate::mysql::barrier::{self, Barrier};
 use crate::mysql::charset::Bad;
 use crate::mysql::chunk::LogName;
-use crate::mysql::connect::{ServerInfo, failed};
+use crate::mysql::connect::{ServerInfo, describe, failed};
 use crate::mysql::ddl::TableName;
 use crate::mysql::defaults_file::Defaults;
 use crate::mysql::live;
 use crate::mysql::options::{ConnectOptions, Sources, resolve};
 use crate::mysql::schema_store::SchemaStore;
+use crate::mysql::select::identifier;
 use crate::ums::{Marker, Namespace, id};
 
 /// A pull that is ready.
@@ -119,7 +121,34 @@ fn tables(args: &Args, server: &mut Server) -> Result<Vec<(TableName, u64)>> {
     if found.is_empty() {
         return Err(Error::usage("no table is left").advise("see --tables and --exclude"));
     }
+    if let Some(condition) = &args.r#where {
+        for (name, _) in &found {
+            takes(&mut server.session.conn, name, condition)?;
+        }
+    }
     Ok(found)
+}
+
+/// Whether a table takes the condition of `--where`; no row is read.
+fn takes(conn: &mut mysql::Conn, name: &TableName, condition: &str) -> Result<()> {
+    /// No such table (it has gone meanwhile), and what a grant would help.
+    const GONE: u16 = 1146;
+    const DENIED: [u16; 5] = [1044, 1142, 1143, 1227, 1370];
+    let probe = format!(
+        "SELECT 1 FROM {} WHERE ({condition}) LIMIT 0",
+        format_args!("{}.{}", identifier(&name.schema), identifier(&name.table))
+    );
+    let Err(error) = conn.query_drop(probe) else { return Ok(()) };
+    match &error {
+        mysql::Error::MySqlError(answer) if answer.code == GONE => Ok(()),
+        mysql::Error::MySqlError(answer) if !DENIED.contains(&answer.code) => Err(Error::usage(
+            format!("--where: table {name}: {}", describe(&error)),
+        )
+        .advise(
+            "it is a condition in the server's own SQL over columns of each table, as behind WHERE",
+        )),
+        _ => Err(failed(format_args!("table {name} cannot be read"))(error)),
+    }
 }
 
 fn given(path: &Path) -> Result<Vec<Shard>> {
@@ -244,7 +273,7 @@ fn first_initial(micros: u64) -> i64 {
 }
 
 fn origin(args: &Args, server: &mut Server, base: u64) -> Result<Origin> {
-    let status = live::status(&mut server.session.conn, &server.info)?;
+    let status = barrier::origin(&mut server.session.conn, &server.info)?;
     let number = LogName::new(&status.file).number;
     let micros = utc_now();
     let place = id::compose(number, base, status.offset).ok_or_else(|| {
@@ -297,7 +326,7 @@ fn prepared(
 }
 
 /// The options that a resumed pull must have again.
-fn words(args: &Args, tables: &[(TableName, Namespace)]) -> String {
+fn words(args: &Args, tables: &[(TableName, Namespace)], masks: Option<&Masks>) -> String {
     let names: Vec<String> = tables.iter().map(|(name, _)| name.to_string()).collect();
     let mut text = format!("--tables {}", names.join(","));
     if let Some(condition) = &args.r#where {
@@ -308,6 +337,9 @@ fn words(args: &Args, tables: &[(TableName, Namespace)]) -> String {
     }
     if args.id == Ids::Initial {
         text.push_str(" --id initial");
+    }
+    if let Some(masks) = masks {
+        text.push_str(&format!(" --mask ({})", masks.fingerprint()));
     }
     text
 }
@@ -336,6 +368,11 @@ pub(super) fn open(args: &Args) -> Result<Opened> {
     let barrier = barrier(args, &mut server, &names)?;
     let source = args.source.clone().unwrap_or_else(|| server.options.host.clone());
     let namespaces = namespaces(args, &source, &found)?;
+    let masks = args.mask.load(&[])?;
+    if let Some(masks) = &masks {
+        namespaces.iter().for_each(|(_, namespace)| masks.meet(namespace));
+        masks.all_met("no such table is pulled")?;
+    }
     let positions = positions(args, &source)?;
     let base = positions.log.as_ref().map_or(0, |marker| marker.base);
     if let Some(marker) = &positions.log
@@ -353,7 +390,7 @@ pub(super) fn open(args: &Args) -> Result<Opened> {
     let identity = Identity {
         source: source.clone(),
         server: server.info.identity.clone(),
-        options: words(args, &namespaces),
+        options: words(args, &namespaces, masks.as_deref()),
     };
     let confirmed = |batch: i64| -> Option<u64> {
         args.checkpoint.as_ref()?;
@@ -401,6 +438,7 @@ pub(super) fn open(args: &Args) -> Result<Opened> {
         split_by: args.split_by.clone(),
         filter: args.r#where.clone(),
         columns: args.columns.clone(),
+        masks,
         dialect: args.ums,
         batch_rows: args.batch_rows.get(),
         batch_bytes: usize::try_from(args.batch_bytes).unwrap_or(usize::MAX),

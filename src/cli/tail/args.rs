@@ -224,6 +224,10 @@ pub struct Args {
     #[arg(conflicts_with_all = ["to", "checkpoint", "start", "stop"])]
     pub at: Option<i64>,
 
+    /// Masks.
+    #[command(flatten)]
+    pub mask: crate::cli::mask::Args,
+
     /// Progress and closing line.
     #[command(flatten)]
     pub progress: progress::Args,

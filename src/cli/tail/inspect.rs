@@ -129,7 +129,8 @@ pub fn at(args: &Args, source: &Source) -> Result<Outcome> {
     let mut opened = open::open(args, source, None)?;
     opened.bounds(Bounds::default());
     let kept = Kept::default();
-    let inner = opened.publisher(args, Box::new(kept.clone()), None)?;
+    let masks = args.mask.load(&[])?;
+    let inner = opened.publisher(args, Box::new(kept.clone()), None, masks)?;
     let mut find = Find { inner, file, offset, found: None };
     loop {
         match opened.log.next()? {

@@ -2,22 +2,25 @@
 //! the arguments say. Uses every layer. Not hot.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::args::{Args, Source};
 use super::inspect::unlogged_cascades;
-use super::options;
 use super::place::{Start, Stop};
+use super::{captures, options};
 use crate::cli::message;
-use crate::endpoint::binlog::OnChange;
 use crate::endpoint::binlog::files::{FileLogs, log_name};
 use crate::endpoint::binlog::publish::{Bounds, Publisher, Setup};
 use crate::endpoint::binlog::schema::{Definitions, Refresh};
+use crate::endpoint::binlog::{OnChange, Options};
 use crate::error::{Error, Kind, Result};
 use crate::flow::checkpoint::Checkpoint;
 use crate::line::output::Output;
+use crate::mask::Masks;
 use crate::mysql::body::SpillPolicy;
 use crate::mysql::chunk::LogName;
 use crate::mysql::connect::{ServerInfo, connect};
+use crate::mysql::ddl::TableName;
 use crate::mysql::defaults_file::Defaults;
 use crate::mysql::format::Format;
 use crate::mysql::frame::EventLog;
@@ -27,7 +30,7 @@ use crate::mysql::options::{ConnectOptions, Sources, resolve};
 use crate::mysql::schema::{Catalog, from_information_schema};
 use crate::mysql::schema_store::SchemaStore;
 use crate::mysql::transaction::Assembler;
-use crate::ums::{Marker, id};
+use crate::ums::{Marker, Namespace, id};
 
 /// Bytes of open transactions that wait in memory; larger ones go to a spill file.
 const TRANSACTION_MEMORY: usize = 12 << 20;
@@ -44,6 +47,8 @@ pub struct Opened {
     pub prompt: bool,
     bounds: Bounds,
     definitions: Definitions,
+    /// The captured tables of a server, where it tells.
+    tables: Option<Vec<TableName>>,
     source: String,
     server: String,
     base: u64,
@@ -56,11 +61,22 @@ impl Opened {
         args: &Args,
         out: Box<dyn Output>,
         on_change: Option<OnChange>,
+        masks: Option<Arc<Masks>>,
     ) -> Result<Publisher> {
+        let mut options = options(args, self.source.clone(), self.base);
+        let store = SchemaStore::open(store(args))?;
+        if let (Some(masks), Some(tables)) = (&masks, &self.tables) {
+            // A name that is wrong would let everything pass until the end, and there is none.
+            for name in tables {
+                masks.meet(&namespace(&options, &store, name));
+            }
+            masks.all_met("the server has no such table among those that are captured")?;
+        }
+        options.masks = masks;
         let setup = Setup {
-            options: options(args, self.source.clone(), self.base),
+            options,
             definitions: std::mem::take(&mut self.definitions),
-            store: SchemaStore::open(store(args))?,
+            store,
             bounds: self.bounds,
             marker_every: args.marker_every,
             server: self.server.clone(),
@@ -72,6 +88,23 @@ impl Opened {
     /// Sets other bounds.
     pub fn bounds(&mut self, bounds: Bounds) {
         self.bounds = bounds;
+    }
+}
+
+/// Where a table's rows are published now.
+fn namespace(options: &Options, store: &SchemaStore, name: &TableName) -> Namespace {
+    let published = (options.logical)(&name.schema, &name.table);
+    let version = store.versions.history(name).last().map_or(0, |entry| entry.version);
+    Namespace {
+        parts: [
+            "mysql".to_owned(),
+            options.source.clone(),
+            published.schema,
+            published.table,
+            version.to_string(),
+            published.schema_shard,
+            published.table_shard,
+        ],
     }
 }
 
@@ -212,6 +245,7 @@ fn open_files(
         prompt,
         bounds,
         definitions: Definitions::offline(),
+        tables: None,
         source,
         server,
         base,
@@ -337,6 +371,14 @@ fn open_server(args: &Args, checkpoint: Option<&Checkpoint>) -> Result<Opened> {
             Catalog::new(info.lower_case_table_names != 0)
         }
     };
+    let captured = captures(args);
+    let tables: Vec<TableName> = catalog
+        .tables()
+        .map(|(name, _)| name.clone())
+        .filter(|name| captured(&name.schema, &name.table))
+        .collect();
+    // None at all may be a grant that is missing.
+    let tables = Some(tables).filter(|tables| !tables.is_empty());
     let number = args.server_id.map_or_else(random_server_id, std::num::NonZeroU32::get);
     let log = LiveLog::open(&options, &info, number, &from)?;
     let (name, offset) = match &from {
@@ -359,6 +401,7 @@ fn open_server(args: &Args, checkpoint: Option<&Checkpoint>) -> Result<Opened> {
         prompt: true,
         bounds,
         definitions: Definitions::of_server(catalog, refresh(options), resumes),
+        tables,
         source,
         server: info.identity,
         base,

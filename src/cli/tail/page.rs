@@ -9,7 +9,7 @@ pub(super) const PAGE: Page = Page {
     files: FILES,
     examples: EXAMPLES,
     diagnostics: DIAGNOSTICS,
-    see_also: &["ums-sink(1)", "ums(7)", "dws-endpoints(7)", "mysqlbinlog(1)"],
+    see_also: &["dws-mask(7)", "ums-sink(1)", "ums(7)", "dws-endpoints(7)", "mysqlbinlog(1)"],
     caveats: CAVEATS,
     bugs: "",
 };
@@ -143,6 +143,15 @@ const EXAMPLES: &[Example] = &[
 ];
 
 const DIAGNOSTICS: &[(&str, &str)] = &[
+    (
+        "...: mask ...: no such column; there are ...",
+        "The pattern of a mask matches a table that has no such column, maybe since a moment ago. Correct the \
+         name, or write column? where tables may be without it. See dws-mask(7).",
+    ),
+    (
+        "mask ...: no rows of such a table were in the log",
+        "The pattern of a mask matches no table. It is type.source.schema.table.",
+    ),
     (
         "...: not a binlog: ...",
         "The file does not begin with the four bytes of a binlog, is empty, or is shorter than \

@@ -299,7 +299,8 @@ impl Publisher {
         if let Some(ended) = observed.ended {
             self.terminate(context, event, name, (ended, Cause::Alter))?;
         }
-        Ok(Table::new(self.namespace(name, observed.version), columns, keys))
+        let namespace = self.namespace(name, observed.version);
+        Table::new(namespace, columns, keys, self.options.masks.as_deref())
     }
 
     fn namespace(&self, name: &TableName, version: u32) -> Namespace {

@@ -3,6 +3,7 @@
 //! `flow`. Warm: once a batch.
 
 mod feed;
+mod mask;
 mod write;
 
 use std::sync::Arc;
@@ -10,11 +11,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use self::feed::{Done, Order};
+use self::mask::Masked;
 use self::write::Writer;
 use super::stats::Counters;
 use crate::endpoint::Input;
 use crate::error::{Error, Kind, Result};
 use crate::line::output::Output;
+use crate::mask::Masks;
 use crate::rule::time::Micros;
 use crate::rule::{Report, Rules};
 
@@ -35,6 +38,8 @@ pub struct Source {
 pub struct Plan<'a> {
     /// The text of the rules, and what it is called.
     pub rules: (String, String),
+    /// What is masked.
+    pub masks: Option<Arc<Masks>>,
     /// The streams, one after the other: one source.
     pub sources: Vec<Source>,
     /// Where the messages go.
@@ -66,6 +71,7 @@ pub struct Plan<'a> {
 pub fn run(plan: Plan) -> (Report, Result<()>) {
     let Plan {
         rules,
+        masks,
         sources,
         out,
         filling,
@@ -77,8 +83,12 @@ pub fn run(plan: Plan) -> (Report, Result<()>) {
         stop,
         counters,
     } = plan;
-    let engines: Result<Vec<Rules>> =
-        (0..threads.max(1)).map(|_| Rules::parse(&rules.0, &rules.1)).collect();
+    let engine = |_| {
+        let rules = Rules::parse(&rules.0, &rules.1)?;
+        let masked = masks.as_ref().map(|masks| Masked::new(masks, &rules)).transpose()?;
+        Ok((rules, masked))
+    };
+    let engines: Result<Vec<_>> = (0..threads.max(1)).map(engine).collect();
     let (engines, shape) = match (engines, Rules::parse(&rules.0, &rules.1)) {
         (Ok(engines), Ok(shape)) => (engines, shape),
         (Err(error), _) | (_, Err(error)) => return (Report::default(), Err(error)),
@@ -86,7 +96,9 @@ pub fn run(plan: Plan) -> (Report, Result<()>) {
     let size = sources.iter().map(|source| source.input.size).sum();
     counters.bytes_total.store(size, Ordering::Relaxed);
     let file = sources.first().map(|source| source.input.name.clone()).unwrap_or_default();
-    let writer = Writer::new(shape, out, filling, partition, file);
+    let plans = engines.first().and_then(|(_, masked)| masked.as_ref()).map(Masked::plans);
+    let plans = plans.unwrap_or_default();
+    let writer = Writer::new(shape, out, filling, plans, partition, file);
     let mut run = Run { writer, counters, marker_every, prompt, marked: Instant::now() };
     match feed::start(engines, sources, max_line, Arc::clone(&stop)) {
         Ok((order, workers)) => {

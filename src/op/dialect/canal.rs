@@ -3,7 +3,8 @@
 //!
 //! They name no position, so an id is of the time `es`; equal ones keep the order of the stream.
 
-use super::reading::{Change, Changes, Column, Object, hash, namespace, text};
+use super::Wants;
+use super::reading::{Change, Changes, Column, Object, namespace, text};
 use super::writing::{Row, Writer};
 use crate::error::{Error, Result};
 use crate::op::Stage;
@@ -11,8 +12,8 @@ use crate::ums::json::{push_i64, push_string, push_u64};
 use crate::ums::{Cell, Op, Protocol, Type};
 
 /// Reads.
-pub(super) fn reader(befores: bool) -> Box<dyn Stage> {
-    Box::new(Reader { changes: Changes::new(befores) })
+pub(super) fn reader(wants: Wants) -> Box<dyn Stage> {
+    Box::new(Reader { changes: Changes::new(wants) })
 }
 
 struct Reader {
@@ -81,12 +82,10 @@ impl Reader {
                 Op::Update => (old.map(|old| columns(Some(old))), Some(columns(None))),
                 _ => (None, Some(columns(None))),
             };
-            let marks = |row: &Vec<(String, String)>| {
-                let texts: Vec<&str> = row.iter().map(|(_, value)| value.as_str()).collect();
-                hash(&texts)
-            };
-            let rows = marks(row) ^ old.map_or(0, |old| marks(old).rotate_left(1));
-            let uid = format!("{database}.{table}:{micros}:{index}:{rows:016x}:{}", op.letter());
+            let all = row.iter().chain(old.into_iter().flatten());
+            let texts: Vec<&str> = all.map(|(_, value)| value.as_str()).collect();
+            let mark = self.changes.mark(micros, &texts);
+            let uid = format!("{database}.{table}:{micros}:{index}:{mark}:{}", op.letter());
             let id = self.changes.id_of_time(micros);
             let change = Change {
                 namespace: namespace(["mysql", "canal", &database, &table]),
@@ -247,12 +246,12 @@ fn push_texts(row: &Row, other: Option<&Row>, out: &mut Vec<u8>) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::op::dialect::reading::tests::{read, written};
+    use crate::op::dialect::reading::tests::{read, wants, written};
 
     #[test]
     fn lines_become_messages() {
         let line = r#"{"data":[{"id":"1","p":"2.50","s":null},{"id":"3","p":"4","s":"x"}],"database":"shop","es":1700000000000,"id":7,"isDdl":false,"mysqlType":{"id":"bigint(20)","p":"decimal(5,2)","s":"varchar(20)"},"old":[{"s":"a"},{"id":"2"}],"pkNames":["id"],"sql":"","sqlType":{},"table":"t","ts":1700000000500,"type":"UPDATE"}"#;
-        let lines = read(reader(true), &[line]);
+        let lines = read(reader(wants(true)), &[line]);
         assert_eq!(lines.len(), 4);
         assert!(
             lines[0].contains(r#""2023-11-14 22:13:20.000000","B","#)
@@ -273,7 +272,7 @@ mod tests {
         assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
         assert!(
             read(
-                reader(false),
+                reader(wants(false)),
                 &[r#"{"data":null,"database":"d","isDdl":true,"table":"t","type":"ALTER","es":1}"#]
             )
             .is_empty()
@@ -286,7 +285,7 @@ mod tests {
         let expected = r#"{"data":[{"id":"1","d":null,"day":null,"at":"2023-11-14 22:13:20.123456","s":"z"}],"database":"shop","es":1700000000123,"id":2,"isDdl":false,"mysqlType":{"id":"int","d":"decimal(5,2)","day":"date","at":"datetime(6)","s":"string"},"old":[{"d":"1.50","day":"2023-11-14","s":"x\"y"}],"pkNames":["id"],"sql":"","sqlType":{"id":4,"d":3,"day":91,"at":93,"s":12},"table":"t","ts":1700000000123,"type":"UPDATE","_ums_id_":103000000000020,"_ums_uid_":"u2"}"#;
         assert_eq!(lines[1], expected);
         let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
-        let back = read(reader(false), &lines);
+        let back = read(reader(wants(false)), &lines);
         assert!(back[1].contains(r#"["103000000000020","2023-11-14 22:13:20.123000","U","u2",1,null,null,"2023-11-14 22:13:20.123456","z"]"#), "{}", back[1]);
     }
 }

@@ -5,7 +5,8 @@
 //! or `source.lsn`, or else of the time. Written: the payload alone, temporal values as the default
 //! `time.precision.mode`, decimals as texts (`decimal.handling.mode=string`).
 
-use super::reading::{Change, Changes, Column, Object, file_number, hash, namespace, text};
+use super::Wants;
+use super::reading::{Change, Changes, Column, Object, file_number, namespace, text};
 use super::writing::{Row, Writer};
 use crate::error::{Error, Result};
 use crate::expr::moment;
@@ -16,8 +17,8 @@ use crate::ums::json::{push_i64, push_string};
 use crate::ums::{Op, Protocol, Type, id};
 
 /// Reads.
-pub(super) fn reader(befores: bool) -> Box<dyn Stage> {
-    Box::new(Reader { changes: Changes::new(befores) })
+pub(super) fn reader(wants: Wants) -> Box<dyn Stage> {
+    Box::new(Reader { changes: Changes::new(wants) })
 }
 
 struct Reader {
@@ -87,8 +88,9 @@ impl Reader {
             (None, None) => {
                 let id = self.changes.id_of_time(micros);
                 let (before, after) = (envelope.get("before"), envelope.get("after"));
-                let rows = hash(&[before.unwrap_or_default(), after.unwrap_or_default()]);
-                (id, format!("{micros}:{rows:016x}"))
+                let rows = [before.unwrap_or_default(), after.unwrap_or_default()];
+                let mark = self.changes.mark(micros, &rows);
+                (id, format!("{micros}:{mark}"))
             }
         };
         let table = source.needed("table")?;
@@ -345,12 +347,12 @@ fn temporal(ty: Type, origin: Option<&str>, text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::op::dialect::reading::tests::{read, written};
+    use crate::op::dialect::reading::tests::{read, wants, written};
 
     #[test]
     fn events_of_mysql_become_messages() {
         let update = r#"{"before":{"id":1,"name":"a"},"after":{"id":1,"name":"b"},"source":{"connector":"mysql","name":"srv","ts_ms":1700000000123,"snapshot":"false","db":"shop","table":"t","file":"binlog.000103","pos":4567,"row":2},"op":"u","ts_ms":1700000000200}"#;
-        let lines = read(reader(true), &[update]);
+        let lines = read(reader(wants(true)), &[update]);
         assert!(lines[0].contains(r#""namespace":"mysql.srv.shop.t.0.0.0""#), "{}", lines[0]);
         assert!(lines[0].ends_with(r#"{"tuple":["103000000004569","2023-11-14 22:13:20.123000","B","srv:shop.t:binlog.000103:4567:2:U.b","1","a"]}]}"#), "{}", lines[0]);
         assert!(
@@ -358,12 +360,12 @@ mod tests {
             "{}",
             lines[1]
         );
-        assert_eq!(read(reader(false), &[update]).len(), 1);
+        assert_eq!(read(reader(wants(false)), &[update]).len(), 1);
         let wrapped = r#"{"schema":{"type":"struct","fields":[{"field":"after","type":"struct","fields":[{"field":"d","type":"int32","name":"io.debezium.time.Date"},{"field":"m","type":"int64","name":"io.debezium.time.MicroTimestamp"},{"field":"x","type":"bytes","name":"org.apache.kafka.connect.data.Decimal","parameters":{"scale":"2"}},{"field":"z","type":"string","name":"io.debezium.time.ZonedTimestamp"},{"field":"t","type":"int64","name":"io.debezium.time.MicroTime"},{"field":"n","type":"int64"}]}]},"payload":{"before":null,"after":{"d":19675,"m":-1,"x":"/y4=","z":"2024-02-29T01:02:03+01:00","t":-3723000001,"n":null},"source":{"connector":"postgresql","name":"pg","ts_ms":1,"schema":"public","table":"t","lsn":99},"op":"r","ts_ms":2}}"#;
-        let line = &read(reader(false), &[wrapped])[0];
+        let line = &read(reader(wants(false)), &[wrapped])[0];
         assert!(line.contains(r#"["99","1970-01-01 00:00:00.001000","I","pg:public.t:99::I","2023-11-14","1969-12-31 23:59:59.999999","-2.10","2024-02-29 00:02:03.000000","-01:02:03.000001",null]"#), "{line}");
         assert!(line.contains("data_initial_data") && line.contains(r#""origin":"decimal(65,2)""#));
-        assert!(read(reader(false), &[r#"{"schema":null,"payload":null}"#]).is_empty());
+        assert!(read(reader(wants(false)), &[r#"{"schema":null,"payload":null}"#]).is_empty());
     }
 
     #[test]
@@ -373,7 +375,7 @@ mod tests {
         assert_eq!(events[1], expected);
         assert!(events[0].contains(r#""op":"c""#) && events[2].contains(r#""op":"d""#));
         let lines: Vec<&str> = events.iter().map(String::as_str).collect();
-        let back = read(reader(true), &lines);
+        let back = read(reader(wants(true)), &lines);
         assert_eq!(back.len(), 4);
         assert!(
             back[2]

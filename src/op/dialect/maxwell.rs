@@ -3,7 +3,8 @@
 //! Read: an id is `position` (`output_binlog_position`), which the rows of an event share, or else of
 //! the time. `old` holds the columns that an update changed, so every before image is whole.
 
-use super::reading::{Change, Changes, Column, Object, file_number, hash, namespace, text};
+use super::Wants;
+use super::reading::{Change, Changes, Column, Object, file_number, namespace, text};
 use super::writing::{Row, Writer};
 use crate::error::{Error, Result};
 use crate::op::Stage;
@@ -12,8 +13,8 @@ use crate::ums::json::{push_i64, push_string};
 use crate::ums::{Op, Protocol, id};
 
 /// Reads.
-pub(super) fn reader(befores: bool) -> Box<dyn Stage> {
-    Box::new(Reader { changes: Changes::new(befores), last: (String::new(), 0) })
+pub(super) fn reader(wants: Wants) -> Box<dyn Stage> {
+    Box::new(Reader { changes: Changes::new(wants), last: (String::new(), 0) })
 }
 
 struct Reader {
@@ -76,8 +77,8 @@ impl Reader {
             }
             None => {
                 let rows = [row.get("data"), row.get("old"), row.get("xid"), row.get("xoffset")];
-                let rows = hash(&rows.map(Option::unwrap_or_default));
-                (self.changes.id_of_time(micros), format!("{micros}:{rows:016x}"))
+                let mark = self.changes.mark(micros, &rows.map(Option::unwrap_or_default));
+                (self.changes.id_of_time(micros), format!("{micros}:{mark}"))
             }
         };
         let data = row.object("data").ok_or_else(|| Error::data("a change without 'data'"))?;
@@ -197,12 +198,12 @@ fn push_columns(row: &Row, other: Option<&Row>, out: &mut Vec<u8>) -> Result<()>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::op::dialect::reading::tests::{read, written};
+    use crate::op::dialect::reading::tests::{read, wants, written};
 
     #[test]
     fn lines_become_messages() {
         let lines = read(
-            reader(true),
+            reader(wants(true)),
             &[
                 r#"{"database":"shop","table":"t","type":"insert","ts":1449786310,"xid":940752,"commit":true,"position":"master.000006:800911","data":{"id":1,"name":"a","price":1.5}}"#,
                 r#"{"database":"shop","table":"t","type":"update","ts":1449786341,"xid":940786,"position":"master.000006:900000","data":{"id":1,"name":"b","price":null},"old":{"name":"a","price":2}}"#,
@@ -227,7 +228,7 @@ mod tests {
             lines[3]
         );
         let moved = r#"{"database":"s","table":"t","type":"update","ts":1,"primary_key_columns":["id"],"data":{"id":2},"old":{"id":1}}"#;
-        let lines = read(reader(false), &[moved]);
+        let lines = read(reader(wants(false)), &[moved]);
         assert!(lines[0].contains("\"D\"") && lines[1].contains("\"I\""), "{lines:?}");
     }
 
@@ -237,7 +238,7 @@ mod tests {
         let expected = r#"{"database":"shop","table":"t","type":"update","ts":1700000000,"ts_ms":1700000000123,"position":"000103:20","_ums_id_":103000000000020,"_ums_uid_":"u2","primary_key_columns":["id"],"data":{"id":1,"d":null,"day":null,"at":"2023-11-14 22:13:20.123456","s":"z"},"old":{"d":1.50,"day":"2023-11-14","s":"x\"y"}}"#;
         assert_eq!(lines[1], expected);
         let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
-        let back = read(reader(true), &lines);
+        let back = read(reader(wants(true)), &lines);
         assert_eq!(back.len(), 4);
         assert!(
             back[1].contains(

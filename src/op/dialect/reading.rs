@@ -8,6 +8,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::Wants;
 use crate::error::{Error, Result};
 use crate::expr::moment;
 use crate::expr::number::Number;
@@ -118,15 +119,27 @@ pub(super) struct Change<'a> {
 
 /// Writes changes; remembers what the columns of each table were.
 pub(super) struct Changes {
-    /// Whether before images are wanted.
-    befores: bool,
+    wants: Wants,
+    /// The moment met last, and how many changes it had so far.
+    moment: (i64, u64),
     types: HashMap<Namespace, Vec<(String, Option<Type>)>>,
     last: i64,
 }
 
 impl Changes {
-    pub(super) fn new(befores: bool) -> Self {
-        Self { befores, types: HashMap::new(), last: i64::MIN }
+    pub(super) fn new(wants: Wants) -> Self {
+        Self { wants, moment: (i64::MIN, 0), types: HashMap::new(), last: i64::MIN }
+    }
+
+    /// What tells changes of one moment apart in a stream that has no positions: a hash of their
+    /// values, which is the same at every delivery, or their number.
+    pub(super) fn mark(&mut self, micros: i64, texts: &[&str]) -> String {
+        if self.wants.hashes {
+            return format!("{:016x}", hash(texts));
+        }
+        let count = if self.moment.0 == micros { self.moment.1 + 1 } else { 0 };
+        self.moment = (micros, count);
+        count.to_string()
     }
 
     /// An id of a stream that has no positions: of the time, and never falling. Equal ones keep the
@@ -147,7 +160,7 @@ impl Changes {
                 row(Op::Delete, format!("{}.d", change.uid), &change.before)?,
                 row(Op::Insert, change.uid.clone(), &change.after)?,
             ],
-            (Op::Update, Some(_)) if self.befores => vec![
+            (Op::Update, Some(_)) if self.wants.befores => vec![
                 row(Op::Before, format!("{}.b", change.uid), &change.before)?,
                 row(Op::Update, change.uid.clone(), &change.after)?,
             ],
@@ -327,8 +340,8 @@ pub(super) fn namespace(parts: [&str; 4]) -> Namespace {
     Namespace { parts: all }
 }
 
-/// A hash that tells changes without a position apart (FNV-1a).
-pub(super) fn hash(texts: &[&str]) -> u64 {
+/// FNV-1a.
+fn hash(texts: &[&str]) -> u64 {
     let bytes = texts.iter().flat_map(|text| text.bytes().chain([0xff]));
     bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
@@ -337,7 +350,13 @@ pub(super) fn hash(texts: &[&str]) -> u64 {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use super::Wants;
     use crate::op::Stage;
+
+    /// All that a reader has, before images or not.
+    pub fn wants(befores: bool) -> Wants {
+        Wants { befores, hashes: true }
+    }
 
     /// The lines that a stage makes.
     pub fn read(mut stage: Box<dyn Stage>, lines: &[&str]) -> Vec<String> {
@@ -370,7 +389,8 @@ pub(super) mod tests {
             .map(|value| format!(r#"{{"database":"d","table":"t","type":"insert","ts":1,"data":{{"v":{value}}}}}"#))
             .collect();
         let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
-        let found = read((crate::op::dialect::reader("maxwell").unwrap().make)(false), &lines);
+        let found =
+            read((crate::op::dialect::reader("maxwell").unwrap().make)(wants(false)), &lines);
         let kinds: Vec<&str> = found
             .iter()
             .map(|line| {
@@ -403,7 +423,7 @@ pub(super) mod tests {
             ("debezium", r#"{"op":"c","source":{"ts_ms":1,"table":"t"},"ts_ms":1}"#),
         ] {
             let mut out = b"before".to_vec();
-            let mut stage = (crate::op::dialect::reader(dialect).unwrap().make)(true);
+            let mut stage = (crate::op::dialect::reader(dialect).unwrap().make)(wants(true));
             let error = stage.line(line.as_bytes(), &mut out).unwrap_err();
             assert_eq!(
                 (error.kind(), out.as_slice()),
