@@ -9,6 +9,7 @@
 pub mod doc;
 pub mod exit;
 pub mod filter;
+pub mod join;
 pub mod logrules;
 pub mod message;
 pub mod progress;
@@ -29,6 +30,7 @@ pub const TOOLS: &[&Tool] = &[
     &tail::TOOL,
     &pull::TOOL,
     &filter::TOOL,
+    &join::TOOL,
     &sink::TOOL,
     #[cfg(feature = "parquet")]
     &replay::TOOL,

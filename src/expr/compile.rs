@@ -67,7 +67,7 @@ impl Compiler<'_> {
         Ok((left.0, right.0, kind))
     }
 
-    fn typed(&mut self, expr: &Expr) -> Result<Typed> {
+    pub(super) fn typed(&mut self, expr: &Expr) -> Result<Typed> {
         if self.depth >= DEEPEST {
             // Without the place: finding it walks down the whole tree.
             return Err(Error::usage(format!("the expression is nested more than {DEEPEST} deep")));

@@ -8,12 +8,15 @@ mod cast;
 mod compile;
 pub mod function;
 mod like;
+pub mod list;
 mod literal;
 pub mod moment;
 mod near;
 mod node;
 pub mod number;
 mod value;
+
+pub use value::{Kind, Value};
 
 use sqlparser::ast::Expr;
 use sqlparser::dialect::GenericDialect;
@@ -44,30 +47,9 @@ impl Condition {
     /// # Errors
     /// `Usage` with the place.
     pub fn parse(text: &str) -> Result<Self> {
-        if text.len() > LONGEST {
-            return Err(Error::usage(format!("longer than {LONGEST} bytes")));
-        }
-        let tokens = Tokenizer::new(&GenericDialect {}, text).tokenize_with_location();
-        let tokens = tokens.map_err(|error| told(error.into()))?;
-        let counts = |token: &&TokenWithSpan| {
-            use Token::{Comma, Number, SingleQuotedString, Whitespace};
-            !matches!(token.token, Comma | Number(..) | SingleQuotedString(_) | Whitespace(_))
-        };
-        if tokens.iter().filter(counts).count() > MOST_WORDS {
-            return Err(Error::usage(format!("longer than {MOST_WORDS} names and operators"))
-                .advise("IN takes long lists"));
-        }
-        let parser = Parser::new(&GenericDialect {}).with_recursion_limit(DEEPEST);
-        let mut parser = parser.with_tokens_with_locations(tokens);
+        let mut parser = parser(text)?;
         let expr = parser.parse_expr().map_err(told)?;
-        let next = parser.peek_token();
-        if next.token != Token::EOF {
-            let place = next.span.start.column;
-            return Err(Error::usage(format!(
-                "character {place}: the expression ends before '{}'",
-                next.token
-            )));
-        }
+        ended(&parser)?;
         Ok(Self { expr })
     }
 
@@ -97,6 +79,36 @@ impl Filter {
     pub fn holds(&self, cells: &[Cell]) -> Result<bool> {
         Ok(self.node.value(cells)?.truth() == Some(true))
     }
+}
+
+/// A parser of the text, which is neither too long nor too deep.
+fn parser(text: &str) -> Result<Parser<'static>> {
+    static DIALECT: GenericDialect = GenericDialect {};
+    if text.len() > LONGEST {
+        return Err(Error::usage(format!("longer than {LONGEST} bytes")));
+    }
+    let tokens = Tokenizer::new(&DIALECT, text).tokenize_with_location();
+    let tokens = tokens.map_err(|error| told(error.into()))?;
+    let counts = |token: &&TokenWithSpan| {
+        use Token::{Comma, Number, SingleQuotedString, Whitespace};
+        !matches!(token.token, Comma | Number(..) | SingleQuotedString(_) | Whitespace(_))
+    };
+    if tokens.iter().filter(counts).count() > MOST_WORDS {
+        return Err(Error::usage(format!("longer than {MOST_WORDS} names and operators"))
+            .advise("IN takes long lists"));
+    }
+    let parser = Parser::new(&DIALECT).with_recursion_limit(DEEPEST);
+    Ok(parser.with_tokens_with_locations(tokens))
+}
+
+/// Nothing may stand behind what was read.
+fn ended(parser: &Parser) -> Result<()> {
+    let next = parser.peek_token();
+    if next.token == Token::EOF {
+        return Ok(());
+    }
+    let place = next.span.start.column;
+    Err(Error::usage(format!("character {place}: the expression ends before '{}'", next.token)))
 }
 
 /// The parser's complaint in our words.

@@ -2,3 +2,5 @@
 //! `ums`. No input or output.
 
 pub mod filter;
+pub mod join;
+pub mod window;

@@ -1,0 +1,1 @@
+//! Messages through windows, one at a time.
