@@ -23,6 +23,8 @@ pub(super) struct Known {
     /// Sources of which there were rows, by type and name.
     pub(super) sources: Vec<[String; 2]>,
     pub(super) ended: bool,
+    /// Lines that were taken of an input that has no markers: where a state is kept, all of them.
+    pub(super) lines: u64,
 }
 
 /// All inputs, and what was said of them.
