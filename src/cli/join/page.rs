@@ -16,7 +16,14 @@ pub(super) const PAGE: Page = Page {
     )],
     examples: EXAMPLES,
     diagnostics: DIAGNOSTICS,
-    see_also: &["ums-filter(1)", "ums-sink(1)", "dbus-tail(1)", "dws-sql(7)", "ums(7)", "dws-endpoints(7)"],
+    see_also: &[
+        "ums-filter(1)",
+        "ums-sink(1)",
+        "dbus-tail(1)",
+        "dws-sql(7)",
+        "ums(7)",
+        "dws-endpoints(7)",
+    ],
     caveats: CAVEATS,
     bugs: "",
 };
@@ -102,7 +109,8 @@ is a file (--to FILE), a run that was killed and is started again with the same 
 its last state: rows before it are passed over, rows behind it come again and give the same results with the same \
 ids and uids, so that the target is the same as after a run that nobody disturbed. When the output is a \
 pipe, what was in it may be lost with the sink, so the state must be as old as the sink's checkpoint: \
---checkpoint names it. States are kept until it has passed them. The inputs must start there, too; \
+--checkpoint names it; while that file is not there, every run begins anew, as the inputs do. States are \
+kept until it has passed them. The inputs must start there, too; \
 where they are of several sources, the checkpoint may be between two states, and --position prints one that is \
 not, for --checkpoint of everybody.
 
@@ -127,7 +135,7 @@ const EXAMPLES: &[Example] = &[
         what: "Orders with their customers, as the tables stand.",
         command: "dbus-tail --quiet shop.000001 |\n    \
                   ums-join --quiet --left '*.*.shop.orders' --right '*.*.shop.customers' \\\n    \
-                  --on 'customer_id = id' --unmatched send --keep forever --as mysql.shop.shop.bought.0.0.0 |\n    \
+                  --on 'customer = id' --unmatched send --keep forever --as mysql.shop.shop.bought.0.0.0 |\n    \
                   ums-filter --quiet --namespace '*.*.shop.bought' |\n    \
                   ums-sink --quiet sqlite:bought.db",
         runnable: false,
