@@ -160,7 +160,7 @@ fn a_state_goes_on_where_it_was() {
             for id in 1..40 {
                 let op = if id % 7 == 0 { 'D' } else { 'I' };
                 let line =
-                    row(id, id / 2, op, id % 5, if id % 3 == 0 { "a" } else { "b" }, "\"1.5\"");
+                    row(id, id / 2, op, id % 17, if id % 3 == 0 { "a" } else { "b" }, "\"1.5\"");
                 take(&mut windowing, &line, &mut Sent::default()).unwrap();
                 all.extend(at(&mut windowing, id / 2 - 2));
                 if stops {
@@ -174,7 +174,7 @@ fn a_state_goes_on_where_it_was() {
             all
         };
         let rows = run(false);
-        assert!(rows.len() > 4, "{window:?}: {rows:?}");
+        assert!(rows.len() > 1, "{window:?}: {rows:?}");
         assert_eq!(rows, run(true), "{window:?}");
     }
 }

@@ -85,7 +85,7 @@ fn left_rows_stand_alone_while_nothing_meets_them() {
     assert_eq!(at(&mut pairing, 11).0, ["I 1 1| 1 7"]);
     let mut step = |line: String| take(&mut pairing, &line);
     let first = step(row("r", 5, 3, 'I', 7, "\"a\""));
-    assert_eq!(first, ["D 5 1| 1 7", "I 5 1|7 1 7 7 a"]);
+    assert_eq!(first, ["D 5 1| 1 7 NULL NULL", "I 5 1|7 1 7 7 a"]);
     assert_eq!(step(row("r", 9, 4, 'D', 7, "null")), ["D 9 1|7 1 7 7 a", "I 9 1| 1 7 NULL NULL"]);
     assert_eq!(step(row("l", 10, 0, 'U', 1, "8")), ["U 10 1| 1 8 NULL NULL"]);
     assert_eq!(step(row("l", 11, 0, 'D', 1, "8")), ["D 11 1| 1 8 NULL NULL"]);
