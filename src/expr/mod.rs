@@ -11,6 +11,7 @@ mod compile;
 pub mod function;
 mod json;
 mod like;
+pub mod list;
 mod literal;
 pub mod moment;
 mod near;

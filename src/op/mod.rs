@@ -4,8 +4,10 @@
 pub mod dialect;
 pub mod filter;
 pub mod gather;
+pub mod join;
 pub mod mask;
 pub mod show;
+pub mod window;
 
 use crate::error::Result;
 
