@@ -20,7 +20,7 @@ pub(super) struct Shape {
 const INT: f64 = 9.331_929_865_5;
 const LONG: f64 = 18.964_889_726_9;
 /// What one more can add: a carry.
-const CARRY: f64 = 0.301_03;
+const CARRY: f64 = std::f64::consts::LOG10_2;
 
 const fn whole(size: f64) -> Shape {
     Shape { size, scale: Some(0) }

@@ -20,7 +20,7 @@ pub(super) fn page() -> String {
     let special = SPECIAL.iter().map(|(_, form, meaning)| (*form, *meaning));
     let mut functions: Vec<_> = table.chain(special).collect();
     functions.sort_unstable();
-    page.items(functions.into_iter());
+    page.items(functions);
     page.section("SELECT LISTS");
     page.text(LISTS);
     page.section("NULL, OVERFLOW, ROUNDING");
