@@ -37,6 +37,10 @@ pub mod expr;
 /// Layer 2: MySQL and MariaDB: logs, types, connections.
 pub mod mysql;
 
+/// Layer 2: Kafka: addresses, properties, the client.
+#[cfg(feature = "kafka")]
+pub mod kafka;
+
 /// Layer 2: UMS rows as Parquet columns.
 #[cfg(feature = "parquet")]
 pub mod columnar;

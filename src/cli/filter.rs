@@ -12,9 +12,10 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
 use super::progress::Progress;
 use super::signal::Stop;
-use super::{Outcome, Tool, message};
+use super::{Outcome, Tool, kafka, message};
 use crate::endpoint;
 use crate::error::{Error, Result};
+use crate::flow::checkpoint::Checkpoint;
 use crate::flow::filter::{Bad, Plan, run as flow, schemas};
 use crate::flow::stats::Counters;
 use crate::mask::Masks;
@@ -40,6 +41,9 @@ pub const TOOL: Tool = Tool {
 
 fn run(matches: &ArgMatches) -> Result<Outcome> {
     let args = Args::from_arg_matches(matches).map_err(|error| Error::usage(error.to_string()))?;
+    if args.kafka.client.shown()? {
+        return Ok(Outcome::Done);
+    }
     let filter = Filtering::new(args.rules()?);
     let masks = args.mask.load(&[])?;
     if masks.is_some() && matches!(args.on_bad_line, OnBadLine::File(_)) {
@@ -77,9 +81,20 @@ fn run(matches: &ArgMatches) -> Result<Outcome> {
             Bad::Keep(path.clone(), file)
         }
     };
-    let input = endpoint::input(&args.from)?;
-    let mut out = endpoint::output(&args.to)?;
     let stop = Stop::install(true)?;
+    let checkpoint = args.checkpoint.as_ref().map(Checkpoint::open).transpose()?;
+    args.consuming.check(&args.from)?;
+    let mut settings = args.kafka.settings(stop.flag())?;
+    args.consuming.add_to(&mut settings, checkpoint.as_ref());
+    settings.confirm.clone_from(&args.checkpoint);
+    if args.to == "-" && args.checkpoint.is_none() && kafka::is_group(&args.from) {
+        message::warn(
+            "a pipe gives no receipt, so the group gets no offsets; name the checkpoint of the \
+             command at its end by --checkpoint",
+        );
+    }
+    let input = endpoint::input_with(&args.from, &settings)?;
+    let mut out = endpoint::output_with(&args.to, &settings)?;
     let counters = Arc::new(Counters::default());
     let progress = Progress::start(args.progress, Arc::clone(&counters), args.to == "-");
     let result = flow(Plan {
@@ -91,6 +106,7 @@ fn run(matches: &ArgMatches) -> Result<Outcome> {
         masking: masks.clone().map(Masking::new),
         bad,
         max_line: usize::try_from(args.max_line).unwrap_or(usize::MAX),
+        checkpoint,
         stop: stop.flag(),
         counters,
         note: &mut |text| message::warn(text),

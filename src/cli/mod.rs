@@ -10,6 +10,7 @@ pub mod doc;
 pub mod exit;
 pub mod filter;
 pub mod join;
+pub mod kafka;
 pub mod logrules;
 pub mod mask;
 pub mod message;

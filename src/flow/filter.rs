@@ -1,4 +1,7 @@
-//! The loop of `ums-filter`: lines in, lines out. Uses `endpoint`, `line`, `op`. HOT once a line.
+//! The loop of `ums-filter`: lines in, lines out. Uses `endpoint`, `line`, `op`, `ums`. HOT once a line.
+//!
+//! Where the input wants to know what became of it and the output is durable, positions are reported
+//! once a second, after a sync; behind a pipe that is for the far end to do.
 //!
 //! A thread of its own reads, so that a signal is heard while the input is silent. What passed is
 //! handed on when no more input waits, and at the latest when the output's buffer is full.
@@ -11,6 +14,8 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 
+use super::checkpoint::Checkpoint;
+use super::receipts::Receipts;
 use super::stats::Counters;
 use crate::endpoint::Input;
 use crate::error::{Error, Kind, Result};
@@ -20,6 +25,7 @@ use crate::op::Stage;
 use crate::op::filter::{Filtering, Passed};
 use crate::op::mask::Masking;
 use crate::ums::Schema;
+use crate::ums::marker::{self, Marker};
 
 /// How long a signal may go unheard.
 const LISTEN: Duration = Duration::from_millis(100);
@@ -53,6 +59,8 @@ pub struct Plan<'a> {
     pub bad: Bad,
     /// The longest line in bytes.
     pub max_line: usize,
+    /// Follows a durable output.
+    pub checkpoint: Option<Checkpoint>,
     /// A wish to stop.
     pub stop: Arc<AtomicBool>,
     /// Raised as it goes.
@@ -79,7 +87,18 @@ pub struct Summary {
 /// # Errors
 /// Those of the input, of the output and of the filter; what came before them has been written.
 pub fn run(plan: Plan) -> Result<Summary> {
+    let receipt = plan.input.receipt.clone();
+    let result = pass(plan);
+    // Also after a failure: what was reported is kept.
+    if let Some(receipt) = receipt {
+        receipt.close();
+    }
+    result
+}
+
+fn pass(plan: Plan) -> Result<Summary> {
     let (name, taken) = (plan.input.name, Arc::clone(&plan.input.taken));
+    let mut receipts = Receipts::new(plan.input.receipt, plan.checkpoint);
     plan.counters.bytes_total.store(plan.input.size, Ordering::Relaxed);
     let lines = read(LineReader::new(plan.input.reader, name.clone(), plan.max_line))?;
     let mut lane = Lane {
@@ -95,6 +114,7 @@ pub fn run(plan: Plan) -> Result<Summary> {
         counters: plan.counters,
         note: plan.note,
         buffer: Vec::new(),
+        markers: receipts.are_wanted().then(Vec::new),
         summary: Summary::default(),
     };
     let written = |result: std::io::Result<()>| {
@@ -103,7 +123,12 @@ pub fn run(plan: Plan) -> Result<Summary> {
     while !lane.filter.is_done() && !plan.stop.load(Ordering::Relaxed) {
         let batch = match lines.recv_timeout(LISTEN) {
             Ok(batch) => batch,
-            Err(RecvTimeoutError::Timeout) => continue,
+            Err(RecvTimeoutError::Timeout) => {
+                // Outputs that learn later what has arrived hear of it here.
+                written(plan.out.flush())?;
+                receipts.tell_if_due(plan.out, || lane.sync())?;
+                continue;
+            }
             Err(RecvTimeoutError::Disconnected) => {
                 lane.summary.ended = true;
                 break;
@@ -112,7 +137,10 @@ pub fn run(plan: Plan) -> Result<Summary> {
         lane.counters.bytes_in.store(taken.load(Ordering::Relaxed), Ordering::Relaxed);
         lane.buffer.clear();
         let result = batch.and_then(|batch| lane.pass(&batch));
-        if let Some(after) = lane.after.as_mut().filter(|_| result.is_err() || lines.is_empty()) {
+        // Nothing may be held back in front of a marker that is told to be written.
+        let marked = lane.markers.as_ref().is_some_and(|markers| !markers.is_empty());
+        let pause = marked || result.is_err() || lines.is_empty();
+        if let Some(after) = lane.after.as_mut().filter(|_| pause) {
             after.pause(&mut lane.buffer);
         }
         written(plan.out.write_all(&lane.buffer))?;
@@ -120,6 +148,10 @@ pub fn run(plan: Plan) -> Result<Summary> {
             written(plan.out.flush())?;
         }
         result?;
+        for marker in lane.markers.iter_mut().flat_map(|markers| markers.drain(..)) {
+            receipts.written(&marker);
+        }
+        receipts.tell_if_due(plan.out, || lane.sync())?;
     }
     let never = lane.filter.never_dropped();
     if !never.is_empty() && lane.summary.rows_in > 0 {
@@ -130,13 +162,7 @@ pub fn run(plan: Plan) -> Result<Summary> {
         after.pause(&mut lane.buffer);
         written(plan.out.write_all(&lane.buffer))?;
     }
-    plan.out.sync()?;
-    if let Bad::Keep(path, file) = &lane.bad {
-        // A pipe or a device has nothing to sync.
-        if file.metadata().is_ok_and(|found| found.is_file()) {
-            file.sync_all().map_err(|error| Error::io(path, error))?;
-        }
-    }
+    receipts.tell(plan.out, || lane.sync())?;
     Ok(lane.summary)
 }
 
@@ -184,11 +210,10 @@ pub fn schemas(
         };
         for (number, line) in &batch {
             messages.clear();
-            let turned = match &mut before {
-                Some(before) => before.line(line, &mut messages),
-                None => Ok(()),
-            };
-            let lines = if before.is_some() { messages.as_slice() } else { line };
+            let foreign = before.as_mut().filter(|_| !is_message(line));
+            let is_foreign = foreign.is_some();
+            let turned = foreign.map_or(Ok(()), |before| before.line(line, &mut messages));
+            let lines = if is_foreign { messages.as_slice() } else { line };
             for message in lines_of(lines) {
                 masked.clear();
                 let is_masked = match &mut masking {
@@ -236,6 +261,8 @@ struct Lane<'a> {
     counters: Arc<Counters>,
     note: &'a mut dyn FnMut(String),
     buffer: Vec<u8>,
+    /// The markers that passed, where anybody wants them.
+    markers: Option<Vec<Marker>>,
     summary: Summary,
 }
 
@@ -260,6 +287,12 @@ impl Lane<'_> {
                     self.summary.rows_out += passed.rows_out;
                     if passed.written {
                         self.counters.add_message(passed.rows_out);
+                    }
+                    if let Some(markers) = &mut self.markers
+                        && passed.written
+                        && passed.rows_in == 0
+                    {
+                        markers.extend(marker::of_line(line)?);
                     }
                 }
                 Err(error) => {
@@ -287,7 +320,7 @@ impl Lane<'_> {
             all.rows_out += passed.rows_out;
             all.written |= passed.written;
         };
-        match &mut self.before {
+        match self.before.as_mut().filter(|_| !is_message(line)) {
             None => {
                 let (masking, masked) = (&mut self.masking, &mut self.masked);
                 add(through(masking, masked, &mut self.filter, line, &mut self.passed)?);
@@ -311,6 +344,17 @@ impl Lane<'_> {
         Ok(all)
     }
 
+    /// Makes the lines durable that were set aside.
+    fn sync(&self) -> Result<()> {
+        if let Bad::Keep(path, file) = &self.bad {
+            // A pipe or a device has nothing to sync.
+            if file.metadata().is_ok_and(|found| found.is_file()) {
+                file.sync_all().map_err(|error| Error::io(path, error))?;
+            }
+        }
+        Ok(())
+    }
+
     #[cold]
     fn set_aside(&mut self, line: &[u8], error: Error) -> Result<()> {
         if error.kind() != Kind::Data {
@@ -330,6 +374,12 @@ impl Lane<'_> {
         self.summary.bad += 1;
         Ok(())
     }
+}
+
+/// Whether a line among those of another dialect is a message as we write it: a marker of the topic
+/// that the lines come from.
+fn is_message(line: &[u8]) -> bool {
+    line.starts_with(b"{\"protocol\":{\"type\":")
 }
 
 /// One message, masked before the filter looks at it.

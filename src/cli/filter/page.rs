@@ -99,6 +99,13 @@ const EXAMPLES: &[Example] = &[
         runnable: false,
     },
     Example {
+        what: "A share of a topic into a database, by a pipe that goes on where the database is.",
+        command: "ums-filter --from 'kafka://b1:9092/shop?group=dw' --checkpoint pos.json \\\n    \
+                  --where \"status <> 'new'\" |\n  \
+                  ums-sink --checkpoint pos.json postgres://dw/shop",
+        runnable: false,
+    },
+    Example {
         what: "Rows whose text matches a pattern; lines that are damaged are kept aside.",
         command: "ums-filter --where \"name ILIKE 'ann%' OR email ~ '@example\\.(com|org)$'\" \\\n    \
                   --on-bad-line damaged.txt < changes.ums > some.ums",
@@ -155,6 +162,20 @@ const DIAGNOSTICS: &[(&str, &str)] = &[
         "...: column '...' is needed, and this partial row image does not have it; ...",
         "The server logs parts of rows only (binlog_row_image). Set it to FULL, or ask for columns of the \
          key.",
+    ),
+    (
+        "TOPIC/PARTITION: the position is offset ..., but the partition now begins at ...: ... records are gone",
+        "Kafka has deleted records before they were read (retention.ms, retention.bytes). Bring the tables \
+         up to date by a pull, then begin with another group or checkpoint.",
+    ),
+    (
+        "TOPIC/PARTITION: the position is offset ..., but the partition ends at ...: it is not the one that was read",
+        "The topic was deleted and made anew, or the cluster has lost records. Begin with another group and \
+         checkpoint.",
+    ),
+    (
+        "a pipe gives no receipt, so the group gets no offsets; name the checkpoint of the command at its end by --checkpoint",
+        "Without it the next run of this group begins where the last commit was, if there was one.",
     ),
     (
         "lines left out because they could not be filtered: ...",

@@ -14,7 +14,6 @@ use crate::endpoint::binlog::publish::{Bounds, Publisher, Setup};
 use crate::endpoint::binlog::schema::{Definitions, Refresh};
 use crate::endpoint::binlog::{OnChange, Options};
 use crate::error::{Error, Kind, Result};
-use crate::flow::checkpoint::Checkpoint;
 use crate::line::output::Output;
 use crate::mask::Masks;
 use crate::mysql::body::SpillPolicy;
@@ -120,16 +119,16 @@ fn store(args: &Args) -> Option<PathBuf> {
 }
 
 /// Opens the source.
-pub fn open(args: &Args, source: &Source, checkpoint: Option<&Checkpoint>) -> Result<Opened> {
+pub fn open(args: &Args, source: &Source, known: &[Marker]) -> Result<Opened> {
     match source {
-        Source::Server(_) => open_server(args, checkpoint),
+        Source::Server(_) => open_server(args, known),
         Source::Files(files) => {
             let files = files.iter().map(|path| (log_name(path), Some(path.clone()))).collect();
-            open_files(args, files, checkpoint)
+            open_files(args, files, known)
         }
         Source::Input => {
             let name = args.log_name.as_ref().map_or("binlog.000001", |name| name.name.as_str());
-            open_files(args, vec![(LogName::new(name), None)], checkpoint)
+            open_files(args, vec![(LogName::new(name), None)], known)
         }
     }
 }
@@ -138,9 +137,26 @@ fn policy(args: &Args) -> SpillPolicy {
     SpillPolicy { folder: args.spill_dir.clone(), memory: TRANSACTION_MEMORY }
 }
 
-/// The position of this source in the checkpoint.
-fn position<'a>(checkpoint: Option<&'a Checkpoint>, source: &str) -> Option<&'a Marker> {
-    checkpoint?.positions().iter().find(|marker| marker.kind == "mysql" && marker.source == source)
+/// The position of this source among those known.
+fn position<'a>(known: &'a [Marker], source: &str) -> Option<&'a Marker> {
+    known.iter().find(|marker| marker.kind == "mysql" && marker.source == source)
+}
+
+/// What the source is called in namespaces.
+pub fn source_name(args: &Args, source: &Source) -> Result<String> {
+    if let Some(name) = &args.source {
+        return Ok(name.clone());
+    }
+    Ok(match source {
+        Source::Server(_) => server_options(args, |_| {})?.host,
+        Source::Files(files) => {
+            files.first().map_or_else(|| "binlog".into(), |path| log_name(path).base().to_owned())
+        }
+        Source::Input => {
+            let name = args.log_name.as_ref().map_or("binlog.000001", |name| name.name.as_str());
+            LogName::new(name).base().to_owned()
+        }
+    })
 }
 
 /// The place in the log up to which everything was written when a marker was.
@@ -171,7 +187,7 @@ fn stop(args: &Args, bounds: &mut Bounds, latest: Option<(u64, u64)>) -> Result<
 fn open_files(
     args: &Args,
     mut files: Vec<(LogName, Option<PathBuf>)>,
-    checkpoint: Option<&Checkpoint>,
+    known: &[Marker],
 ) -> Result<Opened> {
     let named = files.first().map_or("binlog", |(name, _)| name.base()).to_owned();
     let source = args.source.clone().unwrap_or(named);
@@ -179,7 +195,7 @@ fn open_files(
     let (mut number, mut offset, mut base, mut gtids) = (None, 4, 0, GtidSet::Empty);
     let mut server = String::new();
     let (mut begins, mut written) = (false, None);
-    if let Some(marker) = position(checkpoint, &source) {
+    if let Some(marker) = position(known, &source) {
         (number, offset, base) = (Some(LogName::new(&marker.file).number), marker.pos, marker.base);
         gtids = GtidSet::parse(&marker.gtid)?;
         server.clone_from(&marker.server);
@@ -253,7 +269,7 @@ fn open_files(
 }
 
 /// Address, user and password of the server.
-pub fn server_options(args: &Args) -> Result<ConnectOptions> {
+pub fn server_options(args: &Args, warn: fn(&str)) -> Result<ConnectOptions> {
     const GROUPS: [&str; 3] = ["client", "dws", "dbus-tail"];
     let defaults = match &args.defaults_file {
         Some(path) => Defaults::read(path, &GROUPS)?,
@@ -269,14 +285,12 @@ pub fn server_options(args: &Args) -> Result<ConnectOptions> {
         defaults: Some(&defaults),
         extra_keys: &[],
     })?;
-    for warning in &resolved.warnings {
-        message::warn(warning);
-    }
+    resolved.warnings.iter().for_each(|warning| warn(warning));
     Ok(resolved.options)
 }
 
-fn open_server(args: &Args, checkpoint: Option<&Checkpoint>) -> Result<Opened> {
-    let options = server_options(args)?;
+fn open_server(args: &Args, known: &[Marker]) -> Result<Opened> {
+    let options = server_options(args, |text| message::warn(text))?;
     let mut conn = connect(&options)?;
     let info = ServerInfo::read(&mut conn)?;
     if !info.log_bin {
@@ -292,8 +306,8 @@ fn open_server(args: &Args, checkpoint: Option<&Checkpoint>) -> Result<Opened> {
         Ok(From::Place(files.into_iter().next().unwrap_or_else(|| status.file.clone()), 4))
     };
     let mut written = None;
-    let resumes = position(checkpoint, &source).is_some();
-    let from = if let Some(marker) = position(checkpoint, &source) {
+    let resumes = position(known, &source).is_some();
+    let from = if let Some(marker) = position(known, &source) {
         base = marker.base;
         gtids = GtidSet::parse(&marker.gtid)?;
         if marker.server == info.identity || marker.server.is_empty() {

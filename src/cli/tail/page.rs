@@ -43,9 +43,10 @@ command that makes rows durable writes the newest marker to its --checkpoint, or
 target's own transaction; dbus-tail reads that same file when it starts again. Whatever is killed in \
 between, and when, the log is read again from a place that was durable: rows may come twice, with \
 the same id, and sinks take them once. Where --to is a durable destination, dbus-tail writes the \
-checkpoint itself, after each fsync.
+checkpoint itself, after each fsync of a file, or when the brokers of a topic have acknowledged.
 
-Where a run starts: at the checkpoint if its file is there, else at --start, else, for a server, at \
+Where a run starts: at the checkpoint if its file is there, without --checkpoint at the newest marker \
+of the source in the topics of --to, else at --start, else, for a server, at \
 its latest position, which is said on standard error, and for files at their beginning.
 
 Every byte of the log is accounted for: an event is written, filtered, or one that carries no rows. \
@@ -65,6 +66,7 @@ const ENVIRONMENT: &[(&str, &str)] = &[
          and more than an option file. In a URL a password is taken, too, but with a warning: ps(1) \
          shows it to everybody.",
     ),
+    ("DWS_KAFKA_PASSWORD", "The password for SASL of Kafka, unless -X gives another."),
     ("TMPDIR", "The folder of --spill-dir when that is not given."),
     ("NO_COLOR, TERM", "Messages are never coloured when NO_COLOR is set or TERM is dumb."),
 ];
@@ -125,6 +127,12 @@ const EXAMPLES: &[Example] = &[
     Example {
         what: "Sixteen shards as one table; part seven of the namespace tells them apart.",
         command: "dbus-tail --shard 'orders_(\\d+)=orders' --tables 'shop.orders*' \
+                  mysql://repl@db1:3306/",
+        runnable: false,
+    },
+    Example {
+        what: "Into Kafka, a topic a schema; when it starts again the topics say where.",
+        command: "dbus-tail --to 'kafka://b1:9092,b2:9092/shop.{schema}' --partitions 6 \\\n  \
                   mysql://repl@db1:3306/",
         runnable: false,
     },

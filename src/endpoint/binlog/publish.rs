@@ -191,7 +191,15 @@ impl Publisher {
 
     /// The newest marker if everything before it is durable at the destination.
     pub fn durable(&mut self) -> Result<Option<Marker>> {
+        if let Some(settled) = self.out.settled()? {
+            return Ok(settled.into_iter().rfind(|marker| marker.source == self.options.source));
+        }
         Ok(if self.out.sync()? { self.newest.take() } else { None })
+    }
+
+    /// Waits until everything is where it shall be, as far as the output knows.
+    pub fn sync(&mut self) -> Result<()> {
+        self.out.sync().map(drop)
     }
 
     /// Whether the end of the run has been reached.

@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 use self::feed::{Done, Order};
 use self::mask::Masked;
 use self::write::Writer;
+use super::checkpoint::Checkpoint;
+use super::receipts::Receipts;
 use super::stats::Counters;
 use crate::endpoint::Input;
 use crate::error::{Error, Kind, Result};
@@ -42,6 +44,8 @@ pub struct Plan<'a> {
     pub masks: Option<Arc<Masks>>,
     /// The streams, one after the other: one source.
     pub sources: Vec<Source>,
+    /// Follows a durable output, where a source has positions.
+    pub checkpoint: Option<Checkpoint>,
     /// Where the messages go.
     pub out: &'a mut dyn Output,
     /// When a message is full.
@@ -73,6 +77,7 @@ pub fn run(plan: Plan) -> (Report, Result<()>) {
         rules,
         masks,
         sources,
+        checkpoint,
         out,
         filling,
         max_line,
@@ -98,9 +103,17 @@ pub fn run(plan: Plan) -> (Report, Result<()>) {
     let file = sources.first().map(|source| source.input.name.clone()).unwrap_or_default();
     let plans = engines.first().and_then(|(_, masked)| masked.as_ref()).map(Masked::plans);
     let plans = plans.unwrap_or_default();
-    let writer = Writer::new(shape, out, filling, plans, partition, file);
-    let mut run = Run { writer, counters, marker_every, prompt, marked: Instant::now() };
-    match feed::start(engines, sources, max_line, Arc::clone(&stop)) {
+    // Positions are counted in bytes, which only one stream can have.
+    let receipt = match sources.as_slice() {
+        [only] => only.input.receipt.clone(),
+        _ => None,
+    };
+    let receipts = Receipts::new(receipt.clone(), checkpoint);
+    let mut writer = Writer::new(shape, out, filling, plans, partition, file);
+    writer.receipt = receipt.clone();
+    let marked = Instant::now();
+    let mut run = Run { writer, receipts, counters, marker_every, prompt, marked };
+    let outcome = match feed::start(engines, sources, max_line, Arc::clone(&stop)) {
         Ok((order, workers)) => {
             let result = run.go(&order, &stop);
             // Whoever still works finds nobody who takes it, and ends; whoever waits for input sees the
@@ -111,11 +124,16 @@ pub fn run(plan: Plan) -> (Report, Result<()>) {
             (feed::reports(workers), result)
         }
         Err(error) => (Report::default(), Err(error)),
+    };
+    if let Some(receipt) = receipt {
+        receipt.close();
     }
+    outcome
 }
 
 struct Run<'a> {
     writer: Writer<'a>,
+    receipts: Receipts,
     counters: Arc<Counters>,
     marker_every: Duration,
     prompt: bool,
@@ -136,6 +154,7 @@ impl Run<'_> {
                     if self.prompt && !stop.load(Ordering::Relaxed) {
                         self.mark_if_due(true)?;
                     }
+                    self.receipts.tell_if_due(self.writer.out, || Ok(()))?;
                 }
                 feed::Next::End => return Ok(None),
             }
@@ -150,11 +169,19 @@ impl Run<'_> {
     }
 
     fn mark_if_due(&mut self, idle: bool) -> Result<()> {
-        if self.marked.elapsed() >= self.marker_every {
+        if self.marked.elapsed() >= self.marker_every || idle && self.receipts.hurry() {
             self.marked = Instant::now();
-            self.writer.mark(idle)?;
-            self.tell();
+            self.mark(idle)?;
+            self.receipts.tell_if_due(self.writer.out, || Ok(()))?;
         }
+        Ok(())
+    }
+
+    fn mark(&mut self, idle: bool) -> Result<()> {
+        for marker in self.writer.mark(idle)? {
+            self.receipts.written(&marker);
+        }
+        self.tell();
         Ok(())
     }
 
@@ -166,7 +193,8 @@ impl Run<'_> {
     /// Everything goes out. A failed input is not followed by a marker of its end, only by that of what
     /// was taken.
     fn finish(mut self, failed: Option<Error>) -> Result<()> {
-        let written = self.writer.mark(false).and_then(|()| self.writer.sync());
+        let written =
+            self.mark(false).and_then(|()| self.receipts.tell(self.writer.out, || Ok(())));
         self.tell();
         match failed {
             // The first error says more than one that follows from it.

@@ -1,10 +1,12 @@
 //! HOT. Rows into messages: ids in the order of the records, one message in the making for each table
-//! and host, markers. Uses `rule`, `line`, `ums`.
+//! and host, markers. Uses `rule`, `line`, `ums`, `endpoint`.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::feed::Done;
+use crate::endpoint::Receipt;
 use crate::error::{Error, Result};
 use crate::line::output::Output;
 use crate::mask::Plan;
@@ -40,7 +42,9 @@ struct Open {
 /// Writes rows as messages.
 pub(super) struct Writer<'a> {
     rules: Rules,
-    out: &'a mut dyn Output,
+    pub(super) out: &'a mut dyn Output,
+    /// Knows the positions of the input.
+    pub(super) receipt: Option<Arc<dyn Receipt>>,
     filling: Filling,
     /// By table, `_unknown_` last; empty without masks.
     masks: Vec<Option<Plan>>,
@@ -73,6 +77,7 @@ impl<'a> Writer<'a> {
         Self {
             rules,
             out,
+            receipt: None,
             filling,
             masks,
             ids: Ids::new(partition),
@@ -234,8 +239,9 @@ impl<'a> Writer<'a> {
         put
     }
 
-    /// A marker behind everything that has come; when the input pauses, its time is now.
-    pub(super) fn mark(&mut self, idle: bool) -> Result<()> {
+    /// A marker behind everything that has come; when the input pauses, its time is now. The positions
+    /// of the input come with it; they are given back.
+    pub(super) fn mark(&mut self, idle: bool) -> Result<Vec<Marker>> {
         self.flush()?;
         let now = || {
             let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -257,15 +263,18 @@ impl<'a> Writer<'a> {
         let mut line = std::mem::take(&mut self.line);
         line.clear();
         marker.write(Dialect::Dws, &mut line);
-        let put = self.put(&line);
+        let mut put = self.put(&line);
+        let reached =
+            self.receipt.as_ref().map(|receipt| receipt.reached(self.pos)).unwrap_or_default();
+        for marker in &reached {
+            line.clear();
+            marker.write(Dialect::Dws, &mut line);
+            put = put.and_then(|()| self.put(&line));
+        }
         self.line = line;
         put?;
-        self.out.flush().map_err(failed)
-    }
-
-    /// Makes durable what was written, where the output can.
-    pub(super) fn sync(&mut self) -> Result<()> {
-        self.out.sync().map(|_| ())
+        self.out.flush().map_err(failed)?;
+        Ok(reached)
     }
 }
 

@@ -64,6 +64,9 @@ pub enum Becomes {
     Nullable,
 }
 
+/// A method with its parameter, or what is wrong with that; never the parameter itself.
+pub type Parsed = Result<Arc<dyn Method>, String>;
+
 /// A method as a row of data.
 #[derive(Debug)]
 pub struct Spec {
@@ -84,7 +87,7 @@ pub struct Spec {
     /// Cells before and after: method, type, text, JSON. For the manual, and tested.
     pub examples: &'static [(&'static str, Type, &'static str, &'static str)],
     /// Reads the parameter; the key is there where one is needed.
-    pub parse: fn(&str, Option<&Key>) -> Result<Arc<dyn Method>, String>,
+    pub parse: fn(&str, Option<&Key>) -> Parsed,
 }
 
 /// The cell is not of its field's type.
