@@ -22,7 +22,7 @@ pub struct Args {
     #[arg(short = 'w', long = "where", value_name = "SQL", help_heading = WHAT)]
     pub condition: Option<String>,
 
-    /// Rows that an update moves out of --where become deletes, rows that it moves in become inserts
+    /// Updates out of --where become deletes, updates into it inserts
     ///
     /// So a target has exactly the rows that fulfil the condition. Needs before images (dbus-tail
     /// --before) and whole rows, and refuses updates without; conditions on key columns alone need
@@ -62,6 +62,7 @@ pub struct Args {
     /// All changes of a row are in or out together, in every run and in every table with the same
     /// key; rows without a key are told by their values.
     #[arg(long, value_name = "SHARE", help_heading = WHAT, value_parser = share)]
+    #[arg(hide_short_help = true)]
     pub sample: Option<Share>,
 
     /// End after so many rows
@@ -88,6 +89,7 @@ pub struct Args {
     /// The first rule that matches counts. In the new name, * and parts that are left out stay what
     /// they are; type and source always stay, because markers speak of them.
     #[arg(long, value_name = "PATTERN=NAME", help_heading = HOW, value_parser = rename)]
+    #[arg(hide_short_help = true)]
     pub rename_namespace: Vec<Rename>,
 
     /// Write plain JSON rows, one a line, for jq and people
