@@ -15,7 +15,7 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
 use super::progress::Progress;
 use super::signal::Stop;
-use super::{Outcome, Tool, message};
+use super::{Outcome, Tool, kafka, message};
 use crate::endpoint::{self, Input};
 use crate::error::{Error, Result};
 use crate::flow::checkpoint::Checkpoint;
@@ -56,6 +56,10 @@ fn run(matches: &ArgMatches) -> Result<Outcome> {
     }
     if args.position {
         return print_position(spec, &target);
+    }
+    if args.sweep && kafka::is_group(args.from.as_deref().unwrap_or("-")) {
+        return Err(Error::usage("--sweep: a member of a group sees only a part of a pull")
+            .advise("read the topic without a group, with --checkpoint"));
     }
     if args.compact || args.drop_before.is_some() {
         return rearrange(&args, &target);

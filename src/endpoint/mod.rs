@@ -83,6 +83,9 @@ pub trait Receipt: Send + Sync {
     /// new.
     fn reached(&self, bytes: u64) -> Vec<Marker>;
 
+    /// Where a line came from, for messages to people; `None` when that is not known any more.
+    fn place(&self, line: u64) -> Option<String>;
+
     /// The run has ended: nothing more is read, and what was reported is kept. May take seconds.
     fn close(&self);
 }

@@ -17,7 +17,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 use super::checkpoint::Checkpoint;
 use super::receipts::Receipts;
 use super::stats::Counters;
-use crate::endpoint::Input;
+use crate::endpoint::{Input, Receipt};
 use crate::error::{Error, Kind, Result};
 use crate::line::output::Output;
 use crate::line::{LineReader, Lines};
@@ -98,6 +98,7 @@ pub fn run(plan: Plan) -> Result<Summary> {
 
 fn pass(plan: Plan) -> Result<Summary> {
     let (name, taken) = (plan.input.name, Arc::clone(&plan.input.taken));
+    let receipt = plan.input.receipt.clone();
     let mut receipts = Receipts::new(plan.input.receipt, plan.checkpoint);
     plan.counters.bytes_total.store(plan.input.size, Ordering::Relaxed);
     let lines = read(LineReader::new(plan.input.reader, name.clone(), plan.max_line))?;
@@ -115,6 +116,7 @@ fn pass(plan: Plan) -> Result<Summary> {
         note: plan.note,
         buffer: Vec::new(),
         markers: receipts.are_wanted().then(Vec::new),
+        receipt,
         summary: Summary::default(),
     };
     let written = |result: std::io::Result<()>| {
@@ -263,6 +265,8 @@ struct Lane<'a> {
     buffer: Vec<u8>,
     /// The markers that passed, where anybody wants them.
     markers: Option<Vec<Marker>>,
+    /// Knows where lines came from.
+    receipt: Option<Arc<dyn Receipt>>,
     summary: Summary,
 }
 
@@ -297,7 +301,9 @@ impl Lane<'_> {
                 }
                 Err(error) => {
                     self.buffer.truncate(start);
-                    self.set_aside(line, error.at(format_args!("{}:{number}", self.name)))?
+                    let place = self.receipt.as_ref().and_then(|receipt| receipt.place(number));
+                    let place = place.unwrap_or_else(|| format!("{}:{number}", self.name));
+                    self.set_aside(line, error.at(place))?
                 }
             }
             if self.filter.is_done() {

@@ -129,6 +129,9 @@ mod tests {
         fn reached(&self, _: u64) -> Vec<Marker> {
             Vec::new()
         }
+        fn place(&self, _: u64) -> Option<String> {
+            None
+        }
         fn close(&self) {}
     }
 

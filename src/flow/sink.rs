@@ -103,8 +103,7 @@ pub fn run(plan: Plan) -> Result<Summary> {
 /// The loop; tells whether the stop flag ended it.
 pub(super) fn pump(source: Source, destination: &mut dyn Destination) -> Result<bool> {
     let receipt = source.input.receipt.clone();
-    let hurries = || receipt.as_ref().is_some_and(|receipt| receipt.hurries());
-    let result = pump_lines(source, destination, &hurries);
+    let result = pump_lines(source, destination, receipt.as_deref());
     // Also after a failure: what was reported is kept, and the next one need not wait for a timeout.
     if let Some(receipt) = &receipt {
         receipt.close();
@@ -115,14 +114,14 @@ pub(super) fn pump(source: Source, destination: &mut dyn Destination) -> Result<
 fn pump_lines(
     source: Source,
     destination: &mut dyn Destination,
-    hurries: &dyn Fn() -> bool,
+    receipt: Option<&dyn Receipt>,
 ) -> Result<bool> {
     let Source { input, max_line, stop, counters } = source;
     let name = input.name.clone();
     let (taken, size) = (Arc::clone(&input.taken), input.size);
     let batches = read_lines(input, max_line)?;
     counters.bytes_total.store(size, Ordering::Relaxed);
-    let mut run = Run { destination, counters, decoder: Decoder::default() };
+    let mut run = Run { destination, receipt, counters, decoder: Decoder::default() };
     let mut stopped = false;
     loop {
         if stop.load(Ordering::Relaxed) {
@@ -141,7 +140,7 @@ fn pump_lines(
             Err(RecvTimeoutError::Disconnected) => break,
         }
         run.destination.tick(batches.is_empty())?;
-        if batches.is_empty() && hurries() {
+        if batches.is_empty() && receipt.is_some_and(|receipt| receipt.hurries()) {
             run.destination.finish()?;
         }
     }
@@ -173,6 +172,7 @@ enum Failure {
 
 struct Run<'a> {
     destination: &'a mut dyn Destination,
+    receipt: Option<&'a dyn Receipt>,
     counters: Arc<Counters>,
     decoder: Decoder,
 }
@@ -180,7 +180,11 @@ struct Run<'a> {
 impl Run<'_> {
     fn take(&mut self, lines: &Lines, name: &str) -> Result<(), Failure> {
         for (number, line) in lines {
-            let place = |error: Error| error.at(format_args!("{name}:{number}"));
+            let receipt = self.receipt;
+            let place = |error: Error| match receipt.and_then(|receipt| receipt.place(number)) {
+                Some(record) => error.at(record),
+                None => error.at(format_args!("{name}:{number}")),
+            };
             let message =
                 self.decoder.decode(line).map_err(|error| Failure::Input(place(error)))?;
             let marker = match message.protocol {

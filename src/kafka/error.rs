@@ -1,6 +1,7 @@
 //! What the client says, in the words of the house. Uses `error`. Not hot.
 
 use std::fmt;
+use std::time::{Duration, Instant};
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
@@ -31,6 +32,40 @@ pub fn of_code(what: impl fmt::Display, code: Code) -> Error {
 /// Whether waiting may help: brokers that are gone or busy, leaders that move.
 pub fn passes(code: Code) -> bool {
     kind(code) == Kind::Unreachable
+}
+
+/// Whether it says no more than that leaders are being chosen, as after a topic was made or a broker
+/// went away: the same question has an answer in a moment.
+fn moves(code: Code) -> bool {
+    matches!(
+        code,
+        Code::NotLeaderForPartition
+            | Code::LeaderNotAvailable
+            | Code::OffsetNotAvailable
+            | Code::FencedLeaderEpoch
+            | Code::UnknownLeaderEpoch
+            | Code::NotCoordinator
+            | Code::CoordinatorNotAvailable
+            | Code::CoordinatorLoadInProgress
+    )
+}
+
+/// Asks until leaders are there, for `patience` at most.
+pub fn patiently<T>(
+    patience: Duration,
+    mut question: impl FnMut() -> Result<T, KafkaError>,
+) -> Result<T, KafkaError> {
+    let begun = Instant::now();
+    loop {
+        match question() {
+            Err(error)
+                if error.rdkafka_error_code().is_some_and(moves) && begun.elapsed() < patience =>
+            {
+                std::thread::sleep(Duration::from_millis(200));
+            }
+            answer => return answer,
+        }
+    }
 }
 
 fn kind(code: Code) -> Kind {

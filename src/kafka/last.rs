@@ -13,7 +13,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::address::Address;
 use super::client::Voice;
-use super::error::failed;
+use super::error::{failed, patiently};
 use super::properties::Properties;
 use super::topics::{ANSWER, Topic};
 use crate::error::{Error, Result};
@@ -84,7 +84,7 @@ fn newest(
     let what = format!("{name}: topic {}", topic.name);
     let mut looks = Vec::new();
     for partition in 0..topic.partitions {
-        let marks = consumer.fetch_watermarks(&topic.name, partition, ANSWER);
+        let marks = patiently(ANSWER, || consumer.fetch_watermarks(&topic.name, partition, ANSWER));
         let (low, high) = marks.map_err(|error| failed(&what, error))?;
         if high > low {
             looks.push(Look { partition, low, high, from: high, found: None, over: false });

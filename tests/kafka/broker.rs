@@ -110,16 +110,22 @@ impl Brokers {
         assert!(child.wait().unwrap().success());
     }
 
-    /// What a topic holds, read by kcat: committed records, one a line.
+    /// What a topic holds, read by kcat: committed records, one a line. Of a topic whose leaders are
+    /// still being chosen it may wait for ever, so it is asked again then.
     pub fn read(&self, topic: &str, more: &[&str]) -> String {
-        let output = Command::new("kcat")
-            .args(["-C", "-q", "-e", "-b", &self.list, "-t", topic, "-o", "beginning"])
-            .args(["-X", "isolation.level=read_committed"])
-            .args(more)
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
+        for _ in 0..4 {
+            let output = Command::new("timeout")
+                .args(["30", "kcat", "-C", "-q", "-e", "-b", &self.list, "-t", topic])
+                .args(["-o", "beginning", "-X", "isolation.level=read_committed"])
+                .args(more)
+                .output()
+                .unwrap();
+            if output.status.success() {
+                return String::from_utf8(output.stdout).unwrap();
+            }
+            eprintln!("kcat: {}: {}", output.status, String::from_utf8_lossy(&output.stderr));
+        }
+        panic!("kcat cannot read {topic}");
     }
 }
 

@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use crate::broker::{Brokers, FILTER, SINK, distinct, messages, program, run, uids};
+use crate::broker::{Brokers, FILTER, SINK, column, distinct, messages, program, run, uids};
 
 fn rows(url: &str, more: &[&str]) -> usize {
     let output = run(program(FILTER, &["--quiet", "--from", url]).args(more));
@@ -28,6 +28,65 @@ fn a_run_begins_and_ends_where_it_was_told() {
     assert_eq!(rows(&brokers.url(&format!("{topic}?until=@{time}")), &[]), 300);
     let last = rows(&brokers.url(&format!("{topic}?offset=-20")), &end);
     assert!((20..=40).contains(&last), "{last}");
+}
+
+/// Log lines in a topic, many a record; the group's offsets follow the file that is written.
+#[test]
+fn rules_take_lines_from_a_topic() {
+    let Some(brokers) = Brokers::shared("rules_take_lines_from_a_topic") else { return };
+    let topic = brokers.fresh("lines");
+    brokers.topic(&topic, 2);
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (rules, file) = (path("rules.toml"), path("out.ums"));
+    std::fs::write(
+        &rules,
+        r#"
+source = "web"
+schema = "logs"
+[[table]]
+name = "hits"
+[[table.group]]
+name = "all"
+operators = [ { op = "saveAs", columns = [ { name = "text", cell = 0, type = "string" } ] } ]
+"#,
+    )
+    .unwrap();
+    let lines: Vec<String> = (0..3000).map(|number| format!("line {number}")).collect();
+    brokers.write(&topic, &[], &lines);
+    let url = brokers.url(&format!("{topic}?group={topic}"));
+    let arguments = ["--quiet", "--from", &url, "--exit-at-end", "--to", &file, &rules];
+    run(&mut program(env!("CARGO_BIN_EXE_logrules"), &arguments));
+    let mut texts = column(&std::fs::read_to_string(&file).unwrap(), "text");
+    texts.sort();
+    let mut expected = lines.clone();
+    expected.sort();
+    assert_eq!(texts, expected);
+    // The group has its offsets.
+    run(&mut program(env!("CARGO_BIN_EXE_logrules"), &arguments));
+    assert_eq!(column(&std::fs::read_to_string(&file).unwrap(), "text").len(), 3000);
+}
+
+#[test]
+fn a_bad_record_is_named() {
+    let Some(brokers) = Brokers::shared("a_bad_record_is_named") else { return };
+    let topic = brokers.fresh("bad");
+    brokers.topic(&topic, 1);
+    brokers.write(&topic, &[], &messages(0..100));
+    brokers.write(&topic, &[], &["no message".to_owned()]);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("out.ums");
+    let file = file.to_str().unwrap();
+    let url = brokers.url(&format!("{topic}?group={topic}"));
+    for _ in 0..2 {
+        // What came before it is kept, and the group stays in front of it.
+        let output =
+            program(SINK, &["--quiet", "--from", &url, "--exit-at-end", file]).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(3), "{said}");
+        assert!(said.contains(&format!("{topic}/0 offset 100")), "{said}");
+        assert_eq!(distinct(&std::fs::read_to_string(file).unwrap()).len(), 100);
+    }
 }
 
 /// `ums-filter --from kafka | ums-sink --checkpoint`: the position is the sink's alone, and whatever

@@ -175,6 +175,9 @@ two records; when it is read again it is one, and a third.
 
 A file that is copied and cut loses what is written between the copy and the cut; that is in its nature.
 
+Lines of a topic that are read again after a kill may get other ids than before. Each process of a group \
+needs a --partition of its own. Records of several lines are only put together where one partition is read.
+
 A record of several lines ends when the next one begins. When the input pauses, the last one waits for a \
 second and is then taken as whole.
 

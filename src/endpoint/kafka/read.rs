@@ -61,6 +61,10 @@ impl Receipt for Offsets {
         self.0.reached(bytes)
     }
 
+    fn place(&self, line: u64) -> Option<String> {
+        self.0.place(line)
+    }
+
     fn close(&self) {
         self.0.close();
     }

@@ -117,7 +117,11 @@ impl Run {
         let offsets = found.iter().map(|(partition, next)| (partition, *next));
         take_over(&self.consumer, &list(before.chain(offsets)))?;
         self.arriving.clear();
-        self.parts.extend(found.into_iter().map(|(partition, next)| Part::new(partition, next)));
+        let names = Arc::clone(&self.shared);
+        self.parts.extend(found.into_iter().map(|(partition, next)| {
+            let name = names.name(&partition);
+            Part::new(partition, next, name)
+        }));
         Ok(())
     }
 

@@ -30,8 +30,15 @@ impl Cutter {
         Self { raw, decoder: Decoder::default() }
     }
 
-    /// Appends the lines of a record to `out`, each with a newline, and gives others to `met`.
-    pub(super) fn take(&mut self, record: &[u8], out: &mut Vec<u8>, mut met: impl FnMut(Met)) {
+    /// Appends the lines of a record to `out`, each with a newline, and gives others to `met`; gives
+    /// the number of lines that were appended.
+    pub(super) fn take(
+        &mut self,
+        record: &[u8],
+        out: &mut Vec<u8>,
+        mut met: impl FnMut(Met),
+    ) -> u64 {
+        let mut lines = 0;
         // Most records are one line, and most lines rows.
         let mut rest = record;
         while !rest.is_empty() {
@@ -43,9 +50,11 @@ impl Cutter {
                 None => {
                     out.extend_from_slice(line);
                     out.push(b'\n');
+                    lines += 1;
                 }
             }
         }
+        lines
     }
 
     /// What cannot be read is not ours to judge: whoever takes the lines names it.

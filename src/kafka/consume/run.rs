@@ -15,7 +15,7 @@ use super::context::{Context, list};
 use super::ends::Ends;
 use super::least::Least;
 use super::lines::{Cutter, Met};
-use super::shared::Shared;
+use super::shared::{Place, Shared};
 use super::{Partition, Wanted};
 use crate::error::{Error, Result};
 use crate::kafka::error::{failed, passes};
@@ -42,6 +42,8 @@ pub(super) struct Part {
     pub(super) partition: Partition,
     /// The offset of the next record to hand on.
     pub(super) next: i64,
+    /// Its number where records are placed.
+    name: usize,
     /// What the newest marker in the stream says.
     pub(super) marked: i64,
     /// What the group has.
@@ -53,8 +55,8 @@ pub(super) struct Part {
 }
 
 impl Part {
-    pub(super) fn new(partition: Partition, next: i64) -> Self {
-        Self { partition, next, marked: -1, committed: -1, ended: false, at_end: false }
+    pub(super) fn new(partition: Partition, next: i64, name: usize) -> Self {
+        Self { partition, name, next, marked: -1, committed: -1, ended: false, at_end: false }
     }
 }
 
@@ -69,6 +71,10 @@ pub(super) struct Run {
     block: Vec<u8>,
     /// Bytes handed on.
     given: u64,
+    /// Lines written so far.
+    lines: u64,
+    /// The records in the block.
+    places: Vec<Place>,
     cutter: Cutter,
     pub(super) least: Least,
     pub(super) ends: Ends,
@@ -111,6 +117,8 @@ impl Run {
             out: Some(out),
             block: Vec::new(),
             given: 0,
+            lines: 0,
+            places: Vec::new(),
             least: Least::default(),
             ends: Ends::default(),
             parts: Vec::new(),
@@ -132,8 +140,13 @@ impl Run {
         if let Err(error) = self.read()
             && let Some(out) = self.out.take()
         {
-            // Whoever reads may be gone.
-            let _ = out.send_timeout(Err(error), AWAY);
+            // An end without it would look like a good one; whoever reads may be gone.
+            let mut last = Err(error);
+            while let Err(SendTimeoutError::Timeout(back)) = out.send_timeout(last, TICK)
+                && !self.shared.is_stopped()
+            {
+                last = back;
+            }
         }
         self.out = None;
         while !self.shared.is_stopped() {
@@ -201,7 +214,12 @@ impl Run {
         self.lively = true;
         let (least, ends, mut met) = (&mut self.least, &mut self.ends, false);
         if let Some(bytes) = record.payload() {
-            self.cutter.take(bytes, &mut self.block, |found| {
+            self.places.push(Place {
+                line: self.lines + 1,
+                partition: part.name,
+                offset: record.offset(),
+            });
+            self.lines += self.cutter.take(bytes, &mut self.block, |found| {
                 met = true;
                 match found {
                     Met::Marker(marker) => least.met(&part.partition, marker),
@@ -222,9 +240,11 @@ impl Run {
         for line in self.ends.due(self.parts.iter().map(|part| &part.partition)) {
             self.block.extend_from_slice(&line);
             self.block.push(b'\n');
+            self.lines += 1;
         }
         for marker in self.least.due(self.parts.iter().map(|part| &part.partition)) {
             marker.write(Dialect::Dws, &mut self.block);
+            self.lines += 1;
         }
     }
 
@@ -238,6 +258,7 @@ impl Run {
             if next > part.marked {
                 self.shared.reader.push(&part.partition, next, &mut self.block);
                 part.marked = next;
+                self.lines += 1;
             }
         }
     }
@@ -266,6 +287,10 @@ impl Run {
                 self.shared.note(self.given + length, part.partition.clone(), part.next);
                 part.marked = part.next;
             }
+        }
+        if !self.places.is_empty() {
+            // Known before anybody can ask for them.
+            self.shared.add_places(std::mem::take(&mut self.places));
         }
         match out.send_timeout(Ok(block), patience) {
             Ok(()) => {

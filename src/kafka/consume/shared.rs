@@ -21,8 +21,23 @@ struct State {
     reports: bool,
     /// For streams without markers: after so many bytes of the stream, a partition is this far.
     ledger: VecDeque<(u64, Partition, i64)>,
+    /// The records of the newest blocks: in which line each begins.
+    places: VecDeque<Vec<Place>>,
     ended: bool,
 }
+
+/// Where a record stands in the stream.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    /// Its first line, counted from 1.
+    pub(super) line: u64,
+    /// Which of the partitions, by `Run::names`.
+    pub(super) partition: usize,
+    pub(super) offset: i64,
+}
+
+/// Blocks whose records can be told: more than may be on their way.
+const PLACES: usize = 32;
 
 /// The common state.
 #[derive(Debug, Default)]
@@ -32,6 +47,8 @@ pub(super) struct Shared {
     /// Partitions are to be given back: make durable what was read.
     hurry: AtomicBool,
     stop: AtomicBool,
+    /// The partitions that `Place` means.
+    names: Mutex<Vec<Partition>>,
     pub(super) reader: Reader,
 }
 
@@ -85,6 +102,24 @@ impl Shared {
         self.lock().ledger.push_back((bytes, partition, next));
     }
 
+    /// The number of a partition in `Place`.
+    pub(super) fn name(&self, partition: &Partition) -> usize {
+        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        names.iter().position(|known| known == partition).unwrap_or_else(|| {
+            names.push(partition.clone());
+            names.len() - 1
+        })
+    }
+
+    /// A block with these records is handed on.
+    pub(super) fn add_places(&self, places: Vec<Place>) {
+        let mut state = self.lock();
+        if state.places.len() >= PLACES {
+            state.places.pop_front();
+        }
+        state.places.push_back(places);
+    }
+
     pub(super) fn set_ended(&self) {
         self.lock().ended = true;
         self.changed.notify_all();
@@ -120,6 +155,15 @@ impl Receipt {
             newest.insert(partition, next);
         }
         newest.iter().map(|(partition, next)| self.0.reader.marker(partition, *next)).collect()
+    }
+
+    /// The record that a line of the stream is of, unless that was long ago.
+    pub fn place(&self, line: u64) -> Option<String> {
+        let state = self.0.lock();
+        let mut all = state.places.iter().rev().flat_map(|places| places.iter().rev());
+        let found = all.find(|place| place.line <= line)?;
+        let names = self.0.names.lock().unwrap_or_else(PoisonError::into_inner);
+        names.get(found.partition).map(|partition| format!("{partition} offset {}", found.offset))
     }
 
     /// Commits what was reported and leaves the group; nothing more is read.

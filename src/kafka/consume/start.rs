@@ -11,9 +11,13 @@ use rdkafka::error::KafkaError;
 use super::Partition;
 use super::context::{Context, list, partitions};
 use crate::error::{Error, Result};
+use crate::kafka::error::patiently;
 
 /// How long one question to a broker may take.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// After this time a new leader knows how far its partition goes.
+const ELECTION: Duration = Duration::from_secs(3);
 
 /// Where partitions are read from that have no position yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -98,9 +102,15 @@ pub(super) fn starts(
     let committed = if known.group { committed(consumer, wanted)? } else { BTreeMap::new() };
     let mut found = Vec::with_capacity(wanted.len());
     for partition in wanted {
-        let (low, high) =
-            consumer.fetch_watermarks(&partition.topic, partition.number, PATIENCE)?;
+        let Partition { topic, number } = partition;
+        let marks = || patiently(PATIENCE, || consumer.fetch_watermarks(topic, *number, PATIENCE));
         let kept = committed.get(partition).max(known.saved.get(partition)).copied();
+        let (mut low, mut high) = marks()?;
+        if kept.is_some_and(|next| next > high) {
+            // A leader that was chosen a moment ago may not know yet how far its partition goes.
+            std::thread::sleep(ELECTION);
+            (low, high) = marks()?;
+        }
         if let Some(next) = kept {
             check(partition, next, low, high)?;
             found.push((partition.clone(), next));

@@ -199,6 +199,51 @@ fn an_end_of_a_pull_waits_for_all_partitions() {
     assert_eq!(all(in_group(&cluster, "t", "g"), true).0.len(), 0);
 }
 
+/// Whoever takes the lines is away for longer than partitions wait: they are paused, and go on.
+#[test]
+fn a_reader_that_is_away_misses_nothing() {
+    let cluster = cluster("t", 2);
+    let text = |number: u32| format!("{number} {}", "x".repeat(200));
+    for partition in 0..2 {
+        let from = partition * 10_000;
+        let records: Vec<_> = (from..from + 10_000).map(text).collect();
+        produce(&cluster, "t", partition as i32, &records);
+    }
+    let (mut stream, receipt) = open(in_group(&cluster, "t", "g")).unwrap();
+    let mut first = vec![0; 1000];
+    stream.read_exact(&mut first).unwrap();
+    std::thread::sleep(Duration::from_secs(8));
+    let mut rest = String::new();
+    stream.read_to_string(&mut rest).unwrap();
+    receipt.close();
+    let all = String::from_utf8(first).unwrap() + &rest;
+    let mut found: Vec<u32> = all
+        .lines()
+        .filter(|line| line.ends_with('x'))
+        .map(|line| line.split(' ').next().unwrap().parse().unwrap())
+        .collect();
+    assert_eq!(found.len(), 20_000);
+    // In order in each partition.
+    assert!((0..2).all(|half| found.iter().filter(|number| *number / 10_000 == half).is_sorted()));
+    found.sort_unstable();
+    found.dedup();
+    assert_eq!(found.len(), 20_000);
+}
+
+#[test]
+fn a_line_is_traced_to_its_record() {
+    let cluster = cluster("t", 1);
+    produce(&cluster, "t", 0, &["a".into(), "b\nc".into(), marker_line(3), "d".into()]);
+    let (mut stream, receipt) = open(wanted(&cluster, "t")).unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    for (line, offset) in [("a", 0), ("b", 1), ("c", 1), ("d", 3)] {
+        let number = text.lines().position(|found| found == line).unwrap() as u64 + 1;
+        assert_eq!(receipt.place(number).unwrap(), format!("t/0 offset {offset}"));
+    }
+    receipt.close();
+}
+
 #[test]
 fn a_stream_without_markers_tells_offsets_by_bytes() {
     let cluster = cluster("t", 1);
