@@ -11,12 +11,14 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
 use super::progress::Progress;
 use super::signal::Stop;
-use super::{Outcome, Tool, message};
+use super::{Outcome, Tool, kafka, message};
 use crate::endpoint;
 use crate::error::{Error, Result};
+use crate::flow::checkpoint::Checkpoint;
 use crate::flow::filter::{Bad, Plan, run as flow};
 use crate::flow::stats::Counters;
 use crate::op::filter::Filtering;
+use crate::op::mask::Masking;
 
 pub use args::Args;
 use args::OnBadLine;
@@ -32,7 +34,17 @@ pub const TOOL: Tool = Tool {
 
 fn run(matches: &ArgMatches) -> Result<Outcome> {
     let args = Args::from_arg_matches(matches).map_err(|error| Error::usage(error.to_string()))?;
+    if args.kafka.client.shown()? {
+        return Ok(Outcome::Done);
+    }
     let filter = Filtering::new(args.rules()?);
+    let masks = args.mask.load(&[])?;
+    if masks.is_some() && matches!(args.on_bad_line, OnBadLine::File(_)) {
+        return Err(Error::usage(
+            "--on-bad-line FILE would keep lines with their clear text beside --mask",
+        )
+        .advise("stop or skip; or keep them with an ums-filter in front that has no masks"));
+    }
     let bad = match &args.on_bad_line {
         OnBadLine::Stop => Bad::Stop,
         OnBadLine::Skip => Bad::Skip,
@@ -43,23 +55,39 @@ fn run(matches: &ArgMatches) -> Result<Outcome> {
             Bad::Keep(path.clone(), file)
         }
     };
-    let input = endpoint::input(&args.from)?;
-    let mut out = endpoint::output(&args.to)?;
     let stop = Stop::install(true)?;
+    let checkpoint = args.checkpoint.as_ref().map(Checkpoint::open).transpose()?;
+    args.consuming.check(&args.from)?;
+    let mut settings = args.kafka.settings(stop.flag())?;
+    args.consuming.add_to(&mut settings, checkpoint.as_ref());
+    settings.confirm.clone_from(&args.checkpoint);
+    if args.to == "-" && args.checkpoint.is_none() && kafka::is_group(&args.from) {
+        message::warn(
+            "a pipe gives no receipt, so the group gets no offsets; name the checkpoint of the \
+             command at its end by --checkpoint",
+        );
+    }
+    let input = endpoint::input_with(&args.from, &settings)?;
+    let mut out = endpoint::output_with(&args.to, &settings)?;
     let counters = Arc::new(Counters::default());
     let progress = Progress::start(args.progress, Arc::clone(&counters), args.to == "-");
     let result = flow(Plan {
         input,
         out: out.as_mut(),
         filter,
+        masking: masks.clone().map(Masking::new),
         bad,
         max_line: usize::try_from(args.max_line).unwrap_or(usize::MAX),
+        checkpoint,
         stop: stop.flag(),
         counters,
         note: &mut |text| message::warn(text),
     });
     progress.finish();
     let summary = result?;
+    if let Some(masks) = masks.filter(|_| summary.ended && summary.rows_in > 0) {
+        masks.all_met("no such table was in the stream")?;
+    }
     if summary.bad > 0 {
         message::warn(format_args!(
             "lines left out because they could not be filtered: {}",

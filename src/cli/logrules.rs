@@ -12,9 +12,10 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
 use super::progress::Progress;
 use super::signal::Stop;
-use super::{Outcome, Tool, message};
-use crate::endpoint;
+use super::{Outcome, Tool, kafka, message};
+use crate::endpoint::{self, Settings};
 use crate::error::{Error, Result};
+use crate::flow::checkpoint::Checkpoint;
 use crate::flow::rules::{Filling, Plan, Source, run as flow};
 use crate::flow::stats::Counters;
 use crate::rule::cases::Cases;
@@ -35,6 +36,9 @@ pub const TOOL: Tool = Tool {
 
 fn run(matches: &ArgMatches) -> Result<Outcome> {
     let args = Args::from_arg_matches(matches).map_err(|error| Error::usage(error.to_string()))?;
+    if args.kafka.client.shown()? {
+        return Ok(Outcome::Done);
+    }
     let file = args.rules.display().to_string();
     let text = read_file(&file)?;
     let rules = Rules::parse(&text, &file)?;
@@ -66,31 +70,48 @@ fn micros(time: SystemTime) -> Micros {
 }
 
 /// A stream, and when it was changed last: times without a year are near to that.
-fn open(address: &str) -> Result<Source> {
-    let input = endpoint::input(address)?;
+fn open(address: &str, settings: &Settings) -> Result<Source> {
+    let input = endpoint::input_with(address, settings)?;
     let changed = std::fs::metadata(&input.name).and_then(|found| found.modified());
     let near = changed.map_or_else(|_| now(), micros);
     Ok(Source { input, near })
 }
 
 /// Somebody at a keyboard hardly means to type a log.
-fn sources(from: &[String]) -> Result<Vec<Source>> {
+fn sources(from: &[String], settings: &Settings) -> Result<Vec<Source>> {
     if from.is_empty() && std::io::stdin().is_terminal() {
         return Err(Error::usage("standard input is a terminal")
             .advise("pipe lines in, name a file with --from, or write --from -"));
     }
     match from {
-        [] => Ok(vec![open("-")?]),
-        from => from.iter().map(|address| open(address)).collect(),
+        [] => Ok(vec![open("-", settings)?]),
+        from if from.len() > 1 && from.iter().any(|address| kafka::is_topic(address)) => {
+            Err(Error::usage("--from: a topic is read alone")
+                .advise("run one logrules for each, with --partition"))
+        }
+        from => from.iter().map(|address| open(address, settings)).collect(),
     }
 }
 
+/// What the streams are told.
+fn settings(args: &Args, checkpoint: Option<&Checkpoint>, stop: &Stop) -> Result<Settings> {
+    args.consuming.check(args.from.first().map_or("-", String::as_str))?;
+    let mut settings = args.kafka.settings(stop.flag())?;
+    args.consuming.add_to(&mut settings, checkpoint);
+    settings.confirm.clone_from(&args.checkpoint);
+    settings.raw = true;
+    Ok(settings)
+}
+
 fn transform(args: &Args, rules: (String, String), shape: &Rules) -> Result<Outcome> {
-    let sources = sources(&args.from)?;
+    let masks = args.mask.load(&shape.masks)?;
+    let stop = Stop::install(true)?;
+    let checkpoint = args.checkpoint.as_ref().map(Checkpoint::open).transpose()?;
+    let settings = settings(args, checkpoint.as_ref(), &stop)?;
+    let sources = sources(&args.from, &settings)?;
     // A pipe or a terminal pauses; a file does not.
     let prompt = sources.iter().any(|source| source.input.size == 0);
-    let mut out = endpoint::output(&args.to)?;
-    let stop = Stop::install(true)?;
+    let mut out = endpoint::output_with(&args.to, &settings)?;
     let counters = Arc::new(Counters::default());
     let progress = Progress::start(args.progress, Arc::clone(&counters), args.to == "-");
     let rows = args.batch_rows.get();
@@ -99,7 +120,9 @@ fn transform(args: &Args, rules: (String, String), shape: &Rules) -> Result<Outc
     let available = || std::thread::available_parallelism().map_or(1, |count| count.get().min(8));
     let (report, result) = flow(Plan {
         rules,
+        masks,
         sources,
+        checkpoint,
         out: out.as_mut(),
         filling: Filling { rows, bytes: saturated(args.batch_bytes) },
         max_line: saturated(args.max_line),
@@ -205,7 +228,7 @@ fn trace(rules: Rules, sample: Option<&str>, args: &Args) -> Result<Outcome> {
     let from: Vec<String> = sample.map(ToOwned::to_owned).into_iter().collect();
     let most = args.max_line;
     let mut engine = Engine::new(rules);
-    for Source { input, near } in sources(&from)? {
+    for Source { input, near } in sources(&from, &Settings::default())? {
         let mut bytes = Vec::new();
         let name = input.name.clone();
         input

@@ -1,4 +1,7 @@
-//! The loop of `ums-filter`: lines in, lines out. Uses `endpoint`, `line`, `op`. HOT once a line.
+//! The loop of `ums-filter`: lines in, lines out. Uses `endpoint`, `line`, `op`, `ums`. HOT once a line.
+//!
+//! Where the input wants to know what became of it and the output is durable, positions are reported
+//! once a second, after a sync; behind a pipe that is for the far end to do.
 //!
 //! A thread of its own reads, so that a signal is heard while the input is silent. What passed is
 //! handed on when no more input waits, and at the latest when the output's buffer is full.
@@ -11,12 +14,16 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 
+use super::checkpoint::Checkpoint;
+use super::receipts::Receipts;
 use super::stats::Counters;
 use crate::endpoint::Input;
 use crate::error::{Error, Kind, Result};
 use crate::line::output::Output;
 use crate::line::{LineReader, Lines};
 use crate::op::filter::Filtering;
+use crate::op::mask::Masking;
+use crate::ums::marker::{self, Marker};
 
 /// How long a signal may go unheard.
 const LISTEN: Duration = Duration::from_millis(100);
@@ -40,10 +47,14 @@ pub struct Plan<'a> {
     pub out: &'a mut dyn Output,
     /// What passes.
     pub filter: Filtering,
+    /// What is masked, before anything else looks at a row.
+    pub masking: Option<Masking>,
     /// What happens to bad lines.
     pub bad: Bad,
     /// The longest line in bytes.
     pub max_line: usize,
+    /// Follows a durable output.
+    pub checkpoint: Option<Checkpoint>,
     /// A wish to stop.
     pub stop: Arc<AtomicBool>,
     /// Raised as it goes.
@@ -61,6 +72,8 @@ pub struct Summary {
     pub rows_out: u64,
     /// Lines that could not be filtered.
     pub bad: u64,
+    /// Whether the input was read to its end.
+    pub ended: bool,
 }
 
 /// Runs until the input ends, the limit is reached or a stop is wished for.
@@ -68,16 +81,30 @@ pub struct Summary {
 /// # Errors
 /// Those of the input, of the output and of the filter; what came before them has been written.
 pub fn run(plan: Plan) -> Result<Summary> {
+    let receipt = plan.input.receipt.clone();
+    let result = pass(plan);
+    // Also after a failure: what was reported is kept.
+    if let Some(receipt) = receipt {
+        receipt.close();
+    }
+    result
+}
+
+fn pass(plan: Plan) -> Result<Summary> {
     let (name, taken) = (plan.input.name, Arc::clone(&plan.input.taken));
+    let mut receipts = Receipts::new(plan.input.receipt, plan.checkpoint);
     plan.counters.bytes_total.store(plan.input.size, Ordering::Relaxed);
     let lines = read(LineReader::new(plan.input.reader, name.clone(), plan.max_line))?;
     let mut lane = Lane {
         name,
         filter: plan.filter,
+        masking: plan.masking,
+        masked: Vec::new(),
         bad: plan.bad,
         counters: plan.counters,
         note: plan.note,
         buffer: Vec::new(),
+        markers: receipts.are_wanted().then(Vec::new),
         summary: Summary::default(),
     };
     let written = |result: std::io::Result<()>| {
@@ -86,8 +113,16 @@ pub fn run(plan: Plan) -> Result<Summary> {
     while !lane.filter.is_done() && !plan.stop.load(Ordering::Relaxed) {
         let batch = match lines.recv_timeout(LISTEN) {
             Ok(batch) => batch,
-            Err(RecvTimeoutError::Timeout) => continue,
-            Err(RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Timeout) => {
+                // Outputs that learn later what has arrived hear of it here.
+                written(plan.out.flush())?;
+                receipts.tell_if_due(plan.out, || lane.sync())?;
+                continue;
+            }
+            Err(RecvTimeoutError::Disconnected) => {
+                lane.summary.ended = true;
+                break;
+            }
         };
         lane.counters.bytes_in.store(taken.load(Ordering::Relaxed), Ordering::Relaxed);
         lane.buffer.clear();
@@ -97,14 +132,12 @@ pub fn run(plan: Plan) -> Result<Summary> {
             written(plan.out.flush())?;
         }
         result?;
-    }
-    plan.out.sync()?;
-    if let Bad::Keep(path, file) = &lane.bad {
-        // A pipe or a device has nothing to sync.
-        if file.metadata().is_ok_and(|found| found.is_file()) {
-            file.sync_all().map_err(|error| Error::io(path, error))?;
+        for marker in lane.markers.iter_mut().flat_map(|markers| markers.drain(..)) {
+            receipts.written(&marker);
         }
+        receipts.tell_if_due(plan.out, || lane.sync())?;
     }
+    receipts.tell(plan.out, || lane.sync())?;
     Ok(lane.summary)
 }
 
@@ -130,10 +163,15 @@ struct Lane<'a> {
     /// The input's, for messages.
     name: String,
     filter: Filtering,
+    masking: Option<Masking>,
+    /// A line after masking.
+    masked: Vec<u8>,
     bad: Bad,
     counters: Arc<Counters>,
     note: &'a mut dyn FnMut(String),
     buffer: Vec<u8>,
+    /// The markers that passed, where anybody wants them.
+    markers: Option<Vec<Marker>>,
     summary: Summary,
 }
 
@@ -141,12 +179,27 @@ impl Lane<'_> {
     /// Filters lines into the buffer, up to one at which the run must stop.
     fn pass(&mut self, lines: &Lines) -> Result<()> {
         for (number, line) in lines {
-            match self.filter.line(line, &mut self.buffer) {
+            self.masked.clear();
+            let masked = match &mut self.masking {
+                Some(masking) => masking.line(line, &mut self.masked),
+                None => Ok(false),
+            };
+            let filtered = masked.and_then(|masked| {
+                let line = if masked { &self.masked } else { line };
+                self.filter.line(line, &mut self.buffer)
+            });
+            match filtered {
                 Ok(passed) => {
                     self.summary.rows_in += passed.rows_in;
                     self.summary.rows_out += passed.rows_out;
                     if passed.written {
                         self.counters.add_message(passed.rows_out);
+                    }
+                    if let Some(markers) = &mut self.markers
+                        && passed.written
+                        && passed.rows_in == 0
+                    {
+                        markers.extend(marker::of_line(line)?);
                     }
                 }
                 Err(error) => {
@@ -155,6 +208,17 @@ impl Lane<'_> {
             }
             if self.filter.is_done() {
                 break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the lines durable that were set aside.
+    fn sync(&self) -> Result<()> {
+        if let Bad::Keep(path, file) = &self.bad {
+            // A pipe or a device has nothing to sync.
+            if file.metadata().is_ok_and(|found| found.is_file()) {
+                file.sync_all().map_err(|error| Error::io(path, error))?;
             }
         }
         Ok(())

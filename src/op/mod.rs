@@ -3,4 +3,5 @@
 
 pub mod filter;
 pub mod join;
+pub mod mask;
 pub mod window;

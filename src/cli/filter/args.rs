@@ -2,8 +2,9 @@
 //! `ums`. A table; not hot.
 
 use std::num::NonZeroU64;
+use std::path::PathBuf;
 
-use crate::cli::{progress, value};
+use crate::cli::{kafka, progress, value};
 use crate::error::Result;
 use crate::expr::{Condition, moment};
 use crate::op::filter::{Place, Rules};
@@ -53,15 +54,24 @@ pub struct Args {
 
     /// Read messages from this endpoint
     ///
-    /// Standard input, or a file (.gz and .zst by name).
+    /// Standard input, a file (.gz and .zst by name), or kafka://BROKERS/TOPIC?group=NAME.
     #[arg(long, value_name = "ENDPOINT", default_value = "-", help_heading = STREAM)]
     pub from: String,
 
     /// Write messages to this endpoint
     ///
-    /// Standard output, or a file (.gz and .zst by name), which is appended to.
+    /// Standard output, a file (.gz and .zst by name), which is appended to, or
+    /// kafka://BROKERS/TOPIC.
     #[arg(long, value_name = "ENDPOINT", default_value = "-", help_heading = STREAM)]
     pub to: String,
+
+    /// Begin at the position in FILE, and keep it there when the output is durable
+    ///
+    /// For input that has positions, which is Kafka. In a pipe name the same FILE at the command
+    /// that makes rows durable: ums-sink --checkpoint FILE writes it, and what it says is committed
+    /// to the group. Where --to is a file or a topic, ums-filter writes it itself.
+    #[arg(long, value_name = "FILE", help_heading = STREAM)]
+    pub checkpoint: Option<PathBuf>,
 
     /// For a line that cannot be filtered: stop, skip, or a file for such lines
     ///
@@ -78,6 +88,18 @@ pub struct Args {
     #[arg(long, value_name = "SIZE", default_value = "256MiB", help_heading = STREAM)]
     #[arg(value_parser = value::bytes, hide_short_help = true)]
     pub max_line: u64,
+
+    /// Kafka.
+    #[command(flatten)]
+    pub kafka: kafka::Producing,
+
+    /// Kafka as input.
+    #[command(flatten)]
+    pub consuming: kafka::Consuming,
+
+    /// Masks.
+    #[command(flatten)]
+    pub mask: crate::cli::mask::Args,
 
     /// Progress.
     #[command(flatten)]

@@ -12,7 +12,14 @@ pub(super) const PAGE: Page = Page {
     files: &[],
     examples: EXAMPLES,
     diagnostics: DIAGNOSTICS,
-    see_also: &["dws-sql(7)", "dbus-tail(1)", "ums-sink(1)", "ums(7)", "dws-endpoints(7)"],
+    see_also: &[
+        "dws-mask(7)",
+        "dws-sql(7)",
+        "dbus-tail(1)",
+        "ums-sink(1)",
+        "ums(7)",
+        "dws-endpoints(7)",
+    ],
     caveats: CAVEATS,
     bugs: "",
 };
@@ -36,6 +43,14 @@ stop the run, unless --on-bad-line says otherwise.";
 
 const EXAMPLES: &[Example] = &[
     Example {
+        what: "Customers as pseudonyms, their countries as a first letter.",
+        command: "openssl rand -hex 32 > mask.key && chmod 600 mask.key\n\
+                  dbus-tail --quiet shop.000001 |\n    \
+                  ums-filter --quiet --mask-key-file mask.key --mask '*.*.*.customers.label=hmac:32' \\\n    \
+                  --mask '*.*.*.customers.country=keep:1,0' > masked.ums",
+        runnable: true,
+    },
+    Example {
         what: "Large orders into a database of their own.",
         command: "dbus-tail --quiet shop.000001 |\n    \
                   ums-filter --quiet --namespace '*.*.shop.orders' --where 'amount >= 100' |\n    \
@@ -55,6 +70,13 @@ const EXAMPLES: &[Example] = &[
         runnable: false,
     },
     Example {
+        what: "A share of a topic into a database, by a pipe that goes on where the database is.",
+        command: "ums-filter --from 'kafka://b1:9092/shop?group=dw' --checkpoint pos.json \\\n    \
+                  --where \"status <> 'new'\" |\n  \
+                  ums-sink --checkpoint pos.json postgres://dw/shop",
+        runnable: false,
+    },
+    Example {
         what: "Rows whose text matches a pattern; lines that are damaged are kept aside.",
         command: "ums-filter --where \"name ILIKE 'ann%' OR email ~ '@example\\.(com|org)$'\" \\\n    \
                   --on-bad-line damaged.txt < changes.ums > some.ums",
@@ -63,6 +85,15 @@ const EXAMPLES: &[Example] = &[
 ];
 
 const DIAGNOSTICS: &[(&str, &str)] = &[
+    (
+        "...: mask ...: no such column; there are ...",
+        "The pattern of a mask matches a table that has no such column, maybe since a moment ago. Correct the \
+         name, or write column? where tables may be without it. See dws-mask(7).",
+    ),
+    (
+        "mask ...: no such table was in the stream",
+        "The pattern of a mask matches no table. It is type.source.schema.table.",
+    ),
     (
         "...: --where: character ...: no column '...'; did you mean ...?",
         "The condition names a column that the table, or this row image of it, does not have. Choose \
@@ -84,6 +115,20 @@ const DIAGNOSTICS: &[(&str, &str)] = &[
     (
         "FILE:LINE: row ... of the message: a number has more than 65 digits",
         "The result of a calculation is too wide. ROUND it, or CAST to DOUBLE what need not be exact.",
+    ),
+    (
+        "TOPIC/PARTITION: the position is offset ..., but the partition now begins at ...: ... records are gone",
+        "Kafka has deleted records before they were read (retention.ms, retention.bytes). Bring the tables \
+         up to date by a pull, then begin with another group or checkpoint.",
+    ),
+    (
+        "TOPIC/PARTITION: the position is offset ..., but the partition ends at ...: it is not the one that was read",
+        "The topic was deleted and made anew, or the cluster has lost records. Begin with another group and \
+         checkpoint.",
+    ),
+    (
+        "a pipe gives no receipt, so the group gets no offsets; name the checkpoint of the command at its end by --checkpoint",
+        "Without it the next run of this group begins where the last commit was, if there was one.",
     ),
     (
         "lines left out because they could not be filtered: ...",

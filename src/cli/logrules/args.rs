@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::cli::{progress, value};
+use crate::cli::{kafka, progress, value};
 use crate::rule::ids::PARTITIONS;
 
 /// What the command line says.
@@ -20,8 +20,9 @@ pub struct Args {
 
     /// Read lines from this endpoint [standard input]; may be repeated
     ///
-    /// Standard input, or a file (.gz and .zst by name). Several files are read one after the other, as
-    /// one source: give the oldest first.
+    /// Standard input, a file (.gz and .zst by name), or kafka://BROKERS/TOPIC?group=NAME. Several files
+    /// are read one after the other, as one source: give the oldest first. Of a topic each record is a
+    /// line, or several.
     #[arg(long, value_name = "ENDPOINT", help_heading = INPUT)]
     pub from: Vec<String>,
 
@@ -38,6 +39,14 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value = "0", help_heading = INPUT)]
     #[arg(value_parser = clap::value_parser!(u8).range(..i64::from(PARTITIONS)))]
     pub partition: u8,
+
+    /// Begin at the position in FILE, and keep it there when the output is durable
+    ///
+    /// For input that has positions, which is Kafka. In a pipe name the same FILE at the command that
+    /// makes rows durable: ums-sink --checkpoint FILE writes it, and what it says is committed to the
+    /// group.
+    #[arg(long, value_name = "FILE", help_heading = INPUT)]
+    pub checkpoint: Option<PathBuf>,
 
     /// Threads that apply the rules [one a processor, at most 8]
     ///
@@ -93,6 +102,18 @@ pub struct Args {
     /// Read the rules, say which tables they make, and exit
     #[arg(long, help_heading = LOOK, conflicts_with = "stats")]
     pub check: bool,
+
+    /// Kafka.
+    #[command(flatten)]
+    pub kafka: kafka::Producing,
+
+    /// Kafka as input.
+    #[command(flatten)]
+    pub consuming: kafka::Consuming,
+
+    /// Masks.
+    #[command(flatten)]
+    pub mask: crate::cli::mask::Args,
 
     /// Progress.
     #[command(flatten)]

@@ -12,7 +12,7 @@ pub(super) const PAGE: Page = Page {
     files: &[("RULES", "The rules, TOML: logrules(5).")],
     examples: EXAMPLES,
     diagnostics: DIAGNOSTICS,
-    see_also: &["logrules(5)", "ums-sink(1)", "ums(7)", "dws-endpoints(7)"],
+    see_also: &["dws-mask(7)", "logrules(5)", "ums-sink(1)", "ums(7)", "dws-endpoints(7)"],
     caveats: CAVEATS,
     bugs: "",
 };
@@ -88,6 +88,15 @@ const EXAMPLES: &[Example] = &[
 ];
 
 const DIAGNOSTICS: &[(&str, &str)] = &[
+    (
+        "...: mask ...: no such column; there are ...",
+        "The pattern of a mask matches a table that has no such column, maybe since a moment ago. Correct the \
+         name, or write column? where tables may be without it. See dws-mask(7).",
+    ),
+    (
+        "mask ...: the rules have no such table",
+        "The pattern of a mask matches no table. It is type.source.schema.table.",
+    ),
     (
         "RULES:LINE: table ...: group ...: operator N (...): ...",
         "The rules are wrong there. Nothing has been read. logrules(5) says what each operator takes.",

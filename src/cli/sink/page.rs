@@ -138,6 +138,11 @@ const EXAMPLES: &[Example] = &[
         runnable: false,
     },
     Example {
+        what: "Share a topic with other processes of the group dw; each may be killed at any time.",
+        command: "ums-sink --from 'kafka://b1:9092,b2:9092/shop?group=dw' postgres://loader@dw/warehouse",
+        runnable: false,
+    },
+    Example {
         what: "See the tables and statements that a file of messages leads to.",
         command: "ums-sink --dry-run --from changes.ums.zst sqlite:shop.db",
         runnable: false,

@@ -51,6 +51,7 @@ fn run_over(
         reader: Box::new(std::io::Cursor::new(text.as_bytes().to_vec())),
         size: 0,
         taken: Arc::new(AtomicU64::new(0)),
+        receipt: None,
     };
     let result = run(Plan {
         inputs: texts.iter().enumerate().map(input).collect(),

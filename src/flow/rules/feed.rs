@@ -12,6 +12,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use super::Source;
+use super::mask::Masked;
 use crate::error::{Error, Result};
 use crate::line::LineReader;
 use crate::rule::lines::Lines;
@@ -78,7 +79,7 @@ impl Order {
 
 /// Starts the threads.
 pub(super) fn start(
-    engines: Vec<Rules>,
+    engines: Vec<(Rules, Option<Masked>)>,
     sources: Vec<Source>,
     max_line: usize,
     stop: Arc<AtomicBool>,
@@ -86,14 +87,14 @@ pub(super) fn start(
     let (raw_in, raw) = bounded(WAITING);
     let (jobs_in, jobs) = bounded::<Job>(WAITING);
     let (order_in, order) = bounded(WAITING + engines.len());
-    let lines = engines.first().map(|rules| rules.lines.clone()).unwrap_or_default();
+    let lines = engines.first().map(|(rules, _)| rules.lines.clone()).unwrap_or_default();
     let failed = |error| Error::io("cannot start a thread", error);
     let thread = |name: &str| std::thread::Builder::new().name(name.to_owned());
     let workers = engines
         .into_iter()
-        .map(|rules| {
+        .map(|(rules, masked)| {
             let jobs = jobs.clone();
-            thread("rules").spawn(move || work(Engine::new(rules), &jobs)).map_err(failed)
+            thread("rules").spawn(move || work(Engine::new(rules), masked, &jobs)).map_err(failed)
         })
         .collect::<Result<_>>()?;
     thread("read").spawn(move || read(sources, max_line, &raw_in)).map_err(failed)?;
@@ -249,7 +250,7 @@ impl Cutter {
 }
 
 /// Applies the rules until there is nothing more to do.
-fn work(mut engine: Engine, jobs: &Receiver<Job>) -> Report {
+fn work(mut engine: Engine, mut masked: Option<Masked>, jobs: &Receiver<Job>) -> Report {
     let lines = engine.rules().lines.clone();
     for job in jobs {
         let Job { bytes, first_line, near, file, end, taken, answer } = job;
@@ -264,6 +265,11 @@ fn work(mut engine: Engine, jobs: &Receiver<Job>) -> Report {
                 failed = Some(error.at(format_args!("{file}:{}", first_line + line)));
             }
         });
+        if failed.is_none()
+            && let Some(masked) = &mut masked
+        {
+            failed = masked.apply(&mut made).err().map(|error| error.at(&file));
+        }
         let done = match failed {
             Some(error) => Err(error),
             None => Ok(Done { made, file, end, taken }),

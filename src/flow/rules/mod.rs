@@ -3,6 +3,7 @@
 //! `flow`. Warm: once a batch.
 
 mod feed;
+mod mask;
 mod write;
 
 use std::sync::Arc;
@@ -10,11 +11,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use self::feed::{Done, Order};
+use self::mask::Masked;
 use self::write::Writer;
+use super::checkpoint::Checkpoint;
+use super::receipts::Receipts;
 use super::stats::Counters;
 use crate::endpoint::Input;
 use crate::error::{Error, Kind, Result};
 use crate::line::output::Output;
+use crate::mask::Masks;
 use crate::rule::time::Micros;
 use crate::rule::{Report, Rules};
 
@@ -35,8 +40,12 @@ pub struct Source {
 pub struct Plan<'a> {
     /// The text of the rules, and what it is called.
     pub rules: (String, String),
+    /// What is masked.
+    pub masks: Option<Arc<Masks>>,
     /// The streams, one after the other: one source.
     pub sources: Vec<Source>,
+    /// Follows a durable output, where a source has positions.
+    pub checkpoint: Option<Checkpoint>,
     /// Where the messages go.
     pub out: &'a mut dyn Output,
     /// When a message is full.
@@ -66,7 +75,9 @@ pub struct Plan<'a> {
 pub fn run(plan: Plan) -> (Report, Result<()>) {
     let Plan {
         rules,
+        masks,
         sources,
+        checkpoint,
         out,
         filling,
         max_line,
@@ -77,8 +88,12 @@ pub fn run(plan: Plan) -> (Report, Result<()>) {
         stop,
         counters,
     } = plan;
-    let engines: Result<Vec<Rules>> =
-        (0..threads.max(1)).map(|_| Rules::parse(&rules.0, &rules.1)).collect();
+    let engine = |_| {
+        let rules = Rules::parse(&rules.0, &rules.1)?;
+        let masked = masks.as_ref().map(|masks| Masked::new(masks, &rules)).transpose()?;
+        Ok((rules, masked))
+    };
+    let engines: Result<Vec<_>> = (0..threads.max(1)).map(engine).collect();
     let (engines, shape) = match (engines, Rules::parse(&rules.0, &rules.1)) {
         (Ok(engines), Ok(shape)) => (engines, shape),
         (Err(error), _) | (_, Err(error)) => return (Report::default(), Err(error)),
@@ -86,9 +101,19 @@ pub fn run(plan: Plan) -> (Report, Result<()>) {
     let size = sources.iter().map(|source| source.input.size).sum();
     counters.bytes_total.store(size, Ordering::Relaxed);
     let file = sources.first().map(|source| source.input.name.clone()).unwrap_or_default();
-    let writer = Writer::new(shape, out, filling, partition, file);
-    let mut run = Run { writer, counters, marker_every, prompt, marked: Instant::now() };
-    match feed::start(engines, sources, max_line, Arc::clone(&stop)) {
+    let plans = engines.first().and_then(|(_, masked)| masked.as_ref()).map(Masked::plans);
+    let plans = plans.unwrap_or_default();
+    // Positions are counted in bytes, which only one stream can have.
+    let receipt = match sources.as_slice() {
+        [only] => only.input.receipt.clone(),
+        _ => None,
+    };
+    let receipts = Receipts::new(receipt.clone(), checkpoint);
+    let mut writer = Writer::new(shape, out, filling, plans, partition, file);
+    writer.receipt = receipt.clone();
+    let marked = Instant::now();
+    let mut run = Run { writer, receipts, counters, marker_every, prompt, marked };
+    let outcome = match feed::start(engines, sources, max_line, Arc::clone(&stop)) {
         Ok((order, workers)) => {
             let result = run.go(&order, &stop);
             // Whoever still works finds nobody who takes it, and ends; whoever waits for input sees the
@@ -99,11 +124,16 @@ pub fn run(plan: Plan) -> (Report, Result<()>) {
             (feed::reports(workers), result)
         }
         Err(error) => (Report::default(), Err(error)),
+    };
+    if let Some(receipt) = receipt {
+        receipt.close();
     }
+    outcome
 }
 
 struct Run<'a> {
     writer: Writer<'a>,
+    receipts: Receipts,
     counters: Arc<Counters>,
     marker_every: Duration,
     prompt: bool,
@@ -124,6 +154,7 @@ impl Run<'_> {
                     if self.prompt && !stop.load(Ordering::Relaxed) {
                         self.mark_if_due(true)?;
                     }
+                    self.receipts.tell_if_due(self.writer.out, || Ok(()))?;
                 }
                 feed::Next::End => return Ok(None),
             }
@@ -138,11 +169,19 @@ impl Run<'_> {
     }
 
     fn mark_if_due(&mut self, idle: bool) -> Result<()> {
-        if self.marked.elapsed() >= self.marker_every {
+        if self.marked.elapsed() >= self.marker_every || idle && self.receipts.hurry() {
             self.marked = Instant::now();
-            self.writer.mark(idle)?;
-            self.tell();
+            self.mark(idle)?;
+            self.receipts.tell_if_due(self.writer.out, || Ok(()))?;
         }
+        Ok(())
+    }
+
+    fn mark(&mut self, idle: bool) -> Result<()> {
+        for marker in self.writer.mark(idle)? {
+            self.receipts.written(&marker);
+        }
+        self.tell();
         Ok(())
     }
 
@@ -154,7 +193,8 @@ impl Run<'_> {
     /// Everything goes out. A failed input is not followed by a marker of its end, only by that of what
     /// was taken.
     fn finish(mut self, failed: Option<Error>) -> Result<()> {
-        let written = self.writer.mark(false).and_then(|()| self.writer.sync());
+        let written =
+            self.mark(false).and_then(|()| self.receipts.tell(self.writer.out, || Ok(())));
         self.tell();
         match failed {
             // The first error says more than one that follows from it.

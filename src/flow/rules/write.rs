@@ -1,12 +1,15 @@
 //! HOT. Rows into messages: ids in the order of the records, one message in the making for each table
-//! and host, markers. Uses `rule`, `line`, `ums`.
+//! and host, markers. Uses `rule`, `line`, `ums`, `endpoint`.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::feed::Done;
+use crate::endpoint::Receipt;
 use crate::error::{Error, Result};
 use crate::line::output::Output;
+use crate::mask::Plan;
 use crate::rule::Rules;
 use crate::rule::engine::{MadeRow, To};
 use crate::rule::file::UNKNOWN;
@@ -39,8 +42,12 @@ struct Open {
 /// Writes rows as messages.
 pub(super) struct Writer<'a> {
     rules: Rules,
-    out: &'a mut dyn Output,
+    pub(super) out: &'a mut dyn Output,
+    /// Knows the positions of the input.
+    pub(super) receipt: Option<Arc<dyn Receipt>>,
     filling: Filling,
+    /// By table, `_unknown_` last; empty without masks.
+    masks: Vec<Option<Plan>>,
     ids: Ids,
     /// The id and time of the record at hand, and how many of its rows are written.
     record: (i64, Micros, u64),
@@ -62,6 +69,7 @@ impl<'a> Writer<'a> {
         rules: Rules,
         out: &'a mut dyn Output,
         filling: Filling,
+        masks: Vec<Option<Plan>>,
         partition: u8,
         file: String,
     ) -> Self {
@@ -69,7 +77,9 @@ impl<'a> Writer<'a> {
         Self {
             rules,
             out,
+            receipt: None,
             filling,
+            masks,
             ids: Ids::new(partition),
             record: (0, 0, 0),
             open: Vec::new(),
@@ -162,11 +172,12 @@ impl<'a> Writer<'a> {
                     self.known.clear();
                     self.last.fill(None);
                 }
-                let message = MessageWriter::new(
-                    Protocol::IncrementData,
-                    &self.schema(table, &key.1),
-                    Dialect::Dws,
-                );
+                let mut schema = schema(&self.rules, table, &key.1);
+                if let Some(Some(mask)) = self.masks.get(table) {
+                    let system = schema.system().uid.map_or(0, |uid| uid + 1);
+                    mask.fields(schema.fields.iter_mut().skip(system));
+                }
+                let message = MessageWriter::new(Protocol::IncrementData, &schema, Dialect::Dws);
                 let at = self.open.len();
                 self.open.push(Open { host: key.1.clone(), message });
                 self.known.insert(key, at);
@@ -177,37 +188,6 @@ impl<'a> Writer<'a> {
             *last = Some(at);
         }
         Ok(at)
-    }
-
-    fn schema(&self, table: usize, host: &[u8]) -> Schema {
-        let own = self.rules.tables.get(table);
-        let (name, version) = own.map_or((UNKNOWN, 0), |own| (own.name.as_str(), own.version));
-        let part = |text: &str| text.to_owned();
-        let parts = [
-            part(KIND),
-            self.rules.source.clone(),
-            self.rules.schema.clone(),
-            part(name),
-            version.to_string(),
-            String::from_utf8_lossy(host).into_owned(),
-            part("0"),
-        ];
-        let mut fields: Vec<Field> = [
-            ("_ums_id_", Type::Long),
-            ("_ums_ts_", Type::Datetime),
-            ("_ums_op_", Type::String),
-            ("_ums_uid_", Type::String),
-        ]
-        .map(|(name, ty)| field(name, ty, false))
-        .into();
-        match own {
-            Some(own) => fields.extend(
-                own.columns().iter().map(|column| field(&column.name, column.ty, !column.required)),
-            ),
-            None => fields.extend(["raw", "reason"].map(|name| field(name, Type::String, false))),
-        }
-        let keys = own.map(|own| own.keys.clone()).unwrap_or_default();
-        Schema { namespace: Namespace { parts }, batch_id: 0, keys, fields }
     }
 
     /// Everything in the making goes out, tables in the order of their first rows.
@@ -259,8 +239,9 @@ impl<'a> Writer<'a> {
         put
     }
 
-    /// A marker behind everything that has come; when the input pauses, its time is now.
-    pub(super) fn mark(&mut self, idle: bool) -> Result<()> {
+    /// A marker behind everything that has come; when the input pauses, its time is now. The positions
+    /// of the input come with it; they are given back.
+    pub(super) fn mark(&mut self, idle: bool) -> Result<Vec<Marker>> {
         self.flush()?;
         let now = || {
             let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -282,16 +263,51 @@ impl<'a> Writer<'a> {
         let mut line = std::mem::take(&mut self.line);
         line.clear();
         marker.write(Dialect::Dws, &mut line);
-        let put = self.put(&line);
+        let mut put = self.put(&line);
+        let reached =
+            self.receipt.as_ref().map(|receipt| receipt.reached(self.pos)).unwrap_or_default();
+        for marker in &reached {
+            line.clear();
+            marker.write(Dialect::Dws, &mut line);
+            put = put.and_then(|()| self.put(&line));
+        }
         self.line = line;
         put?;
-        self.out.flush().map_err(failed)
+        self.out.flush().map_err(failed)?;
+        Ok(reached)
     }
+}
 
-    /// Makes durable what was written, where the output can.
-    pub(super) fn sync(&mut self) -> Result<()> {
-        self.out.sync().map(|_| ())
+/// The schema of a table of the rules, or of `_unknown_` behind them.
+pub(super) fn schema(rules: &Rules, table: usize, host: &[u8]) -> Schema {
+    let own = rules.tables.get(table);
+    let (name, version) = own.map_or((UNKNOWN, 0), |own| (own.name.as_str(), own.version));
+    let part = |text: &str| text.to_owned();
+    let parts = [
+        part(KIND),
+        rules.source.clone(),
+        rules.schema.clone(),
+        part(name),
+        version.to_string(),
+        String::from_utf8_lossy(host).into_owned(),
+        part("0"),
+    ];
+    let mut fields: Vec<Field> = [
+        ("_ums_id_", Type::Long),
+        ("_ums_ts_", Type::Datetime),
+        ("_ums_op_", Type::String),
+        ("_ums_uid_", Type::String),
+    ]
+    .map(|(name, ty)| field(name, ty, false))
+    .into();
+    match own {
+        Some(own) => fields.extend(
+            own.columns().iter().map(|column| field(&column.name, column.ty, !column.required)),
+        ),
+        None => fields.extend(["raw", "reason"].map(|name| field(name, Type::String, false))),
     }
+    let keys = own.map(|own| own.keys.clone()).unwrap_or_default();
+    Schema { namespace: Namespace { parts }, batch_id: 0, keys, fields }
 }
 
 /// `SOURCE-ID-N`: the same for ever, because ids of a source are.
