@@ -6,7 +6,9 @@
 
 pub mod binlog;
 pub mod file;
+pub mod follow;
 pub mod kafka;
+pub mod lines;
 pub mod pull;
 pub mod settings;
 pub mod standard;

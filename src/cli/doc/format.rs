@@ -240,7 +240,9 @@ const MARKERS: &str = "\
 A marker is a data_increment_heartbeat message with the namespace type.source.*.*.*.*.* and the \
 fields _ums_id_, _ums_ts_, file, pos, gtid, server and base. It says: every row of that source with \
 an id below mine was written before me, and nothing of an open transaction was. It stands only at \
-ends of transactions.
+ends of transactions. In markers of logs (type log) gtid is the position of all followed files, as JSON: time, that of \
+the last record in microseconds since 1970, and parts, each with path, file (device and inode), head and before \
+(length and hash of the first line and of the bytes before the place), tag and at (the place, in bytes of text).
 
 Every command passes markers on in order with the rows around them; one that holds rows back holds \
 the marker back, too; one that writes to several places writes it to all. Only what makes rows \
