@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[&[&str]] = &[
     &["error"],
     &["ums", "url", "durable"],
-    &["line", "expr", "rule", "mysql", "kafka", "columnar", "store"],
+    &["line", "expr", "rule", "mysql", "postgres", "lookup", "kafka", "columnar", "store"],
     &["endpoint", "op", "sink"],
     &["flow"],
     &["cli"],

@@ -6,6 +6,7 @@
 
 pub mod binlog;
 pub mod file;
+pub mod lookup;
 pub mod pull;
 pub mod standard;
 

@@ -1,6 +1,7 @@
 //! Operators: what happens to a message between a source and a sink, one file each. Uses `expr`,
-//! `ums`. No input or output.
+//! `lookup`, `ums`. No input or output.
 
 pub mod filter;
 pub mod join;
+pub mod lookup;
 pub mod window;
