@@ -61,26 +61,34 @@ def warm(command, rows):
 
 
 class Contest:
-    """The commands of one server, each run so often; what could not be run says why."""
+    """The commands of one server. They take turns, so that a machine that slows down slows all of them;
+    what could not be run says why."""
 
     def __init__(self, given, label):
-        self.given, self.label, self.table = given, label, []
+        self.given, self.label, self.commands, self.table = given, label, [], []
 
     def add(self, name, connections, command, between=None):
-        say(f"{self.label}: {name}")
-        times = []
-        try:
-            for _ in range(self.given.runs):
-                if between:
-                    between()
-                times.append(once(command))
-        except (SystemExit, OSError) as error:
-            say(str(error).strip())
-            self.table.append((name, connections, None))
-            return
-        wall = statistics.median(t[0] for t in times)
-        cpu = statistics.median(t[1] for t in times)
-        self.table.append((name, connections, (wall, cpu, max(t[2] for t in times))))
+        self.commands.append((name, connections, command, between, []))
+
+    def run(self):
+        failed = set()
+        for round in range(self.given.runs):
+            for name, _, command, between, times in self.commands:
+                if name in failed:
+                    continue
+                say(f"{self.label}: {round + 1} of {self.given.runs}: {name}")
+                try:
+                    if between:
+                        between()
+                    times.append(once(command))
+                except (SystemExit, OSError) as error:
+                    say(str(error).strip())
+                    failed.add(name)
+        for name, connections, _, _, times in self.commands:
+            measured = None
+            if name not in failed:
+                measured = (*(statistics.median(t[at] for t in times) for at in (0, 1)), max(t[2] for t in times))
+            self.table.append((name, connections, measured))
 
 
 def contest(given, kind, client, dump, folder, port):
@@ -96,11 +104,14 @@ def contest(given, kind, client, dump, folder, port):
     size = ask(f"SELECT AVG(LENGTH(CONCAT_WS(',', {COLUMNS}))) FROM bench.changes WHERE id < 100000")
     server = {"mysql": "MySQL ", "mariadb": "MariaDB "}[kind] + ask("SELECT VERSION()").split("-")[0]
     found = Contest(given, kind)
-    pull = lambda jobs: [
-        given.pull, "--quiet", "-j", str(jobs), "--tables", "bench.changes", f"mysql://root@127.0.0.1:{port}/"]
-    warm(pull(1), given.rows)
+    # All by the same socket; what TLS over TCP costs is a row of its own.
+    pull = lambda jobs, rest: [
+        given.pull, "--quiet", "-j", str(jobs), "--tables", "bench.changes", f"mysql://root@127.0.0.1:{port}/?{rest}"]
+    warm(pull(1, f"socket={place}/s.sock"), given.rows)
     for jobs in JOBS:
-        found.add(f"`dbus-pull -j {jobs}`", jobs, pull(jobs))
+        found.add(f"`dbus-pull -j {jobs}`", jobs, pull(jobs, f"socket={place}/s.sock"))
+    if kind == "mysql":
+        found.add("`dbus-pull -j 1`, TCP with TLS", 1, pull(1, "ssl-mode=REQUIRED"))
     name = os.path.basename(client)
     found.add(f"`{name} --quick -e 'SELECT …'`", 1, [*base, "--quick", "bench", "-e", f"SELECT {COLUMNS} FROM changes"])
     if dump:
@@ -111,7 +122,8 @@ def contest(given, kind, client, dump, folder, port):
         for jobs in JOBS:
             found.add(f"`mydumper -t {jobs}`, to files", jobs, [
                 given.mydumper, "-S", f"{place}/s.sock", "-u", "root", "-B", "bench", "-t", str(jobs), "-r", "100000", "-o", target], clean)
-        clean()
+    found.run()
+    shutil.rmtree(os.path.join(folder, "mydumper"), ignore_errors=True)
     subprocess.run([HERE + "/servers", "stop", place], check=False)
     shutil.rmtree(place, ignore_errors=True)
     return server, found, size
@@ -136,7 +148,7 @@ def main():
     if shutil.which(given.mydumper):
         print(version(given.mydumper) + ".  ")
     print(f"Table: {given.rows:,} rows of 10 mixed columns with a primary key. Output to /dev/null, but for mydumper, which writes files "
-          f"(in the page cache). Median of {given.runs} runs; memory is the largest peak. CPU is the client's; with one core for it "
+          f"(in the page cache). By the server's socket, in turns; median of {given.runs} runs; memory is the largest peak. CPU is the client's; with one core for it "
           "and one for the server, more connections help only where the server waits.\n")
     for server, found, size in results:
         print(f"## {server}\n")

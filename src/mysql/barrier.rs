@@ -12,11 +12,12 @@ use std::time::{Duration, Instant};
 use mysql::prelude::Queryable;
 
 use super::chunk::LogName;
-use super::connect::{ServerInfo, failed};
+use super::connect::{ServerInfo, failed, server_code};
 use super::ddl::TableName;
+use super::gtid::GtidSet;
 use super::live;
 use super::select::{identifier, literal, text};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 
 /// How long one barrier may take.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -184,6 +185,29 @@ fn same_server(conn: &mut mysql::Conn, info: &ServerInfo) -> Result<String> {
 pub const ONE_SERVER: &str = "name one server, not a proxy: a position of one server says nothing \
                               about the rows of another";
 
+/// Where a pull begins: no position that `begin` gives later, whatever the barrier, is before it.
+///
+/// MariaDB's log ends behind what a snapshot sees: what waits between the log and the eye, for a disk
+/// or a replica's word, is in the one and not in the other. So there it is a snapshot's position.
+///
+/// # Errors
+/// As `live::status`.
+pub fn origin(conn: &mut mysql::Conn, info: &ServerInfo) -> Result<live::Status> {
+    if !info.mariadb {
+        return live::status(conn, info);
+    }
+    let found = snapshot(conn);
+    conn.query_drop("ROLLBACK").map_err(failed("the transaction cannot be ended"))?;
+    let Place { file, offset, .. } = match found {
+        Err(error) if error.kind() == Kind::Refused => return live::status(conn, info),
+        found => found?,
+    };
+    let gtids: Option<String> = conn
+        .query_first(format!("SELECT BINLOG_GTID_POS({}, {offset})", literal(&file)))
+        .map_err(failed("the snapshot's GTIDs cannot be read"))?;
+    Ok(live::Status { file, offset, gtids: GtidSet::parse(&gtids.unwrap_or_default())? })
+}
+
 /// MariaDB's snapshot, and the position that is exactly its own.
 fn snapshot(conn: &mut mysql::Conn) -> Result<Place> {
     conn.query_drop("START TRANSACTION WITH CONSISTENT SNAPSHOT")
@@ -304,14 +328,22 @@ fn ordered(conn: &mut mysql::Conn, info: &ServerInfo) -> Result<()> {
         .advise("use --barrier gtid, share or lock, or SET GLOBAL binlog_order_commits=ON"))
 }
 
+/// A lock that was not given in time.
+const LOCK_WAIT_TIMEOUT: u16 = 1205;
+
 fn locked(conn: &mut mysql::Conn, info: &ServerInfo, table: &TableName) -> Result<Place> {
     let name = format!("{}.{}", identifier(&table.schema), identifier(&table.table));
     conn.query_drop("SET SESSION lock_wait_timeout = 10")
         .and_then(|()| conn.query_drop(format!("FLUSH TABLES {name} WITH READ LOCK")))
         .map_err(|error| {
-            failed("the table cannot be locked")(error).advise(
-                "GRANT RELOAD ON *.* and LOCK TABLES on the schema, or use another --barrier",
-            )
+            let error = failed(format_args!("table {table} cannot be locked"))(error);
+            let busy = server_code(&error) == Some(LOCK_WAIT_TIMEOUT);
+            error.advise(if busy {
+                "a transaction holds it: see SHOW PROCESSLIST, and start again when it is done, or use another \
+                 --barrier"
+            } else {
+                "GRANT RELOAD ON *.* and LOCK TABLES on the schema, or use another --barrier"
+            })
         })?;
     let found = place(conn, info);
     conn.query_drop("UNLOCK TABLES").map_err(failed("the table cannot be unlocked"))?;
@@ -371,7 +403,11 @@ pub fn check(
         let name = format!("{}.{}", identifier(&table.schema), identifier(&table.table));
         // Passing it once tells enough; a lock may queue writers.
         if index == 0 {
-            begin(barrier, conn, info, table, row)?;
+            match begin(barrier, conn, info, table, row) {
+                // It is allowed, and only busy; whoever reads a shard waits for it.
+                Err(error) if server_code(&error) == Some(LOCK_WAIT_TIMEOUT) => {}
+                passed => passed.map(drop)?,
+            }
         }
         let read = conn.query_drop(format!("SELECT 1 FROM {name} LIMIT 0{}", barrier.suffix(info)));
         read.map_err(|error| {

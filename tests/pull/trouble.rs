@@ -84,7 +84,11 @@ fn tables_that_are_not_there_or_not_granted() {
         );
         refused(&run(&["--tables", &pattern, "--columns", "no", &url]), 2, &["no column no"]);
         refused(&run(&["--tables", &pattern, "--split-by", "no", &url]), 2, &["--split-by"]);
-        refused(&run(&["--tables", &pattern, "--where", "no = 1", &url]), 5, &["no"]);
+        refused(
+            &run(&["--tables", &pattern, "--where", "no = 1", &url]),
+            2,
+            &["--where", "no", "a condition in"],
+        );
     }
 }
 
@@ -443,4 +447,31 @@ fn prepared_transactions_and_the_marker() {
         let after = run(&["--marker", "--tables", &pattern, &url]);
         assert_eq!(after.tables()[&pattern].rows.len(), 4);
     }
+}
+
+/// A long transaction holds the table: what is allowed and only busy is tried again.
+#[test]
+fn a_table_that_is_busy_is_locked_later() {
+    let test = "pull_busy";
+    let Some(server) = Server::private(Kind::MariaDb, test, &[]) else { return };
+    server.database(test);
+    table(&server, test, "t", 3);
+    let mut session = server.session(test);
+    session.say("BEGIN; UPDATE t SET v = 'y' WHERE k = 1");
+    let flushes = || server.sql("SHOW GLOBAL STATUS LIKE 'Com_flush'");
+    let count = || flushes().split_whitespace().last().unwrap().parse::<u64>().unwrap();
+    let before = count();
+    let (url, pattern) = (server.url(), format!("{test}.t"));
+    let child = command(&["--barrier", "lock", "--tables", &pattern, &url])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let start = Instant::now();
+    while count() < before + 2 {
+        assert!(start.elapsed() < Duration::from_secs(60), "it does not try again");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    session.say("COMMIT");
+    assert_eq!(ended(child).tables()[&pattern].rows.len(), 3);
 }

@@ -57,8 +57,9 @@ fn race(which: Which, test: &str, barriers: &[&str], store: Store) {
             let wrong = round(&source, &store, &mut follower, barrier, &mut random);
             assert!(
                 wrong.is_empty(),
-                "round {number}, {barrier}: {:#?}",
-                &wrong[..wrong.len().min(9)]
+                "round {number}, {barrier}: {:#?}\n{}",
+                &wrong[..wrong.len().min(9)],
+                follower.evidence(&wrong[0])
             );
         }
     }

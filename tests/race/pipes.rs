@@ -199,6 +199,30 @@ impl<'a> Follower<'a> {
         }
         self.pipe(&["--stop", "latest"]).good();
     }
+
+    /// What the target and the log have of the first wrong row: who looks for the fault needs both.
+    pub fn evidence(&self, wrong: &str) -> String {
+        let mut words = wrong.split([' ', '|']);
+        let (Some(name), _, Some(id)) = (words.next(), words.next(), words.next()) else {
+            return String::new();
+        };
+        let found = self.store.ask(&format!(
+            "SELECT _ums_id_, _ums_op_, _ums_ts_, _is_active_, n FROM {name} WHERE id = {id}"
+        ));
+        let log = Command::new(TAIL)
+            .args(["--quiet", "--tables", &format!("{SCHEMA}.{name}"), "--start", &self.start])
+            .args(["--stop", "latest", "--batch-rows", "1"])
+            .arg(self.source.read().url())
+            .output()
+            .unwrap();
+        let log = String::from_utf8_lossy(&log.stdout);
+        let cell = format!("\"{id}\"");
+        let rows =
+            log.lines().filter(|line| line.contains(&cell) || line.contains(&format!(",{id},")));
+        let rows: Vec<&str> =
+            rows.filter_map(|line| line.split_once("\"payload\"")).map(|half| half.1).collect();
+        format!("the target has {found}\nthe log has\n{}", rows.join("\n"))
+    }
 }
 
 /// `dbus-pull | ums-sink`, with more arguments for each. The barrier `none` is one of builds with

@@ -24,12 +24,13 @@ use crate::flow::pull::output::PULL;
 use crate::mysql::barrier::{self, Barrier};
 use crate::mysql::charset::Bad;
 use crate::mysql::chunk::LogName;
-use crate::mysql::connect::{ServerInfo, failed};
+use crate::mysql::connect::{ServerInfo, describe, failed};
 use crate::mysql::ddl::TableName;
 use crate::mysql::defaults_file::Defaults;
 use crate::mysql::live;
 use crate::mysql::options::{ConnectOptions, Sources, resolve};
 use crate::mysql::schema_store::SchemaStore;
+use crate::mysql::select::identifier;
 use crate::ums::{Marker, Namespace, id};
 
 /// A pull that is ready.
@@ -119,7 +120,34 @@ fn tables(args: &Args, server: &mut Server) -> Result<Vec<(TableName, u64)>> {
     if found.is_empty() {
         return Err(Error::usage("no table is left").advise("see --tables and --exclude"));
     }
+    if let Some(condition) = &args.r#where {
+        for (name, _) in &found {
+            takes(&mut server.session.conn, name, condition)?;
+        }
+    }
     Ok(found)
+}
+
+/// Whether a table takes the condition of `--where`; no row is read.
+fn takes(conn: &mut mysql::Conn, name: &TableName, condition: &str) -> Result<()> {
+    /// No such table (it has gone meanwhile), and what a grant would help.
+    const GONE: u16 = 1146;
+    const DENIED: [u16; 5] = [1044, 1142, 1143, 1227, 1370];
+    let probe = format!(
+        "SELECT 1 FROM {} WHERE ({condition}) LIMIT 0",
+        format_args!("{}.{}", identifier(&name.schema), identifier(&name.table))
+    );
+    let Err(error) = conn.query_drop(probe) else { return Ok(()) };
+    match &error {
+        mysql::Error::MySqlError(answer) if answer.code == GONE => Ok(()),
+        mysql::Error::MySqlError(answer) if !DENIED.contains(&answer.code) => Err(Error::usage(
+            format!("--where: table {name}: {}", describe(&error)),
+        )
+        .advise(
+            "it is a condition in the server's own SQL over columns of each table, as behind WHERE",
+        )),
+        _ => Err(failed(format_args!("table {name} cannot be read"))(error)),
+    }
 }
 
 fn given(path: &Path) -> Result<Vec<Shard>> {
@@ -244,7 +272,7 @@ fn first_initial(micros: u64) -> i64 {
 }
 
 fn origin(args: &Args, server: &mut Server, base: u64) -> Result<Origin> {
-    let status = live::status(&mut server.session.conn, &server.info)?;
+    let status = barrier::origin(&mut server.session.conn, &server.info)?;
     let number = LogName::new(&status.file).number;
     let micros = utc_now();
     let place = id::compose(number, base, status.offset).ok_or_else(|| {

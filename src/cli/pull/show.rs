@@ -72,7 +72,9 @@ impl Shown {
             let _ = thread.join();
             message::set_bar(None);
         }
-        if !self.quiet {
+        // A pull that failed before its first row has nothing to sum up.
+        let begun = done || self.board.totals().iter().any(|count| *count > 0);
+        if !self.quiet && begun {
             message::note(closing(&self.board, self.start.elapsed()));
         }
         let all = self.board.tables.iter().all(|table| table.ended.load(Ordering::Relaxed));

@@ -39,6 +39,8 @@ pub(super) struct Run<'a> {
     frontier: Frontier,
     /// What the state knows of each input: rows below were taken by an earlier run.
     restored: Vec<Vec<Marker>>,
+    /// Lines of each input that an earlier run took: of inputs without markers.
+    skip: Vec<u64>,
     /// Lines were handed on since this input's last marker.
     begun: Vec<bool>,
     horizon: i64,
@@ -61,6 +63,7 @@ impl<'a> Run<'a> {
             decoders: std::iter::repeat_with(Decoder::default).take(inputs).collect(),
             frontier: Frontier::new(inputs),
             restored: vec![Vec::new(); inputs],
+            skip: vec![0; inputs],
             begun: vec![false; inputs],
             horizon: i64::MIN,
             held: VecDeque::new(),
@@ -91,6 +94,13 @@ impl<'a> Run<'a> {
     /// Takes the lines up to a marker, and the marker.
     pub(super) fn epoch(&mut self, input: usize, name: &str, epoch: Epoch) -> Result<()> {
         for (number, start, end) in &epoch.lines {
+            if let Some(known) = self.frontier.inputs.get_mut(input) {
+                known.lines += 1;
+            }
+            if let Some(skip) = self.skip.get_mut(input).filter(|skip| **skip > 0) {
+                *skip -= 1;
+                continue;
+            }
             let line = epoch.bytes.get(*start..*end).unwrap_or_default();
             if let Err(error) = self.line(input, line) {
                 self.set_aside(line, error.at(format_args!("{name}:{number}")))?;
@@ -124,6 +134,11 @@ impl<'a> Run<'a> {
     fn line(&mut self, input: usize, line: &[u8]) -> Result<()> {
         let Some(decoder) = self.decoders.get_mut(input) else { return Ok(()) };
         let message = decoder.decode(line)?;
+        if message.protocol == Protocol::Heartbeat {
+            // Not a marker: it is of nobody's rows, and everybody hands it on.
+            self.sent.pass(line, 0);
+            return Ok(());
+        }
         let [kind, source, ..] = &message.header.schema.namespace.parts;
         if let Some(known) = self.frontier.inputs.get_mut(input)
             && !known.sources.iter().any(|[k, s]| k == kind && s == source)
@@ -272,6 +287,8 @@ impl<'a> Run<'a> {
                 put_bytes(&mut bytes, source.as_bytes());
             }
             save_markers(&known.markers, &mut bytes);
+            let whole = known.ended && known.markers.is_empty();
+            put_u64(&mut bytes, if whole { known.lines } else { 0 });
         }
         save_markers(&self.frontier.least, &mut bytes);
         self.parts.operation.save(&mut bytes);
@@ -292,13 +309,15 @@ impl<'a> Run<'a> {
         if unpack.u64()? != self.frontier.inputs.len() as u64 {
             return Err(torn());
         }
-        for (known, restored) in self.frontier.inputs.iter_mut().zip(&mut self.restored) {
+        let inputs = self.frontier.inputs.iter_mut().zip(&mut self.restored);
+        for ((known, restored), skip) in inputs.zip(&mut self.skip) {
             let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
             for _ in 0..unpack.u64()? {
                 known.sources.push([text(unpack.bytes()?), text(unpack.bytes()?)]);
             }
             known.markers = load_markers(&mut unpack)?;
             restored.extend(known.markers.iter().map(|marked| marked.0.clone()));
+            *skip = unpack.u64()?;
         }
         self.frontier.least = load_markers(&mut unpack)?;
         self.parts.operation.load(&mut unpack)?;
@@ -315,8 +334,8 @@ impl<'a> Run<'a> {
             return Ok(());
         }
         if let Some(begun) = self.begun.get_mut(input) {
-            // What stands behind the last marker comes again in the next run.
-            *begun = std::mem::take(begun);
+            // An input that never had a marker is of one piece, and the next run passes over it.
+            *begun &= !known.markers.is_empty();
         }
         let moved = self.frontier.forward();
         if self.frontier.inputs.iter().any(|known| !known.ended) {

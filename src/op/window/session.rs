@@ -23,11 +23,14 @@ pub(super) struct Sessions {
     count: usize,
 }
 
+/// The time of a row and its key.
+type Place = (i64, Box<[u8]>);
+
 /// The rows of a group.
 #[derive(Debug)]
 struct Events {
     /// Arguments by time and key.
-    rows: BTreeMap<(i64, Box<[u8]>), Box<[u8]>>,
+    rows: BTreeMap<Place, Box<[u8]>>,
     /// The sessions that were written, by their start: their end and the JSON of their values.
     out: BTreeMap<i64, (i64, Box<[u8]>)>,
     stamp: Stamp,

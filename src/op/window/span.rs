@@ -37,7 +37,7 @@ impl Window {
         // A slide above the size leaves moments that are in no window.
         let first = if self.end(last) <= time { last.saturating_add(1) } else { first };
         std::iter::successors((first <= last).then_some(first), move |start| {
-            Some(start + step).filter(|next| *next <= last)
+            start.checked_add(step).filter(|next| *next <= last)
         })
     }
 

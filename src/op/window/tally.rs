@@ -400,7 +400,7 @@ mod tests {
             (Function::Sum, Kind::Double, "7.75", "-0.75"),
             (Average, Kind::Number, "\"1.937500\"", "\"-0.375000\""),
             (Least, Kind::Number, "\"-2.25\"", "\"-2.25\""),
-            (Greatest, Kind::Number, "\"7\"", "\"1.5\""),
+            (Greatest, Kind::Number, "\"7\"", "\"1.50\""),
             (Greatest, Kind::Text, "\"7\"", "\"1.5\""),
         ] {
             let measure = Measure { function, kind, grows: false };
