@@ -90,7 +90,7 @@ the times being those of the rows' last changes. A row before the horizon, less 
 
 --unmatched says what becomes of a left row that has no pair when the horizon is more than --within \
 behind it: send writes it with NULLs on the right side, and takes that back, as D, when a pair comes all \
-the same. With --check a pair is written when the columns named are filled; before, it waits, and when its \
+the same. With --filled a pair is written when the columns named are filled; before, it waits, and when its \
 left row's time is over, send writes it as it is, drop does not, and alert counts it.
 
 A result has _ums_id_, _ums_ts_, _ums_op_, _ums_uid_, join_key, the left columns, and the right ones, under \

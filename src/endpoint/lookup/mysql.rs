@@ -379,6 +379,7 @@ impl Store for MySql {
 
     fn describe(&mut self) -> Result<String> {
         let name = self.name.clone();
+        self.ask(&Question { types: &[], keys: &[] })?;
         let session = self.session()?;
         Ok(format!("{name}: can be reached ({})", session.version))
     }

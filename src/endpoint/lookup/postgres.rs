@@ -158,7 +158,7 @@ impl Postgres {
             .collect();
         let fields = Arc::clone(&session.fields);
         let mut answer = Answer { fields, rows: Vec::new() };
-        if asked.is_empty() {
+        if asked.is_empty() && !question.keys.is_empty() {
             return Ok(answer);
         }
         let rows = self.query(&asked)?;
@@ -458,6 +458,7 @@ impl Store for Postgres {
     }
 
     fn describe(&mut self) -> Result<String> {
+        self.ask(&Question { types: &[], keys: &[] })?;
         let version = self.session()?.client.query_one("SHOW server_version", &[]);
         let version: String =
             version.and_then(|row| row.try_get(0)).map_err(|error| self.wrong(error))?;

@@ -103,7 +103,8 @@ impl Cache {
     }
 
     /// Bytes of all entries.
-    pub(super) fn size(&self) -> usize {
+    #[cfg(test)]
+    fn size(&self) -> usize {
         self.bytes[0] + self.bytes[1]
     }
 }
