@@ -255,13 +255,15 @@ fn mistakes_are_told(target: &Target) {
 #[test]
 fn a_store_that_is_gone_for_a_while() {
     for which in [Which::MariaDb, Which::Postgres] {
-        let name = format!("lookup_gone_{which:?}");
+        let name = format!("lookup_gone_{which:?}").to_lowercase();
         let Some(target) = Target::private(which, &name, &[]) else { return };
         customers(&target);
         let url = target.url("");
         let mut live = Live::start(&["--lookup", &url, "--query", QUERY, "--cache-for", "0"]);
         live.send(&orders().message(&[(1, "I", "1,\"7\",null")]));
         assert_eq!(live.next().len(), 1);
+        // Test servers write their logs once a second.
+        std::thread::sleep(Duration::from_millis(1500));
         target.kill();
         live.send(&orders().message(&[(2, "I", "2,\"7\",null")]));
         assert!(live.is_still(1500));

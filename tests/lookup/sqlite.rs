@@ -33,7 +33,7 @@ fn columns_have_their_declared_types() {
     assert_eq!(
         rows(&found),
         [
-            r#"I 1 "7" "1.50" 2.5 true "2026-01-02" "AP8=" "7""#,
+            r#"I 1 "7" "1.5" 2.5 true "2026-01-02" "AP8=" "7""#,
             r#"I 2 "07" "2" 1.0 false null null "07""#,
             r#"I 3 "x'y" null null null null null "X'Y""#,
         ]

@@ -94,7 +94,7 @@ fn types_of_postgres() {
             "\"123456789012345678901234567890.5\"",
         ),
         ("real", "0.1", "float float", "0.1"),
-        ("double precision", "1e300", "double double", "1e300"),
+        ("double precision", "1e300", "double double", "1e+300"),
         ("boolean", "true", "boolean boolean", "true"),
         ("date", "'2026-02-28'", "date date", "\"2026-02-28\""),
         (
@@ -122,7 +122,7 @@ fn types_of_postgres() {
         ),
         ("jsonb", "'{\"a\": 1}'", "string json", "\"{\\\"a\\\": 1}\""),
         ("int[]", "'{1,2}'", "string longtext", "\"{1,2}\""),
-        ("inet", "'10.0.0.1'", "string longtext", "\"10.0.0.1\""),
+        ("inet", "'10.0.0.1'", "string longtext", "\"10.0.0.1/32\""),
     ];
     let source = Source::new("t", &["id"], &[("id", "int", "int")]);
     let input = source.message(&[(1, "I", "1"), (2, "I", "2")]);

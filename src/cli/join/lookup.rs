@@ -20,6 +20,7 @@ const LOOKUPS: &str = "Lookups";
 
 /// What the command line says of lookups.
 #[derive(Debug, Clone, clap::Args)]
+#[group(skip)]
 pub struct Args {
     /// Look up each row in this store: mysql://, postgres://, sqlite: or redis://
     ///

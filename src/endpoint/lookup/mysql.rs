@@ -115,9 +115,12 @@ struct Session {
     version: String,
 }
 
-/// Only reads; times are UTC; no limit that is meant for people.
-const SETTINGS: [&str; 4] = [
+/// Only reads; times are UTC; no limit that is meant for people; dates come as they are stored.
+const SETTINGS: [&str; 5] = [
     "SET NAMES utf8mb4",
+    "SET SESSION sql_mode = CONCAT_WS(',', 'ALLOW_INVALID_DATES', REPLACE(REPLACE(REPLACE(NULLIF(@@sql_mode, \
+     ''), 'NO_ZERO_IN_DATE', 'ALLOW_INVALID_DATES'), 'NO_ZERO_DATE', 'ALLOW_INVALID_DATES'), 'TRADITIONAL', \
+     'ALLOW_INVALID_DATES'))",
     "SET SESSION time_zone = '+00:00', autocommit = 1, sql_big_selects = 1",
     "SET SESSION TRANSACTION READ ONLY",
     "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
@@ -340,6 +343,7 @@ fn declared_type(column: &::mysql::Column) -> String {
         T::MYSQL_TYPE_TIMESTAMP | T::MYSQL_TYPE_TIMESTAMP2 => format!("timestamp({digits})"),
         T::MYSQL_TYPE_JSON => "json".to_owned(),
         T::MYSQL_TYPE_GEOMETRY => "geometry".to_owned(),
+        T::MYSQL_TYPE_VECTOR => format!("vector({})", length / 4),
         T::MYSQL_TYPE_NULL => "varchar(1)".to_owned(),
         _ if is_text => match length / 4 {
             chars @ 0..=16_000 => format!("varchar({})", chars.max(1)),
