@@ -179,7 +179,7 @@ const EXAMPLES: &[Example] = &[
     },
     Example {
         what: "Requests, and errors apart, of each host in sliding five minutes, from lines of a log.",
-        command: "logrules --rules nginx.toml access.log |\n    \
+        command: "logrules nginx.toml --from access.log |\n    \
                   ums-join --mode append --window hop:5m/1m --group-by host --time time \\\n    \
                   --agg 'count(*) AS n, sum(CASE WHEN status >= 500 THEN 1 ELSE 0 END) AS errors'",
         runnable: false,
