@@ -33,7 +33,7 @@ pub struct Args {
     #[arg(long, value_name = "ENDPOINT", default_value = "-", help_heading = STREAM)]
     pub to: String,
 
-    /// Only rows of these namespaces take part: '*.*.shop.orders'; may be repeated
+    /// Only rows of these namespaces: '*.*.shop.orders'; may be repeated
     ///
     /// With windows and lookups, rows of other tables pass as they are. Without windows, lookups and
     /// joins, the inputs are put together and the others are left out.
@@ -102,7 +102,7 @@ pub struct Args {
     #[arg(long, value_name = "DURATION", help_heading = JOINS, value_parser = value::duration)]
     pub within: Option<Duration>,
 
-    /// What becomes of a left row that found nothing in its time: drop, send or alert
+    /// For left rows that found nothing in their time: drop, send or alert
     ///
     /// drop: an inner join. send: a left join; the right side's columns are NULL. alert: it is dropped
     /// and counted in a warning. In a lookup, the stream is the left side.
@@ -147,9 +147,9 @@ pub struct Args {
     #[arg(long, value_name = "DURATION", help_heading = TIME, value_parser = length)]
     pub lateness: Option<i64>,
 
-    /// How long what is over is kept, so that updates and deletes correct it: 7d, or forever
+    /// How long what is over is kept, to be corrected: 7d, or forever
     ///
-    /// Rows of a join, and windows that closed. A change that comes later corrects nothing.
+    /// Rows of a join, and windows that closed, for updates and deletes. A change that comes later corrects nothing.
     #[arg(long, value_name = "DURATION", help_heading = TIME, value_parser = length)]
     pub keep: Option<i64>,
 
@@ -177,7 +177,7 @@ pub struct Args {
     #[arg(long = "as", value_name = "NAMESPACE", help_heading = RESULTS, value_parser = namespace)]
     pub name: Option<Namespace>,
 
-    /// Keep the state in this folder, so that the next run goes on where this one was
+    /// Keep the state in this folder; the next run goes on there
     ///
     /// Without it, markers wait until nothing is held of what they cover. See STATE.
     #[arg(long, value_name = "FOLDER", help_heading = STATE)]

@@ -22,7 +22,7 @@ const LOOKUPS: &str = "Lookups";
 #[derive(Debug, Clone, clap::Args)]
 #[group(skip)]
 pub struct Args {
-    /// Look up each row in this store: mysql://, postgres://, sqlite: or redis://
+    /// Look rows up in this store: mysql:, postgres:, sqlite: or redis:
     ///
     /// See dws-endpoints(7) for the forms and their options.
     #[arg(long, value_name = "STORE", help_heading = LOOKUPS, requires = "query")]
@@ -36,7 +36,7 @@ pub struct Args {
     #[arg(long, value_name = "SQL", help_heading = LOOKUPS, requires = "lookup")]
     pub query: Option<String>,
 
-    /// How many rows a row of the stream finds at most: one or many
+    /// Whether a row finds at most one row, or many
     ///
     /// one: the key stays the stream's; to find several ends the run. many: a result for each, with
     /// their number in the column lookup_row, which becomes a part of the key.
@@ -45,21 +45,29 @@ pub struct Args {
     pub matches: String,
 
     /// Use what was found again for so long: 1m, or 0
+    ///
+    /// Longer is faster, and results are as much older. With 0 every batch of rows asks.
     #[arg(long, value_name = "DURATION", default_value = "1m", help_heading = LOOKUPS)]
-    #[arg(value_parser = length)]
+    #[arg(value_parser = length, hide_short_help = true)]
     pub cache_for: i64,
 
     /// Remember for so long that nothing was found
+    ///
+    /// Shorter than --cache-for: a row of the stream may come before the one that it looks for.
     #[arg(long, value_name = "DURATION", default_value = "5s", help_heading = LOOKUPS)]
     #[arg(value_parser = length, hide_short_help = true)]
     pub cache_missing: i64,
 
     /// Keep about so much of what was found
+    ///
+    /// What was not used for the longest time goes first, and is asked again.
     #[arg(long, value_name = "SIZE", default_value = "256MiB", help_heading = LOOKUPS)]
     #[arg(value_parser = value::bytes, hide_short_help = true)]
     pub cache: u64,
 
     /// Connect to the store, try the query, say what it gives, and end
+    ///
+    /// Nothing is read from the inputs.
     #[arg(long, help_heading = LOOKUPS, requires = "lookup", hide_short_help = true)]
     pub check: bool,
 
