@@ -11,7 +11,9 @@
 //! those that are no more go as deletes.
 
 mod cache;
+mod pending;
 mod result;
+mod write;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,24 +21,20 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Error, Kind, Result};
 use crate::lookup::{Question, Store};
-use crate::op::join::cells::push_text;
 use crate::op::join::pack::{Unpack, put_bytes, put_i64, put_u64};
 use crate::op::join::pair::Unmatched;
 use crate::op::join::{Operation, Sent};
-use crate::ums::json::push_u64;
-use crate::ums::{Cell, Field, Message, Op, Pattern, Row, Termination, Type};
+use crate::ums::{Cell, Field, Message, Op, Pattern, Row, Termination};
 use cache::{Cache, Found};
+use pending::{Asked, Entry, Pending, Waiting};
 use result::Plan;
+use write::{GIVEN, Given, Writing, table_prefix};
 
 /// Rows that wait at most, and their bytes.
 const ROWS: usize = 20_000;
 const BYTES: usize = 8 << 20;
-/// Rows of one result message.
-const MESSAGE: usize = 500;
 /// Schemas that are kept, as many as a decoder keeps.
 const MAX_PLANS: usize = 256;
-/// Bytes that the memory of a key takes beside it.
-const GIVEN: usize = 64;
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -57,51 +55,6 @@ pub struct Spec {
     pub fresh: Duration,
     /// How long it is remembered that there are none.
     pub fresh_missing: Duration,
-}
-
-/// What was written for a key of the stream.
-#[derive(Debug, Clone, Copy)]
-struct Given {
-    id: i64,
-    rows: u64,
-}
-
-/// A key that rows wait for.
-#[derive(Debug)]
-struct Asked {
-    /// What it is known by in the cache.
-    bytes: Box<[u8]>,
-    values: Box<[Box<str>]>,
-    types: Arc<[Type]>,
-    found: Option<Found>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Waiting {
-    /// Where its tuple is in the text.
-    start: usize,
-    end: usize,
-    op: Op,
-    /// The number of its key; `None` where a part of it is NULL.
-    asked: Option<usize>,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Entry {
-    /// A line that passes, with so many rows.
-    Pass { start: usize, end: usize, rows: u64 },
-    /// Rows of a message.
-    Rows { plan: usize, first: usize, last: usize },
-}
-
-/// What was taken and not written yet.
-#[derive(Debug, Default)]
-struct Pending {
-    text: String,
-    entries: Vec<Entry>,
-    rows: Vec<Waiting>,
-    asked: Vec<Asked>,
-    index: HashMap<Box<[u8]>, usize>,
 }
 
 /// The operation.
@@ -312,244 +265,11 @@ impl Lookup {
     }
 }
 
-fn table_prefix(source: &str) -> Vec<u8> {
-    let mut prefix = source.as_bytes().to_vec();
-    prefix.push(0);
-    prefix
-}
-
 fn read_op(cells: &[Cell], place: Option<usize>) -> Result<Op> {
     let Some(place) = place else { return Ok(Op::Insert) };
     let text = cells.get(place).map(Cell::text).transpose()?.flatten();
     let op = text.and_then(|text| Op::parse(text.as_bytes()));
     op.ok_or_else(|| Error::data("_ums_op_ is none of I, U, D, B"))
-}
-
-impl Pending {
-    /// The number of a row's key; `None` where a part of it is NULL, which is equal to nothing.
-    fn ask(
-        &mut self,
-        asked: &[(usize, Type)],
-        types: &Arc<[Type]>,
-        cells: &[Cell],
-        bytes: &mut Vec<u8>,
-    ) -> Result<Option<usize>> {
-        bytes.clear();
-        for ((place, _), ty) in asked.iter().zip(types.iter()) {
-            let Some(text) = cells.get(*place).map(Cell::text).transpose()?.flatten() else {
-                return Ok(None);
-            };
-            bytes.extend_from_slice(ty.name().as_bytes());
-            push_text(bytes, &text, *ty)?;
-            bytes.push(b',');
-        }
-        if let Some(known) = self.index.get(&**bytes) {
-            return Ok(Some(*known));
-        }
-        let mut values = Vec::with_capacity(asked.len());
-        for ((place, _), ty) in asked.iter().zip(types.iter()) {
-            let text = cells.get(*place).map(Cell::text).transpose()?.flatten();
-            let text = text.unwrap_or_default();
-            let exact = matches!(ty, Type::Long | Type::Decimal | Type::Double | Type::Boolean);
-            values.push(if exact {
-                let mut json = Vec::new();
-                push_text(&mut json, &text, *ty)?;
-                String::from_utf8_lossy(&json).trim_matches('"').into()
-            } else {
-                text.into()
-            });
-        }
-        let number = self.asked.len();
-        self.index.insert(bytes.as_slice().into(), number);
-        self.asked.push(Asked {
-            bytes: bytes.as_slice().into(),
-            values: values.into(),
-            types: Arc::clone(types),
-            found: None,
-        });
-        Ok(Some(number))
-    }
-}
-
-/// Writes the results of one message.
-struct Writing<'a> {
-    spec: &'a Spec,
-    /// How many columns the store's rows have.
-    width: usize,
-    plan: &'a mut Plan,
-    given: &'a mut HashMap<Box<[u8]>, Given>,
-    given_bytes: &'a mut usize,
-    sent: &'a mut Sent,
-}
-
-impl Writing<'_> {
-    fn row(&mut self, row: &Row, op: Op, found: &[Box<str>]) -> Result<()> {
-        let one = match (op, found) {
-            (Op::Before, _) if self.spec.many => return Ok(()),
-            _ if self.spec.many => return self.many(row, op, found),
-            (_, [one]) => Some(one),
-            (Op::Delete | Op::Before, [one, ..]) => Some(one),
-            (_, []) => None,
-            (_, several) => {
-                return Err(Error::refused(format!(
-                    "{}: --query found {} rows for one",
-                    self.plan.header.schema.namespace,
-                    several.len()
-                ))
-                .advise("--matches many makes a row of each, or let the query find one"));
-            }
-        };
-        if one.is_some() || matches!(op, Op::Delete | Op::Before) {
-            return self.copy(row, one);
-        }
-        match (self.spec.unmatched, op) {
-            (Unmatched::Send, _) => return self.copy(row, None),
-            (Unmatched::Alert, _) => self.sent.alerts += 1,
-            (Unmatched::Drop, _) => {}
-        }
-        // Before this update it may have found something.
-        if op == Op::Update { self.change(row, true, None, None) } else { Ok(()) }
-    }
-
-    /// A result with a number for each row found.
-    fn many(&mut self, row: &Row, op: Op, found: &[Box<str>]) -> Result<()> {
-        let lone = found.is_empty() && self.spec.unmatched == Unmatched::Send;
-        let rows = match op {
-            Op::Delete => 0,
-            _ if lone => 1,
-            _ => found.len() as u64,
-        };
-        if rows == 0 && op != Op::Delete && self.spec.unmatched == Unmatched::Alert {
-            self.sent.alerts += 1;
-        }
-        let before = self.remember(row, op, rows)?;
-        let Some(before) = before else { return Ok(()) };
-        for number in 1..=rows.max(before) {
-            let cells = found.get((number - 1) as usize);
-            self.change(row, number > rows, Some(number), cells.filter(|_| number <= rows))?;
-        }
-        Ok(())
-    }
-
-    /// How many results the key had; `None` for a row that is older than what was written.
-    fn remember(&mut self, row: &Row, op: Op, rows: u64) -> Result<Option<u64>> {
-        let schema = &self.plan.header.schema;
-        if self.plan.keys.is_empty() {
-            return match op {
-                Op::Insert => Ok(Some(0)),
-                _ => Err(Error::refused(format!(
-                    "{}: an update or delete of a table without a primary key",
-                    schema.namespace
-                ))
-                .advise("name unique columns with --keys")),
-            };
-        }
-        let mut cells = Vec::new();
-        row.split(schema.fields.len(), &mut cells)?;
-        let mut key = table_prefix(&schema.namespace.source());
-        for (place, ty) in &self.plan.keys {
-            match cells.get(*place).map(Cell::text).transpose()?.flatten() {
-                Some(text) => push_text(&mut key, &text, *ty)?,
-                None => key.extend_from_slice(b"null"),
-            }
-            key.push(b',');
-        }
-        let id = self.plan.header.system.id.and_then(|place| cells.get(place));
-        let id = id.map(Cell::text).transpose()?.flatten().and_then(|text| text.parse().ok());
-        let id = id.ok_or_else(|| Error::data("_ums_id_ is no 64-bit number"))?;
-        // What an update or a delete meets was written once, if it is not known.
-        let unknown = u64::from(op != Op::Insert);
-        let new = Given { id, rows };
-        match self.given.get_mut(&*key) {
-            Some(known) if known.id > id => Ok(None),
-            Some(known) => Ok(Some(std::mem::replace(known, new).rows)),
-            None => {
-                *self.given_bytes += key.len() + GIVEN;
-                self.given.insert(key.into(), new);
-                Ok(Some(unknown))
-            }
-        }
-    }
-
-    /// Writes a row as it came, and what was found behind it.
-    #[inline]
-    fn copy(&mut self, row: &Row, found: Option<&Box<str>>) -> Result<()> {
-        let out = self.plan.writer.begin_row();
-        out.extend_from_slice(row.bytes);
-        push_found(out, found, self.width);
-        self.end();
-        Ok(())
-    }
-
-    /// Writes a row with other system columns: as a delete, with its number.
-    fn change(
-        &mut self,
-        row: &Row,
-        delete: bool,
-        number: Option<u64>,
-        found: Option<&Box<str>>,
-    ) -> Result<()> {
-        let system = self.plan.header.system;
-        let mut cells = Vec::new();
-        row.split(self.plan.header.schema.fields.len(), &mut cells)?;
-        let out = self.plan.writer.begin_row();
-        for (place, cell) in cells.iter().enumerate() {
-            if place > 0 {
-                out.push(b',');
-            }
-            if delete && Some(place) == system.op {
-                let small =
-                    matches!(cell, Cell::Plain(text) if text.starts_with(char::is_lowercase));
-                out.extend_from_slice(if small { b"\"d\"" } else { b"\"D\"" });
-                continue;
-            }
-            cell.push_json(out);
-            if let (Some(number), true) = (number, Some(place) == system.uid)
-                && out.pop_if(|last| *last == b'"').is_some()
-            {
-                out.push(b'.');
-                push_u64(out, number);
-                out.push(b'"');
-            }
-        }
-        if let Some(number) = number {
-            out.push(b',');
-            push_u64(out, number);
-        }
-        push_found(out, found, self.width);
-        self.end();
-        Ok(())
-    }
-
-    fn end(&mut self) {
-        self.plan.writer.end_row();
-        self.sent.rows += 1;
-        if self.plan.writer.rows() >= MESSAGE || self.plan.writer.len() >= BYTES {
-            self.flush();
-        }
-    }
-
-    fn flush(&mut self) {
-        if !self.plan.writer.is_empty() {
-            self.plan.writer.finish_into(&mut self.sent.bytes);
-            self.sent.messages += 1;
-        }
-    }
-}
-
-#[inline]
-fn push_found(out: &mut Vec<u8>, found: Option<&Box<str>>, width: usize) {
-    match found {
-        Some(cells) => {
-            out.push(b',');
-            out.extend_from_slice(cells.as_bytes());
-        }
-        None => {
-            for _ in 0..width {
-                out.extend_from_slice(b",null");
-            }
-        }
-    }
 }
 
 impl Operation for Lookup {

@@ -60,7 +60,7 @@ pub const RETRY: Opt =
     Opt { name: "retry", meaning: "Seconds to ask again what may pass.", default: "300" };
 
 /// The option of stores with a round trip.
-const KEYS: Opt = Opt { name: "keys", meaning: "Keys asked for at once.", default: "256" };
+const KEYS: Opt = Opt { name: "keys", meaning: "Keys asked for at once.", default: "64" };
 
 /// Opens a store, and how many seconds it may be gone.
 ///
@@ -83,7 +83,7 @@ pub fn open(wanted: &Wanted) -> Result<(Box<dyn Store>, u64)> {
 
 /// How many keys a question has at most.
 fn most(url: &Url) -> Result<usize> {
-    Ok(usize::try_from(url.number(KEYS.name, 256)?).unwrap_or(usize::MAX).clamp(1, 1000))
+    Ok(usize::try_from(url.number(KEYS.name, 64)?).unwrap_or(usize::MAX).clamp(1, 1000))
 }
 
 /// A statement for so many keys: the query once for each, with the key's number in front, so that

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use super::*;
 use crate::lookup::Answer;
-use crate::ums::Decoder;
+use crate::ums::{Decoder, Type};
 
 /// What the store has, and what it was asked.
 #[derive(Debug, Default)]
