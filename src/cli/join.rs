@@ -2,6 +2,7 @@
 //! is in `flow::join`; not hot.
 
 mod args;
+mod lookup;
 mod page;
 
 use std::fs::{File, OpenOptions};
@@ -13,7 +14,7 @@ use super::progress::Progress;
 use super::signal::Stop;
 use super::{Outcome, Tool, message};
 use crate::endpoint;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::flow::checkpoint::Checkpoint;
 use crate::flow::filter::Bad;
 use crate::flow::join::{Folder, Plan, State, Summary, run as flow};
@@ -25,7 +26,7 @@ pub use args::Args;
 /// The tool.
 pub const TOOL: Tool = Tool {
     name: "ums-join",
-    about: "put UMS streams together: union, aggregates over windows, joins of streams",
+    about: "put UMS streams together: union, aggregates over windows, joins of streams, lookups",
     command: Args::command,
     run,
     page: &page::PAGE,
@@ -39,7 +40,15 @@ fn run(matches: &ArgMatches) -> Result<Outcome> {
     if args.position {
         return position(&args);
     }
-    let operation = args.operation()?;
+    if args.lookups.check {
+        message::data(args.lookups.try_out()?.as_bytes())?;
+        return Ok(Outcome::Done);
+    }
+    let stop = Stop::install(true)?;
+    let operation = match &args.lookups.lookup {
+        Some(_) => Box::new(args.lookups.operation(&args, stop.flag())?),
+        None => args.operation()?,
+    };
     let append = |path: &String| -> Result<(String, File)> {
         let file = OpenOptions::new().append(true).create(true).open(path);
         let file = file.map_err(|error| Error::io(format_args!("{path}: cannot open"), error))?;
@@ -95,7 +104,14 @@ fn run(matches: &ArgMatches) -> Result<Outcome> {
         note: &mut |text| message::warn(text),
     });
     progress.finish();
-    let summary = result?;
+    let summary = match result {
+        // Whoever stops does not wait for a store that is gone. No marker says that its rows came.
+        Err(error) if stop.asked() && error.kind() == Kind::Unreachable => {
+            message::warn(error);
+            return Ok(stop.outcome(Outcome::Done));
+        }
+        result => result?,
+    };
     tell(&summary);
     Ok(stop.outcome(if summary.bad > 0 { Outcome::Rejected(summary.bad) } else { Outcome::Done }))
 }

@@ -14,7 +14,7 @@ mod like;
 pub mod list;
 mod literal;
 pub mod moment;
-mod near;
+pub mod near;
 mod node;
 pub mod number;
 mod pattern;

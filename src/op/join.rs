@@ -62,6 +62,14 @@ pub trait Operation: Send + fmt::Debug {
     /// `Refused` when a result cannot be held.
     fn advance(&mut self, horizon: i64, sent: &mut Sent) -> Result<()>;
 
+    /// What was taken since the last call is to be written; called when nothing more waits.
+    ///
+    /// # Errors
+    /// `Unreachable` and `Refused`, never `Data`.
+    fn settle(&mut self, _: &mut Sent) -> Result<()> {
+        Ok(())
+    }
+
     /// When the horizon has come here, nothing that was taken so far is held any more.
     fn reach(&self) -> i64;
 

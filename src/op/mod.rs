@@ -1,10 +1,11 @@
 //! Operators: what happens to a message between a source and a sink, one file each. Uses `expr`,
-//! `ums`. No input or output.
+//! `lookup`, `ums`. No input or output.
 
 pub mod dialect;
 pub mod filter;
 pub mod gather;
 pub mod join;
+pub mod lookup;
 pub mod mask;
 pub mod show;
 pub mod window;

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::lookup;
 use crate::cli::{kafka, progress, value};
 use crate::error::{Error, Result};
 use crate::expr::Condition;
@@ -33,10 +34,10 @@ pub struct Args {
     #[arg(long, value_name = "ENDPOINT", default_value = "-", help_heading = STREAM)]
     pub to: String,
 
-    /// Only rows of these namespaces take part: '*.*.shop.orders'; may be repeated
+    /// Only rows of these namespaces: '*.*.shop.orders'; may be repeated
     ///
-    /// With windows, rows of other tables pass as they are. Without windows and without a join, the
-    /// inputs are put together and the others are left out.
+    /// With windows and lookups, rows of other tables pass as they are. Without windows, lookups and
+    /// joins, the inputs are put together and the others are left out.
     #[arg(short, long, value_name = "PATTERN", help_heading = STREAM, value_parser = pattern)]
     pub namespace: Vec<Pattern>,
 
@@ -102,10 +103,10 @@ pub struct Args {
     #[arg(long, value_name = "DURATION", help_heading = JOINS, value_parser = value::duration)]
     pub within: Option<Duration>,
 
-    /// What becomes of a left row that found nothing in its time: drop, send or alert
+    /// For left rows that found nothing in their time: drop, send or alert
     ///
     /// drop: an inner join. send: a left join; the right side's columns are NULL. alert: it is dropped
-    /// and counted in a warning.
+    /// and counted in a warning. In a lookup, the stream is the left side.
     #[arg(long, value_name = "HOW", default_value = "drop", help_heading = JOINS)]
     #[arg(value_parser = ["drop", "send", "alert"], hide_possible_values = true)]
     pub unmatched: String,
@@ -116,20 +117,24 @@ pub struct Args {
     /// and send sends it as it is.
     #[arg(long, value_name = "COLUMNS", help_heading = JOINS, value_delimiter = ',')]
     #[arg(hide_short_help = true)]
-    pub check: Vec<String>,
+    pub filled: Vec<String>,
 
-    /// Whether all columns of --check must be filled (and), or one of them (or)
+    /// Whether all columns of --filled must be filled (and), or one of them (or)
     ///
     /// With or, the others may be NULL or empty for ever.
     #[arg(long, value_name = "RULE", default_value = "and", help_heading = JOINS)]
     #[arg(value_parser = ["and", "or"], hide_possible_values = true, hide_short_help = true)]
-    pub check_rule: String,
+    pub filled_rule: String,
 
     /// Put this in front of the right side's column names
     ///
     /// Without it, only names that the left side has, too, become right_NAME.
     #[arg(long, value_name = "PREFIX", help_heading = JOINS, hide_short_help = true)]
     pub prefix: Option<String>,
+
+    /// Lookups.
+    #[command(flatten)]
+    pub lookups: lookup::Args,
 
     /// Take the event time from this column, instead of _ums_ts_
     ///
@@ -143,9 +148,9 @@ pub struct Args {
     #[arg(long, value_name = "DURATION", help_heading = TIME, value_parser = length)]
     pub lateness: Option<i64>,
 
-    /// How long what is over is kept, so that updates and deletes correct it: 7d, or forever
+    /// How long what is over is kept, to be corrected: 7d, or forever
     ///
-    /// Rows of a join, and windows that closed. A change that comes later corrects nothing.
+    /// Rows of a join, and windows that closed, for updates and deletes. A change that comes later corrects nothing.
     #[arg(long, value_name = "DURATION", help_heading = TIME, value_parser = length)]
     pub keep: Option<i64>,
 
@@ -173,7 +178,7 @@ pub struct Args {
     #[arg(long = "as", value_name = "NAMESPACE", help_heading = RESULTS, value_parser = namespace)]
     pub name: Option<Namespace>,
 
-    /// Keep the state in this folder, so that the next run goes on where this one was
+    /// Keep the state in this folder; the next run goes on there
     ///
     /// Without it, markers wait until nothing is held of what they cover. See STATE.
     #[arg(long, value_name = "FOLDER", help_heading = STATE)]
@@ -329,8 +334,8 @@ impl Args {
                 "alert" => Unmatched::Alert,
                 _ => Unmatched::Drop,
             },
-            check: self.check.clone(),
-            check_any: self.check_rule == "or",
+            check: self.filled.clone(),
+            check_any: self.filled_rule == "or",
             prefix: self.prefix.clone(),
             name: self.name.clone(),
         })
@@ -340,8 +345,8 @@ impl Args {
     pub fn made_with(&self) -> String {
         format!(
             "{} inputs; namespaces {:?}; window {:?}; group {:?}; agg {:?}; having {:?}; emit {}; mode {}; \
-             on {:?}; left {:?}; right {:?}; within {:?}; unmatched {}; check {:?} {}; prefix {:?}; \
-             time {:?}; keep {:?}; keys {:?}; as {:?}",
+             on {:?}; left {:?}; right {:?}; within {:?}; unmatched {}; filled {:?} {}; prefix {:?}; \
+             time {:?}; keep {:?}; keys {:?}; as {:?}; query {:?}; matches {}",
             self.from.len(),
             self.namespace,
             self.window,
@@ -355,18 +360,20 @@ impl Args {
             self.right,
             self.within,
             self.unmatched,
-            self.check,
-            self.check_rule,
+            self.filled,
+            self.filled_rule,
             self.prefix,
             self.time,
             self.keep,
             self.keys,
             self.name,
+            self.lookups.query,
+            self.lookups.matches,
         )
     }
 }
 
-fn names(list: &str) -> Vec<String> {
+pub(super) fn names(list: &str) -> Vec<String> {
     list.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect()
 }
 
@@ -383,7 +390,7 @@ fn micros(duration: Duration) -> i64 {
 }
 
 /// A length of time that may be 0, in days, or endless.
-fn length(text: &str) -> Result<i64, String> {
+pub(super) fn length(text: &str) -> Result<i64, String> {
     match text {
         "0" => Ok(0),
         "forever" => Ok(i64::MAX),

@@ -32,7 +32,7 @@ const DESCRIPTION: &str = "\
 ums-join reads one or more streams of UMS messages and writes one. Without --agg and --on it is their \
 union: every message as it came. With --agg it aggregates rows over windows of time, or over all of it. \
 With --on it joins two sides, which may come in one stream or in several; a third one is a second ums-join \
-in the pipe.
+in the pipe. With --lookup it puts what a store has beside each row.
 
 TIME
 
@@ -90,13 +90,43 @@ the times being those of the rows' last changes. A row before the horizon, less 
 
 --unmatched says what becomes of a left row that has no pair when the horizon is more than --within \
 behind it: send writes it with NULLs on the right side, and takes that back, as D, when a pair comes all \
-the same. With --check a pair is written when the columns named are filled; before, it waits, and when its \
+the same. With --filled a pair is written when the columns named are filled; before, it waits, and when its \
 left row's time is over, send writes it as it is, drop does not, and alert counts it.
 
 A result has _ums_id_, _ums_ts_, _ums_op_, _ums_uid_, join_key, the left columns, and the right ones, under \
 other names where the left side has the same. join_key is the key: the left row's key, |, and the right \
 row's, with a backslash in front of commas, bars and backslashes inside a part. _ums_id_ and _ums_ts_ are the \
 greater ones of both rows.
+
+LOOKUPS
+
+--query is put to the store of --lookup for each row, with the row's own values: :column stands for one, and \
+is bound as a parameter. Keys that are equal are asked once, and many in one statement, which has the query \
+once for each; so the store alone decides what is equal, and the query may have anything that stands in \
+parentheses behind FROM: joins, aggregates, ORDER BY with LIMIT 1. NULL is equal to nothing, and is not asked. \
+What was found is used again for --cache-for, and that nothing was found for --cache-missing, within \
+--cache bytes; what was not used for long goes first. Redis has a query of its own, see dws-endpoints(7).
+
+A result is the row with the columns that were found behind it, under the table's own name. They have the types \
+that the store says; a name that the row has, too, becomes right_NAME, or --prefix stands in front of all. \
+Other messages and tables that --namespace does not name pass, in their place. A result is of the moment of the \
+lookup: what changes in the store later is met by the next change of the row, or by a reload of the table.
+
+With --matches one, the default, a row finds one row at most; to find more ends the run. Ids, uid and key are \
+the row's own, so that a sink upserts. A row that finds nothing is left out, or with --unmatched send has \
+NULLs. An update that finds nothing goes as a delete, because the row before it may have found something. A \
+delete is looked up like any row, so that what a sink keeps of it is whole, and passes whatever is found; so \
+does the image before an update (B). A delete whose image lacks the columns of the query passes as it came.
+
+With --matches many a row gives a result for each row found, in the order of the store. Behind its columns \
+stands their number from 1, lookup_row, which becomes the last column of the key, and the end of the uid. How \
+many there were is remembered for each key of the stream (about 100 bytes, within --memory, kept by --state): \
+when an update finds fewer, or the row is deleted, those that are no more go as deletes, and a row that is \
+older than what was written is passed over. B is left out. A table without a key needs --keys for updates \
+and deletes.
+
+A store that is gone is asked again for the seconds of its option retry, 300 without; this is said once, and the \
+stream waits. No marker goes on before the rows that it covers.
 
 STATE
 
@@ -162,6 +192,20 @@ const EXAMPLES: &[Example] = &[
         runnable: false,
     },
     Example {
+        what: "Orders with the names of their customers, from another database.",
+        command: "dbus-tail mysql://db1 | ums-join --namespace '*.*.shop.orders' \\\n    \
+                  --lookup mysql://reader@crm/crm --unmatched send \\\n    \
+                  --query 'SELECT name, city FROM customer WHERE id IN (:customer_id)' |\n    \
+                  ums-sink postgres://dw/shop",
+        runnable: false,
+    },
+    Example {
+        what: "Customers from Redis, by a region and a number; levels may be ten minutes old.",
+        command: "ums-join --lookup redis://cache/0 --cache-for 10m \\\n    \
+                  --query \"SELECT level int AS customer_level FROM HASH 'c:{region}:{customer_id}'\"",
+        runnable: false,
+    },
+    Example {
         what: "Three streams become one.",
         command: "ums-join --from a.ums --from b.ums.zst --from <(dbus-tail mysql://db1)",
         runnable: false,
@@ -169,6 +213,27 @@ const EXAMPLES: &[Example] = &[
 ];
 
 const DIAGNOSTICS: &[(&str, &str)] = &[
+    (
+        "...: --query: no column '...'; did you mean ...?",
+        "A table of the stream, or this row image of it, lacks the column. Choose tables with \
+         --namespace; log whole rows (binlog_row_image=FULL).",
+    ),
+    (
+        "...: --query found ... rows for one",
+        "--matches many makes a row of each. Or let the query find one, with LIMIT 1 or an aggregate.",
+    ),
+    (
+        "...; asking again for up to ... s",
+        "The store of --lookup does not answer. The stream waits for it; see its option retry.",
+    ),
+    (
+        "...: --query fails on a value (...)",
+        "The store could not convert a value of the stream, or of its own. CAST it in the query.",
+    ),
+    (
+        "...: column ... holds what UMS has no cell for",
+        "NaN, infinity, or a date before the common era. Cast the column to text in the query.",
+    ),
     (
         "...: --group-by: character ...: no column '...'; did you mean ...?",
         "A table that takes part, or this row image of it, lacks the column. Choose tables with \
@@ -232,4 +297,9 @@ takes several tables is for shards of one. Windows tell tables apart, but not th
 Sums of float and double depend on the order of rows in their last digits. CAST them to decimal where that \
 matters.
 
-The end of a pull (ums-sink --sweep) is not followed: rows that a reload no longer sees still count.";
+Results of --matches many that a run wrote before a crash, and that the store does not have any more when the \
+same rows come again, stay in the target until their row changes and finds as many. With --matches one \
+nothing is left.
+
+The end of a pull (ums-sink --sweep) is not followed by windows and joins: rows that a reload no longer sees still \
+count. It passes a lookup.";

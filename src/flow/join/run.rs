@@ -119,6 +119,7 @@ impl<'a> Run<'a> {
             self.advance()?;
             self.hold(moved);
         }
+        self.parts.operation.settle(&mut self.sent)?;
         self.write()?;
         self.release(false)?;
         self.report()
@@ -386,6 +387,7 @@ impl<'a> Run<'a> {
             self.release(true)?;
         } else {
             // What was taken before the error is written; no marker says more.
+            let _ = self.parts.operation.settle(&mut self.sent);
             let _ = self.write();
         }
         self.parts.out.sync()?;

@@ -21,7 +21,7 @@ struct Form {
     /// How many columns the right side has.
     width: usize,
     writer: MessageWriter,
-    /// Columns of --check: the side and the place among its columns.
+    /// Columns of --filled: the side and the place among its columns.
     check: Vec<(usize, usize)>,
 }
 
@@ -76,7 +76,7 @@ impl Results {
                 None if other.is_none() => {}
                 None => {
                     return Err(Error::refused(format!(
-                        "{}: --check: no column '{name}'",
+                        "{}: --filled: no column '{name}'",
                         schema.namespace
                     )));
                 }
@@ -87,7 +87,7 @@ impl Results {
         Ok(self.forms.len() - 1)
     }
 
-    /// Whether the columns of --check are filled.
+    /// Whether the columns of --filled are filled.
     pub(super) fn is_complete(
         &mut self,
         spec: &Spec,
