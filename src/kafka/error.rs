@@ -34,8 +34,8 @@ pub fn passes(code: Code) -> bool {
     kind(code) == Kind::Unreachable
 }
 
-/// Whether it says no more than that leaders are being chosen, as after a topic was made or a broker
-/// went away: the same question has an answer in a moment.
+/// Whether it says no more than that leaders are being chosen or a connection was lost, as after a
+/// topic was made or a broker went away: the same question has an answer in a moment.
 fn moves(code: Code) -> bool {
     matches!(
         code,
@@ -47,6 +47,8 @@ fn moves(code: Code) -> bool {
             | Code::NotCoordinator
             | Code::CoordinatorNotAvailable
             | Code::CoordinatorLoadInProgress
+            | Code::BrokerTransportFailure
+            | Code::DestroyBroker
     )
 }
 
