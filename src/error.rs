@@ -58,8 +58,13 @@ impl Error {
         Self::new(Kind::Refused, message)
     }
 
-    /// A failed read or write; `what` names the file or stream. A broken pipe becomes `Closed`.
+    /// A failed read or write; `what` names the file or stream. A broken pipe becomes `Closed`. An
+    /// error of ours that went through `std::io` comes out as it was.
     pub fn io(what: impl fmt::Display, error: std::io::Error) -> Self {
+        let error = match error.downcast::<Self>() {
+            Ok(ours) => return ours,
+            Err(error) => error,
+        };
         let kind = match error.kind() {
             std::io::ErrorKind::BrokenPipe => Kind::Closed,
             _ => Kind::Unreachable,
@@ -88,6 +93,12 @@ impl Error {
     pub fn caused_by(mut self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
         self.source = Some(Box::new(source));
         self
+    }
+}
+
+impl From<Error> for std::io::Error {
+    fn from(error: Error) -> Self {
+        std::io::Error::other(error)
     }
 }
 

@@ -4,7 +4,7 @@
 //! row never use each other (`tests/layers.rs` reads the sources and keeps the rule):
 //!
 //! ```text
-//! error <- ums, url, durable <- line, expr, rule, mysql, postgres, lookup, kafka, columnar, store <- endpoint, op, sink <- flow <- cli
+//! error <- ums, url, durable <- mask <- line, expr, rule, mysql, postgres, lookup, kafka, columnar, store <- endpoint, op, sink <- flow <- cli
 //! ```
 
 #![warn(clippy::disallowed_methods, clippy::disallowed_macros)]
@@ -22,6 +22,9 @@ pub mod url;
 /// Layer 1: files that are replaced whole.
 pub mod durable;
 
+/// Above layer 1: masks over rows of messages.
+pub mod mask;
+
 /// Layer 2: lines of text with limits.
 pub mod line;
 
@@ -33,6 +36,10 @@ pub mod expr;
 
 /// Layer 2: MySQL and MariaDB: logs, types, connections.
 pub mod mysql;
+
+/// Layer 2: Kafka: addresses, properties, the client.
+#[cfg(feature = "kafka")]
+pub mod kafka;
 
 /// Layer 2: PostgreSQL: connections.
 #[cfg(feature = "postgres")]

@@ -180,6 +180,11 @@ impl<R: Read> LineReader<R> {
 /// A decoder that meets damage says so without a number of the system: the input is bad, and a
 /// restart does not help.
 fn read_error(name: &str, error: std::io::Error) -> Error {
+    // A source that knows better has said it in full.
+    let error = match error.downcast::<Error>() {
+        Ok(error) => return error,
+        Err(error) => error,
+    };
     if error.raw_os_error().is_some() {
         return Error::io(format_args!("{name}: cannot read"), error);
     }

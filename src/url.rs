@@ -42,6 +42,11 @@ impl Default for Login {
 pub struct Secret(String);
 
 impl Secret {
+    /// Hides a text.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
     /// The text itself, for the client library.
     pub fn reveal(&self) -> &str {
         &self.0

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[&[&str]] = &[
     &["error"],
     &["ums", "url", "durable"],
+    &["mask"],
     &["line", "expr", "rule", "mysql", "postgres", "lookup", "kafka", "columnar", "store"],
     &["endpoint", "op", "sink"],
     &["flow"],

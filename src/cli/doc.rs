@@ -4,6 +4,7 @@ mod endpoints;
 mod flows;
 mod format;
 mod manual;
+mod masks;
 mod parquet;
 mod rules;
 mod sql;
@@ -80,5 +81,6 @@ pub fn pages() -> Vec<(String, String)> {
     pages.push(("dws-endpoints.7".into(), endpoints::page()));
     pages.push(("dws-parquet.7".into(), parquet::page()));
     pages.push(("dws-sql.7".into(), sql::page()));
+    pages.push(("dws-mask.7".into(), masks::page()));
     pages
 }

@@ -34,6 +34,9 @@ pub const TOOL: Tool = Tool {
 
 fn run(matches: &ArgMatches) -> Result<Outcome> {
     let args = Args::from_arg_matches(matches).map_err(|error| Error::usage(error.to_string()))?;
+    if args.kafka.client.shown()? {
+        return Ok(Outcome::Done);
+    }
     if args.position {
         return position(&args);
     }
@@ -69,8 +72,17 @@ fn run(matches: &ArgMatches) -> Result<Outcome> {
             checkpoint: args.checkpoint.clone(),
         }),
     };
-    let inputs = args.from.iter().map(|from| endpoint::input(from)).collect::<Result<_>>()?;
-    let mut out = endpoint::output(&args.to)?;
+    let stop = Stop::install(true)?;
+    let checkpoint = args.checkpoint.as_ref().map(Checkpoint::open).transpose()?;
+    let mut settings = args.kafka.settings(stop.flag())?;
+    args.consuming.add_to(&mut settings, checkpoint.as_ref());
+    settings.confirm.clone_from(&args.checkpoint);
+    let open = |from: &String| {
+        args.consuming.check(from)?;
+        endpoint::input_with(from, &settings)
+    };
+    let inputs = args.from.iter().map(open).collect::<Result<_>>()?;
+    let mut out = endpoint::output_with(&args.to, &settings)?;
     let counters = Arc::new(Counters::default());
     let progress = Progress::start(args.progress, Arc::clone(&counters), args.to == "-");
     let result = flow(Plan {

@@ -33,6 +33,9 @@ pub const TOOL: Tool = Tool {
 
 fn run(matches: &ArgMatches) -> Result<Outcome> {
     let args = Args::from_arg_matches(matches).map_err(|error| Error::usage(error.to_string()))?;
+    if args.kafka.client.shown()? {
+        return Ok(Outcome::Done);
+    }
     let tree = open(&args.log)?;
     expect_damage();
     if args.check {
@@ -43,8 +46,8 @@ fn run(matches: &ArgMatches) -> Result<Outcome> {
     }
     let spill = args.spill_dir.clone().unwrap_or_else(std::env::temp_dir);
     probe_spill(&spill)?;
-    let mut out = endpoint::output(&args.to)?;
     let stop = Stop::install(true)?;
+    let mut out = endpoint::output_with(&args.to, &args.kafka.settings(stop.flag())?)?;
     let counters = Arc::new(Counters::default());
     let progress = Progress::start(args.progress, Arc::clone(&counters), args.to == "-");
     let result = flow(Plan {

@@ -15,7 +15,7 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
 use super::progress::Progress;
 use super::signal::Stop;
-use super::{Outcome, Tool, message};
+use super::{Outcome, Tool, kafka, message};
 use crate::endpoint::{self, Input};
 use crate::error::{Error, Result};
 use crate::flow::checkpoint::Checkpoint;
@@ -39,6 +39,9 @@ pub const TOOL: Tool = Tool {
 
 fn run(matches: &ArgMatches) -> Result<Outcome> {
     let args = Args::from_arg_matches(matches).map_err(|error| Error::usage(error.to_string()))?;
+    if args.kafka.shown()? {
+        return Ok(Outcome::Done);
+    }
     if let Some(file) = &args.flows {
         return flows::run(&args, file);
     }
@@ -53,6 +56,10 @@ fn run(matches: &ArgMatches) -> Result<Outcome> {
     }
     if args.position {
         return print_position(spec, &target);
+    }
+    if args.sweep && kafka::is_group(args.from.as_deref().unwrap_or("-")) {
+        return Err(Error::usage("--sweep: a member of a group sees only a part of a pull")
+            .advise("read the topic without a group, with --checkpoint"));
     }
     if args.compact || args.drop_before.is_some() {
         return rearrange(&args, &target);
@@ -98,13 +105,13 @@ fn say_positions(positions: &[Marker]) -> Result<Outcome> {
 }
 
 fn land(args: &Args, spec: &Spec, mut target: Target) -> Result<Outcome> {
-    let input = open_input(args)?;
-    let rejects = open_rejects(args)?;
-    target.options.rejects = rejects.clone();
     let mut checkpoint = match &args.checkpoint {
         Some(path) if !args.dry_run => Some(Checkpoint::open(path)?),
         _ => None,
     };
+    let input = open_input(args, checkpoint.as_ref())?;
+    let rejects = open_rejects(args)?;
+    target.options.rejects = rejects.clone();
     let mut sink =
         if args.dry_run { DryRun::open("", spec, &target) } else { (spec.open)(&target)? };
     let stop = Stop::install(true)?;
@@ -198,12 +205,16 @@ fn say_rejected(args: &Args, rejects: &Rejects) -> Outcome {
 }
 
 /// Somebody at a keyboard hardly means to type messages.
-fn open_input(args: &Args) -> Result<Input> {
+fn open_input(args: &Args, checkpoint: Option<&Checkpoint>) -> Result<Input> {
     if args.from.is_none() && std::io::stdin().is_terminal() {
         return Err(Error::usage("standard input is a terminal")
             .advise("pipe messages in, name a file with --from, or write --from -"));
     }
-    endpoint::input(args.from.as_deref().unwrap_or("-"))
+    let from = args.from.as_deref().unwrap_or("-");
+    args.consuming.check(from)?;
+    let mut settings = args.kafka.settings(Arc::default())?;
+    args.consuming.add_to(&mut settings, checkpoint);
+    endpoint::input_with(from, &settings)
 }
 
 /// `--dry-run`: says what a sink would do, once each.

@@ -9,6 +9,7 @@ pub(crate) mod place;
 
 use std::process::Command;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
@@ -21,7 +22,9 @@ use crate::error::{Error, Result};
 use crate::flow::checkpoint::Checkpoint;
 use crate::flow::stats::Counters;
 use crate::flow::tail::{Plan, run as flow};
+use crate::line::output::Output;
 use crate::mysql::charset::Bad;
+use crate::ums::Marker;
 
 pub use args::Args;
 use args::{BadText, Source};
@@ -37,6 +40,9 @@ pub const TOOL: Tool = Tool {
 
 fn run(matches: &ArgMatches) -> Result<Outcome> {
     let args = Args::from_arg_matches(matches).map_err(|error| Error::usage(error.to_string()))?;
+    if args.kafka.client.shown()? {
+        return Ok(Outcome::Done);
+    }
     let source = args.source()?;
     if args.check {
         return inspect::check(&args, &source);
@@ -52,10 +58,18 @@ fn run(matches: &ArgMatches) -> Result<Outcome> {
 
 fn follow(args: &Args, source: &Source) -> Result<Outcome> {
     let checkpoint = args.checkpoint.as_ref().map(Checkpoint::open).transpose()?;
-    let mut opened = open::open(args, source, checkpoint.as_ref())?;
-    let out = endpoint::output(&args.to)?;
-    let to_stdout = args.to == "-";
     let stop = Stop::install(false)?;
+    let mut out = endpoint::output_with(&args.to, &args.kafka.settings(stop.flag())?)?;
+    let held;
+    let known = match &checkpoint {
+        Some(checkpoint) => checkpoint.positions(),
+        None => {
+            held = held_by(out.as_mut(), &open::source_name(args, source)?)?;
+            &held
+        }
+    };
+    let mut opened = open::open(args, source, known)?;
+    let to_stdout = args.to == "-";
     let counters = Arc::new(Counters::default());
     let on_change = args.on_schema_change.clone().map(|command| -> OnChange {
         Box::new(move |change| {
@@ -63,7 +77,8 @@ fn follow(args: &Args, source: &Source) -> Result<Outcome> {
             on_change(&command, change)
         })
     });
-    let publisher = opened.publisher(args, out, on_change)?;
+    let masks = args.mask.load(&[])?;
+    let publisher = opened.publisher(args, out, on_change, masks.clone())?;
     let progress = Progress::start(args.progress, Arc::clone(&counters), to_stdout);
     let result = flow(Plan {
         log: opened.log,
@@ -73,12 +88,29 @@ fn follow(args: &Args, source: &Source) -> Result<Outcome> {
         stop: stop.flag(),
         live: opened.live,
         prompt: opened.prompt,
-        counters,
+        counters: Arc::clone(&counters),
         note: &mut |text| message::warn(text),
     });
     progress.finish();
     result?;
+    if let Some(masks) =
+        masks.filter(|_| !stop.asked() && counters.rows.load(Ordering::Relaxed) > 0)
+    {
+        masks.all_met("no rows of such a table were in the log")?;
+    }
     Ok(stop.outcome(Outcome::Done))
+}
+
+/// Where to go on by what the destination holds itself.
+fn held_by(out: &mut dyn Output, source: &str) -> Result<Vec<Marker>> {
+    let held = out.position(source)?;
+    if let Some(marker) = &held {
+        message::note(format_args!(
+            "going on behind the newest marker in the destination: {}:{}",
+            marker.file, marker.pos
+        ));
+    }
+    Ok(held.into_iter().collect())
 }
 
 /// Whether the arguments ask for a table.
@@ -122,6 +154,7 @@ fn options(args: &Args, source: String, base: u64) -> Options {
             let (table, table_shard) = part(&shards, table);
             Published { schema, table, schema_shard, table_shard }
         }),
+        masks: None,
     }
 }
 

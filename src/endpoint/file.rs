@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::sync::Arc;
 
-use super::{Counted, Input, Spec};
+use super::{Counted, Input, Settings, Spec};
 use crate::error::{Error, Result};
 use crate::line::output::{self, Packing};
 use crate::url::Url;
@@ -21,10 +21,10 @@ pub const SPEC: Spec = Spec {
     options: &[],
     example: "dbus-tail --to orders.ums.zst mysql-bin.000001",
     read: Some(read),
-    write: Some(|url| output::file(url.path())),
+    write: Some(|url, _| output::file(url.path())),
 };
 
-fn read(url: &Url) -> Result<Input> {
+fn read(url: &Url, _: &Settings) -> Result<Input> {
     let path = url.path();
     let failed = |error| Error::io(format_args!("{path}: cannot open"), error);
     let file = File::open(path).map_err(failed)?;
@@ -39,5 +39,5 @@ fn read(url: &Url) -> Result<Input> {
         Packing::Gzip => Box::new(flate2::read::MultiGzDecoder::new(counted)),
         Packing::Zstd => Box::new(zstd::Decoder::new(counted).map_err(failed)?),
     };
-    Ok(Input { name: path.to_owned(), reader, size: found.len(), taken })
+    Ok(Input { name: path.to_owned(), reader, size: found.len(), taken, receipt: None })
 }

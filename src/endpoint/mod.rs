@@ -1,13 +1,17 @@
 //! Where streams of messages come from and go to: one row each, which the manual page
-//! dws-endpoints.7 is made from. Uses `line` and `url`. Not hot.
+//! dws-endpoints.7 is made from. Uses `line`, `ums` and `url`. Not hot.
 //!
 //! To add an endpoint: one file here with `pub const SPEC: Spec`, one `pub mod` line and one row in
 //! `ALL`.
 
 pub mod binlog;
 pub mod file;
+pub mod follow;
+pub mod kafka;
+pub mod lines;
 pub mod lookup;
 pub mod pull;
+pub mod settings;
 pub mod standard;
 
 use std::fmt;
@@ -17,16 +21,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::{Error, Result};
 use crate::line::output::Output;
+use crate::ums::Marker;
 use crate::url::{Opt, Url};
 
-/// Every endpoint of this build.
-pub const ALL: &[&Spec] = &[&standard::SPEC, &file::SPEC];
+pub use settings::{Note, Settings};
+
+/// Every endpoint.
+pub const ALL: &[&Spec] = &[&standard::SPEC, &file::SPEC, &kafka::SPEC];
 
 /// Opens for reading.
-pub type OpenInput = fn(&Url) -> Result<Input>;
+pub type OpenInput = fn(&Url, &Settings) -> Result<Input>;
 
 /// Opens for writing.
-pub type OpenOutput = fn(&Url) -> Result<Box<dyn Output>>;
+pub type OpenOutput = fn(&Url, &Settings) -> Result<Box<dyn Output>>;
 
 /// One endpoint as data.
 pub struct Spec {
@@ -58,6 +65,30 @@ pub struct Input {
     pub size: u64,
     /// Bytes read from the source so far, in the same unit.
     pub taken: Arc<AtomicU64>,
+    /// Where to report what became of the bytes; `None` where nobody wants to know.
+    pub receipt: Option<Arc<dyn Receipt>>,
+}
+
+/// The other end of a source that keeps positions: Kafka's consumer groups.
+///
+/// Positions come as markers, in the stream, behind the messages that they cover. A run that has
+/// made durable what stands before a marker reports it. What is never reported is delivered again.
+pub trait Receipt: Send + Sync {
+    /// Everything before these markers is durable. Markers of other sources are passed over.
+    fn durable(&self, markers: &[Marker]);
+
+    /// Whether to make durable now what was read: somebody waits for the report.
+    fn hurries(&self) -> bool;
+
+    /// The positions behind the first `bytes` bytes, of a stream without markers, as far as they are
+    /// new.
+    fn reached(&self, bytes: u64) -> Vec<Marker>;
+
+    /// Where a line came from, for messages to people; `None` when that is not known any more.
+    fn place(&self, line: u64) -> Option<String>;
+
+    /// The run has ended: nothing more is read, and what was reported is kept. May take seconds.
+    fn close(&self);
 }
 
 impl fmt::Debug for Input {
@@ -66,25 +97,45 @@ impl fmt::Debug for Input {
     }
 }
 
+/// Opens the address of `--from` with nothing set.
+///
+/// # Errors
+/// As `input_with`.
+pub fn input(address: &str) -> Result<Input> {
+    input_with(address, &Settings::default())
+}
+
 /// Opens the address of `--from`.
 ///
 /// # Errors
 /// `Usage` for an unknown scheme or option, `Unreachable` when it cannot be opened.
-pub fn input(address: &str) -> Result<Input> {
+pub fn input_with(address: &str, settings: &Settings) -> Result<Input> {
     let url = Url::parse(address)?;
-    let read = find(&url, "--from", |spec| spec.read.is_some())?.read;
-    read.map_or_else(|| Err(unknown(&url, "--from", |spec| spec.read.is_some())), |read| read(&url))
+    match find(&url, "--from", |spec| spec.read.is_some())?.read {
+        Some(read) => read(&url, settings),
+        None => Err(unknown(&url, "--from", |spec| spec.read.is_some())),
+    }
+}
+
+/// Opens the address of `--to` with nothing set.
+///
+/// # Errors
+/// As `output_with`.
+pub fn output(address: &str) -> Result<Box<dyn Output>> {
+    output_with(address, &Settings::default())
 }
 
 /// Opens the address of `--to`.
 ///
 /// # Errors
 /// `Usage` for an unknown scheme or option, `Unreachable` when it cannot be opened, `Refused` for
-/// a file that must not be appended to.
-pub fn output(address: &str) -> Result<Box<dyn Output>> {
+/// a file that must not be appended to and for a topic that is missing.
+pub fn output_with(address: &str, settings: &Settings) -> Result<Box<dyn Output>> {
     let url = Url::parse(address)?;
-    let write = find(&url, "--to", |spec| spec.write.is_some())?.write;
-    write.map_or_else(|| Err(unknown(&url, "--to", |spec| spec.write.is_some())), |open| open(&url))
+    match find(&url, "--to", |spec| spec.write.is_some())?.write {
+        Some(open) => open(&url, settings),
+        None => Err(unknown(&url, "--to", |spec| spec.write.is_some())),
+    }
 }
 
 fn find(url: &Url, flag: &str, fits: fn(&Spec) -> bool) -> Result<&'static Spec> {

@@ -122,7 +122,7 @@ impl Aggregate {
 }
 
 fn scalar(expr: &Expr, schema: &Schema) -> Result<Scalar> {
-    let (node, kind) = Compiler { schema, depth: 0 }.typed(expr)?;
+    let (node, kind) = Compiler { schema, table: &[], depth: 0 }.typed(expr)?;
     Ok(Scalar { node, kind })
 }
 

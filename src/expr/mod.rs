@@ -4,9 +4,12 @@
 //! Logic is three-valued, numbers are exact to 65 digits, kinds are checked when an expression is
 //! compiled (see dws-sql.7).
 
+mod bits;
+mod calendar;
 mod cast;
 mod compile;
 pub mod function;
+mod json;
 mod like;
 pub mod list;
 mod literal;
@@ -14,8 +17,14 @@ pub mod moment;
 pub mod near;
 mod node;
 pub mod number;
+mod pattern;
+mod select;
+mod shape;
+mod shift;
 mod value;
 
+pub use compile::SPECIAL;
+pub use select::{Computed, Expression, Select};
 pub use value::{Kind, Value};
 
 use sqlparser::ast::Expr;
@@ -24,7 +33,7 @@ use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
 use crate::error::{Error, Result};
-use crate::ums::{Cell, Schema};
+use crate::ums::{Cell, Field, Schema};
 
 /// Bytes that the text of an expression may have.
 const LONGEST: usize = 64 << 10;
@@ -58,7 +67,16 @@ impl Condition {
     /// # Errors
     /// `Usage` with the place: an unknown column or function, a kind that does not fit.
     pub fn compile(&self, schema: &Schema) -> Result<Filter> {
-        let mut compiler = compile::Compiler { schema, depth: 0 };
+        self.compile_for(schema, &[])
+    }
+
+    /// The same where `table` are columns that the table has and this row image may lack. A row for
+    /// which such a column decides is `Refused`.
+    ///
+    /// # Errors
+    /// As `compile`.
+    pub fn compile_for(&self, schema: &Schema, table: &[Field]) -> Result<Filter> {
+        let mut compiler = compile::Compiler { schema, table, depth: 0 };
         let node = compiler.condition(&self.expr)?;
         Ok(Filter { node })
     }
@@ -78,6 +96,25 @@ impl Filter {
     /// `Data` for a cell that is not of its column's type and for a result that cannot be held.
     pub fn holds(&self, cells: &[Cell]) -> Result<bool> {
         Ok(self.node.value(cells)?.truth() == Some(true))
+    }
+}
+
+impl Filter {
+    /// The positions of the columns that the condition names.
+    pub fn columns(&self) -> Vec<usize> {
+        let mut places = Vec::new();
+        self.node.any(&mut |node| {
+            if let node::Node::Column { place, .. } = node {
+                places.push(*place);
+            }
+            false
+        });
+        places
+    }
+
+    /// Whether it names a column that the row image does not have.
+    pub fn lacks(&self) -> bool {
+        self.node.lacks()
     }
 }
 

@@ -16,6 +16,7 @@ use std::time::Duration;
 use crossbeam_channel::Select;
 
 use super::filter::Bad;
+use super::receipts::Receipts;
 use super::stats::Counters;
 use crate::endpoint::Input;
 use crate::error::{Error, Result};
@@ -99,7 +100,9 @@ pub fn run(plan: Plan) -> Result<Summary> {
     let alone = inputs.len() == 1;
     let mut feeds = Vec::new();
     let mut taken = Vec::new();
+    let mut receipts = Vec::new();
     for input in inputs {
+        receipts.extend(input.receipt);
         counters.bytes_total.fetch_add(input.size, Ordering::Relaxed);
         taken.push(input.taken);
         let reader = LineReader::new(input.reader, input.name.clone(), max_line);
@@ -114,6 +117,7 @@ pub fn run(plan: Plan) -> Result<Summary> {
             bad: plan.bad,
             late: plan.late,
             state: plan.state,
+            receipts: receipts.iter().map(|one| Receipts::new(Some(one.clone()), None)).collect(),
             memory: plan.memory,
             counters: Arc::clone(&counters),
             note: plan.note,
@@ -152,7 +156,12 @@ pub fn run(plan: Plan) -> Result<Summary> {
         }
     }
     let whole = result.is_ok() && !stop.load(Ordering::Relaxed);
-    run.finish(result, whole && plan.close)
+    let result = run.finish(result, whole && plan.close);
+    // Also after a failure: what was reported is kept.
+    for receipt in receipts {
+        receipt.close();
+    }
+    result
 }
 
 /// Whose turn it is: the input whose marker has the least time, when every input that goes on has one;

@@ -7,6 +7,7 @@ pub mod join;
 mod lane;
 pub mod pull;
 pub mod queue;
+mod receipts;
 #[cfg(feature = "parquet")]
 pub mod replay;
 pub mod rules;

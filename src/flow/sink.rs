@@ -14,7 +14,7 @@ use super::checkpoint::Checkpoint;
 use super::lane::Lane;
 pub use super::lane::Sweeps;
 use super::stats::Counters;
-use crate::endpoint::Input;
+use crate::endpoint::{Input, Receipt};
 use crate::error::{Error, Result};
 use crate::line::{LineReader, Lines};
 use crate::sink::{Flush, Rejects, Sink};
@@ -93,7 +93,8 @@ pub(super) trait Destination {
 /// `Usage` for a checkpoint behind a sink that is never durable.
 pub fn run(plan: Plan) -> Result<Summary> {
     let Plan { source, sink, flush, checkpoint, rejects } = plan;
-    let mut one = One { sink, lane: Lane::new(flush, rejects), checkpoint };
+    let receipt = source.input.receipt.clone();
+    let mut one = One { sink, lane: Lane::new(flush, rejects), checkpoint, receipt };
     let stopped = pump(source, &mut one)?;
     let Lane { rows, applied, left, sweeps, .. } = one.lane;
     Ok(Summary { rows, applied, left, sweeps, stopped })
@@ -101,12 +102,26 @@ pub fn run(plan: Plan) -> Result<Summary> {
 
 /// The loop; tells whether the stop flag ended it.
 pub(super) fn pump(source: Source, destination: &mut dyn Destination) -> Result<bool> {
+    let receipt = source.input.receipt.clone();
+    let result = pump_lines(source, destination, receipt.as_deref());
+    // Also after a failure: what was reported is kept, and the next one need not wait for a timeout.
+    if let Some(receipt) = &receipt {
+        receipt.close();
+    }
+    result
+}
+
+fn pump_lines(
+    source: Source,
+    destination: &mut dyn Destination,
+    receipt: Option<&dyn Receipt>,
+) -> Result<bool> {
     let Source { input, max_line, stop, counters } = source;
     let name = input.name.clone();
     let (taken, size) = (Arc::clone(&input.taken), input.size);
     let batches = read_lines(input, max_line)?;
     counters.bytes_total.store(size, Ordering::Relaxed);
-    let mut run = Run { destination, counters, decoder: Decoder::default() };
+    let mut run = Run { destination, receipt, counters, decoder: Decoder::default() };
     let mut stopped = false;
     loop {
         if stop.load(Ordering::Relaxed) {
@@ -125,6 +140,9 @@ pub(super) fn pump(source: Source, destination: &mut dyn Destination) -> Result<
             Err(RecvTimeoutError::Disconnected) => break,
         }
         run.destination.tick(batches.is_empty())?;
+        if batches.is_empty() && receipt.is_some_and(|receipt| receipt.hurries()) {
+            run.destination.finish()?;
+        }
     }
     run.destination.finish()?;
     Ok(stopped)
@@ -154,6 +172,7 @@ enum Failure {
 
 struct Run<'a> {
     destination: &'a mut dyn Destination,
+    receipt: Option<&'a dyn Receipt>,
     counters: Arc<Counters>,
     decoder: Decoder,
 }
@@ -161,7 +180,11 @@ struct Run<'a> {
 impl Run<'_> {
     fn take(&mut self, lines: &Lines, name: &str) -> Result<(), Failure> {
         for (number, line) in lines {
-            let place = |error: Error| error.at(format_args!("{name}:{number}"));
+            let receipt = self.receipt;
+            let place = |error: Error| match receipt.and_then(|receipt| receipt.place(number)) {
+                Some(record) => error.at(record),
+                None => error.at(format_args!("{name}:{number}")),
+            };
             let message =
                 self.decoder.decode(line).map_err(|error| Failure::Input(place(error)))?;
             let marker = match message.protocol {
@@ -195,6 +218,7 @@ struct One<'a> {
     sink: &'a mut dyn Sink,
     lane: Lane,
     checkpoint: Option<&'a mut Checkpoint>,
+    receipt: Option<Arc<dyn Receipt>>,
 }
 
 impl Destination for One<'_> {
@@ -224,10 +248,14 @@ impl Destination for One<'_> {
         }
         let durable = self.lane.flush(self.sink)?;
         match &mut self.checkpoint {
-            Some(checkpoint) if durable => checkpoint.advance(&self.lane.markers),
-            Some(_) => Err(never_durable()),
-            None => Ok(()),
+            Some(checkpoint) if durable => checkpoint.advance(&self.lane.markers)?,
+            Some(_) => return Err(never_durable()),
+            None => {}
         }
+        if let Some(receipt) = self.receipt.as_ref().filter(|_| durable) {
+            receipt.durable(&self.lane.markers);
+        }
+        Ok(())
     }
 }
 
@@ -305,6 +333,7 @@ mod tests {
                     reader: Box::new(std::io::Cursor::new(input.as_bytes().to_vec())),
                     size: 0,
                     taken: Arc::default(),
+                    receipt: None,
                 },
                 max_line: 1 << 20,
                 stop: Arc::default(),

@@ -166,6 +166,7 @@ impl Run<'_> {
                 }
                 if self.assembler.is_placed() {
                     self.publisher.mark(&self.assembler.position(), None)?;
+                    self.publisher.sync()?;
                     self.keep()?;
                 }
                 self.tell()

@@ -1,4 +1,4 @@
-//! Byte outputs: standard output, files, compressed files. Uses `error`, `durable`. Hot only in its writes,
+//! Byte outputs: standard output, files, compressed files. Uses `error`, `durable`, `ums`. Hot only in its writes,
 //! which are whole messages.
 //!
 //! A file that exists is appended to, for a resumed run must not lose what is there. What a crash
@@ -15,6 +15,7 @@ use flate2::write::GzEncoder;
 use super::repair;
 use crate::durable::sync_folder;
 use crate::error::{Error, Result};
+use crate::ums::Marker;
 
 /// How a file's bytes are packed, told by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +45,18 @@ pub trait Output: Write + Send {
     /// Hands everything written so far to the system, and to the disk where there is one; true
     /// when it survives a crash of the machine (a file after fsync; never a pipe or a terminal).
     fn sync(&mut self) -> Result<bool>;
+
+    /// For an output that learns later what has arrived: the newest marker of each source that has
+    /// become durable with everything before it since this was asked last. `None` where only `sync`
+    /// can tell. Does not wait.
+    fn settled(&mut self) -> Result<Option<Vec<Marker>>> {
+        Ok(None)
+    }
+
+    /// The position of a source that the destination itself holds, where it holds positions.
+    fn position(&mut self, _source: &str) -> Result<Option<Marker>> {
+        Ok(None)
+    }
 }
 
 const BUFFER: usize = 256 << 10;

@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// A way to see everything that was logged before a position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Barrier {
-    /// MariaDB: a consistent snapshot tells its own position. Exact; no write, no lock.
+    /// MariaDB: a consistent snapshot has the last commit that was told before. No write, no lock.
     Snapshot,
     /// MySQL with GTIDs: wait for the transactions that have one and are not committed yet.
     Gtid,
@@ -84,6 +84,13 @@ pub struct Place {
     pub number: u64,
     /// The offset of the next event.
     pub offset: u64,
+}
+
+impl Place {
+    /// The one that is earlier in the log.
+    fn least(self, other: Self) -> Self {
+        if (other.number, other.offset) < (self.number, self.offset) { other } else { self }
+    }
 }
 
 impl std::fmt::Display for Place {
@@ -185,10 +192,10 @@ fn same_server(conn: &mut mysql::Conn, info: &ServerInfo) -> Result<String> {
 pub const ONE_SERVER: &str = "name one server, not a proxy: a position of one server says nothing \
                               about the rows of another";
 
-/// Where a pull begins: no position that `begin` gives later, whatever the barrier, is before it.
+/// Where a pull begins: before every position that `begin` gives later, whatever the barrier is.
 ///
-/// MariaDB's log ends behind what a snapshot sees: what waits between the log and the eye, for a disk
-/// or a replica's word, is in the one and not in the other. So there it is a snapshot's position.
+/// MariaDB's log ends behind what can be seen: what waits between the log and the eye, for a disk or
+/// a replica's word, is in the one and not in the other. So there it is the last commit.
 ///
 /// # Errors
 /// As `live::status`.
@@ -196,25 +203,37 @@ pub fn origin(conn: &mut mysql::Conn, info: &ServerInfo) -> Result<live::Status>
     if !info.mariadb {
         return live::status(conn, info);
     }
-    let found = snapshot(conn);
-    conn.query_drop("ROLLBACK").map_err(failed("the transaction cannot be ended"))?;
+    let found = last_commit(conn).and_then(|first| Ok(first.least(last_commit(conn)?)));
     let Place { file, offset, .. } = match found {
         Err(error) if error.kind() == Kind::Refused => return live::status(conn, info),
         found => found?,
     };
     let gtids: Option<String> = conn
         .query_first(format!("SELECT BINLOG_GTID_POS({}, {offset})", literal(&file)))
-        .map_err(failed("the snapshot's GTIDs cannot be read"))?;
+        .map_err(failed("the GTIDs of the last commit cannot be read"))?;
     Ok(live::Status { file, offset, gtids: GtidSet::parse(&gtids.unwrap_or_default())? })
 }
 
-/// MariaDB's snapshot, and the position that is exactly its own.
+/// MariaDB's consistent snapshot, which has every commit up to a position that was read before.
+///
+/// Inside the transaction the server tells the snapshot's very own position, but by variables that
+/// all sessions share for a moment (`binlog_snapshot_position` is static, SHOW STATUS holds no lock
+/// that others do not share): beside another SHOW STATUS it may be that of a later commit, and the
+/// rows would be older than their position. Whatever is told before the snapshot is of a commit that
+/// the snapshot has. The lesser of the two, should the file's name and the offset ever be told of two
+/// different commits around a rotation.
 fn snapshot(conn: &mut mysql::Conn) -> Result<Place> {
+    let before = last_commit(conn)?;
     conn.query_drop("START TRANSACTION WITH CONSISTENT SNAPSHOT")
         .map_err(failed("a consistent snapshot cannot be opened"))?;
+    Ok(before.least(last_commit(conn)?))
+}
+
+/// MariaDB's word for the last commit that can be seen, or for the one that an open snapshot ends with.
+fn last_commit(conn: &mut mysql::Conn) -> Result<Place> {
     let rows: Vec<(String, String)> = conn
         .query("SHOW STATUS LIKE 'Binlog\\_snapshot\\_%'")
-        .map_err(failed("the snapshot's position cannot be read"))?;
+        .map_err(failed("the last commit's position cannot be read"))?;
     let value = |name: &str| rows.iter().find(|row| row.0.eq_ignore_ascii_case(name));
     let file = value("Binlog_snapshot_file").map(|row| row.1.clone()).unwrap_or_default();
     let offset = value("Binlog_snapshot_position").and_then(|row| row.1.parse().ok());
@@ -223,7 +242,7 @@ fn snapshot(conn: &mut mysql::Conn) -> Result<Place> {
             let number = LogName::new(&file).number;
             Ok(Place { file, number, offset })
         }
-        _ => Err(Error::refused("the server does not tell the position of a snapshot")
+        _ => Err(Error::refused("the server does not tell the position of its last commit")
             .advise("use --barrier auto, and see that log_bin is ON")),
     }
 }

@@ -82,6 +82,11 @@ pub const KEYS: &[(&str, &str)] = &[
         "patterns",
         "A table of patterns for grok: NAME = 'expression'. They go before those of the library.",
     ),
+    (
+        "masks",
+        "A list of masks, ['PATTERN.column=METHOD'], as with --mask; see dws-mask(7). They come behind those of \
+         the options.",
+    ),
     ("table", "The tables, [[table]], see TABLES."),
 ];
 
@@ -114,6 +119,8 @@ pub struct Rules {
     pub lines: Lines,
     /// Part six where nobody else says it.
     pub host: Option<String>,
+    /// Masks as they are written.
+    pub masks: Vec<String>,
     /// The tables, in the order of the file.
     pub tables: Vec<Table>,
     /// Whether every group that matches makes rows.
@@ -189,6 +196,7 @@ fn rules(keys: &Keys) -> Placed<Rules> {
         Some(lines) if format == Format::Text => Lines::read(&lines)?,
         Some(lines) => return Err(lines.fault("[lines] is for format = \"text\"")),
     };
+    let masks = keys.texts("masks")?.unwrap_or_default();
     let mut own = Vec::new();
     if let Some(patterns) = keys.table("patterns")? {
         own = patterns.all_texts()?.into_iter().map(|(name, text, _)| (name, text)).collect();
@@ -208,7 +216,7 @@ fn rules(keys: &Keys) -> Placed<Rules> {
     if tables.is_empty() || tables.len() > 10_000 {
         return Err(Fault::new(0, "a rules file has [[table]], one to 10000 of them"));
     }
-    Ok(Rules { source, schema, format, lines, host, tables, all, names })
+    Ok(Rules { source, schema, format, lines, host, masks, tables, all, names })
 }
 
 /// A part of the namespace: any text but an empty one.

@@ -25,6 +25,17 @@ pub struct Covered {
     pub range: String,
 }
 
+impl Covered {
+    /// Takes the ends of the range out: they are values of key columns, which may be masked.
+    pub fn hide_range(&mut self) {
+        let range = serde_json::from_str(&self.range);
+        let mut range: serde_json::Map<_, _> = range.unwrap_or_default();
+        range.retain(|name, _| matches!(name.as_str(), "schema" | "table" | "shard" | "columns"));
+        range.insert("masked".into(), true.into());
+        self.range = serde_json::Value::Object(range).to_string();
+    }
+}
+
 /// "Every row that the source had in these ranges was written before me, with an id not below
 /// the batch's."
 ///
@@ -140,6 +151,23 @@ mod tests {
             let mut decoder = Decoder::default();
             let message = decoder.decode(line.strip_suffix(b"\n").unwrap()).unwrap();
             assert_eq!(BatchEnd::read(&message).unwrap(), Some(end));
+        }
+    }
+
+    #[test]
+    fn a_range_without_its_ends() {
+        for (range, hidden) in [
+            (
+                r#"{"schema":"s","shard":2,"after":["a"],"upto":["b"],"x":1}"#,
+                r#"{"masked":true,"schema":"s","shard":2}"#,
+            ),
+            ("secret", r#"{"masked":true}"#),
+            ("", r#"{"masked":true}"#),
+        ] {
+            let mut shard = Covered { id: 1, ts: String::new(), rows: 1, range: range.into() };
+            shard.hide_range();
+            let parsed: serde_json::Value = serde_json::from_str(&shard.range).unwrap();
+            assert_eq!(parsed, serde_json::from_str::<serde_json::Value>(hidden).unwrap());
         }
     }
 

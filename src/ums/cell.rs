@@ -48,6 +48,21 @@ impl<'a> Row<'a> {
 
     /// Splits into cells; an error unless there are exactly `fields` of them. `cells` is reused.
     pub fn split(&self, fields: usize, cells: &mut Vec<Cell<'a>>) -> Result<()> {
+        self.split_some::<true>(fields, cells)
+    }
+
+    /// Splits off the first `count` cells; an error when there are fewer. What follows is not looked
+    /// at. `cells` is reused.
+    pub fn split_front(&self, count: usize, cells: &mut Vec<Cell<'a>>) -> Result<()> {
+        if count == 0 {
+            cells.clear();
+            return Ok(());
+        }
+        self.split_some::<false>(count, cells)
+    }
+
+    #[inline(always)]
+    fn split_some<const ALL: bool>(&self, fields: usize, cells: &mut Vec<Cell<'a>>) -> Result<()> {
         cells.clear();
         cells.reserve(fields);
         // Reading on behind the tuple is cheaper than stopping a block exactly at its end.
@@ -83,6 +98,9 @@ impl<'a> Row<'a> {
                 return Err(self.miscounted(fields + 1, fields));
             }
             cells.push(cell);
+            if !ALL && cells.len() == fields {
+                return Ok(());
+            }
             at = skip_space(line, at);
             if at >= self.end {
                 break;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::decode::Message;
+use super::decode::{Decoder, Message};
 use super::encode::MessageWriter;
 use super::json::{push_i64, push_string, push_u64};
 use super::model::{Dialect, Field, Protocol, Schema, Type};
@@ -46,11 +46,16 @@ pub struct Marker {
 }
 
 impl Marker {
-    /// Appends the marker's message with its newline.
-    pub fn write(&self, dialect: Dialect, out: &mut Vec<u8>) {
+    /// `type.source.*.*.*.*.*`
+    pub fn namespace(&self) -> Namespace {
         let star = || "*".to_owned();
         let parts =
             [self.kind.clone(), self.source.clone(), star(), star(), star(), star(), star()];
+        Namespace { parts }
+    }
+
+    /// Appends the marker's message with its newline.
+    pub fn write(&self, dialect: Dialect, out: &mut Vec<u8>) {
         let system = [("_ums_id_", Type::Long), ("_ums_ts_", Type::Datetime)];
         let field = |(name, ty): (&str, Type)| Field {
             name: name.to_owned(),
@@ -60,7 +65,7 @@ impl Marker {
             origin: None,
         };
         let schema = Schema {
-            namespace: Namespace { parts },
+            namespace: self.namespace(),
             batch_id: 0,
             keys: Vec::new(),
             fields: system.into_iter().chain(FIELDS).map(field).collect(),
@@ -207,6 +212,11 @@ impl Marker {
     }
 }
 
+/// The marker that a line is; `None` for any other message. Decodes the line anew: for few lines.
+pub fn of_line(line: &[u8]) -> Result<Option<Marker>> {
+    Marker::read(&Decoder::default().decode(line)?)
+}
+
 /// The text of a checkpoint file: one position a line, a newline at the end.
 pub fn checkpoint_text(markers: &[Marker]) -> String {
     let mut out = format!("{{\"version\":{CHECKPOINT_VERSION},\"positions\":[").into_bytes();
@@ -266,7 +276,6 @@ fn is_stamp(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ums::Decoder;
 
     fn marker() -> Marker {
         Marker {

@@ -2,6 +2,7 @@
 //! own clients show and with what `dbus-tail` writes.
 
 mod keys;
+mod masks;
 mod output;
 mod replicas;
 mod resume;

@@ -7,7 +7,7 @@ use crate::pipes::{Follower, Store, pull};
 use crate::server::Kind;
 use crate::source::{Source, Which};
 use crate::support::Random;
-use crate::writers::Writers;
+use crate::writers::{Monitors, Writers};
 
 const WRITERS: usize = 16;
 
@@ -46,7 +46,12 @@ fn round(
 }
 
 fn race(which: Which, test: &str, barriers: &[&str], store: Store) {
+    race_beside(0, which, test, barriers, store);
+}
+
+fn race_beside(monitors: usize, which: Which, test: &str, barriers: &[&str], store: Store) {
     let Some(source) = Source::start(which, test) else { return };
+    let _monitors = Monitors::start(&source, monitors);
     let mut random = Random::seeded();
     let mut follower = Follower::new(&source, &store);
     // The first load makes the tables.
@@ -70,6 +75,13 @@ fn race(which: Which, test: &str, barriers: &[&str], store: Store) {
 fn race_mariadb_to_sqlite() {
     let barriers = ["snapshot", "write", "share", "lock", "auto"];
     race(Which::MariaDb, "race_mariadb_to_sqlite", &barriers, Store::sqlite());
+}
+
+/// What the server tells of a snapshot passes through variables that all sessions share.
+#[test]
+fn race_mariadb_beside_monitors() {
+    let test = "race_mariadb_beside_monitors";
+    race_beside(4, Which::MariaDb, test, &["snapshot"; 3], Store::sqlite());
 }
 
 #[test]

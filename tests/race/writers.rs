@@ -80,6 +80,43 @@ impl Writers {
     }
 }
 
+/// Those who watch a server, as monitors and backups do: each asks for the status without a pause, half
+/// of them in snapshots of their own. They end when this is dropped.
+pub struct Monitors {
+    stop: Arc<AtomicBool>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Monitors {
+    /// So many.
+    pub fn start(source: &Source, count: usize) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let threads = (0..count).map(|number| {
+            let options = OptsBuilder::new().socket(Some(source.socket())).user(Some("root"));
+            let mut conn = Conn::new(options).unwrap();
+            let stop = Arc::clone(&stop);
+            std::thread::spawn(move || {
+                while !stop.load(Ordering::Relaxed) {
+                    if number % 2 == 0 {
+                        conn.query_drop("START TRANSACTION WITH CONSISTENT SNAPSHOT").unwrap();
+                    }
+                    conn.query_drop("SHOW STATUS LIKE 'Binlog%'").unwrap();
+                    conn.query_drop("COMMIT").unwrap();
+                }
+            })
+        });
+        let threads = threads.collect();
+        Self { stop, threads }
+    }
+}
+
+impl Drop for Monitors {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.threads.drain(..).for_each(|thread| thread.join().unwrap());
+    }
+}
+
 fn statement(random: &mut Random) -> String {
     // Mostly the large table: there a stale row stays for all to see.
     let hot = random.below(4) == 0;

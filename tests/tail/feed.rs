@@ -64,6 +64,7 @@ pub fn feed(log: Vec<u8>) -> (u64, Result<()>) {
             schema_shard: "0".to_owned(),
             table_shard: "0".to_owned(),
         }),
+        masks: None,
     };
     let setup = Setup {
         options,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::lookup;
-use crate::cli::{progress, value};
+use crate::cli::{kafka, progress, value};
 use crate::error::{Error, Result};
 use crate::expr::Condition;
 use crate::expr::list::Item;
@@ -23,13 +23,14 @@ use crate::ums::{Namespace, Pattern};
 pub struct Args {
     /// Read messages from this endpoint; may be repeated
     ///
-    /// Standard input, or a file (.gz and .zst by name). The shell's <(command) is a file, too.
+    /// Standard input, a file (.gz and .zst by name), or kafka://BROKERS/TOPIC?group=NAME. The shell's
+    /// <(command) is a file, too.
     #[arg(long, value_name = "ENDPOINT", default_value = "-", help_heading = STREAM)]
     pub from: Vec<String>,
 
     /// Write messages to this endpoint
     ///
-    /// Standard output, or a file (.gz and .zst by name), which is appended to.
+    /// Standard output, a file (.gz and .zst by name), which is appended to, or kafka://BROKERS/TOPIC.
     #[arg(long, value_name = "ENDPOINT", default_value = "-", help_heading = STREAM)]
     pub to: String,
 
@@ -192,6 +193,8 @@ pub struct Args {
     pub state_every: Duration,
 
     /// Go on from the state of this checkpoint, that of ums-sink behind the pipe
+    ///
+    /// Topics are read from it on, and what it says is committed to their groups.
     #[arg(long, value_name = "FILE", help_heading = STATE)]
     pub checkpoint: Option<PathBuf>,
 
@@ -222,6 +225,14 @@ pub struct Args {
     #[arg(long, value_name = "SIZE", default_value = "256MiB", help_heading = STREAM)]
     #[arg(value_parser = value::bytes, hide_short_help = true)]
     pub max_line: u64,
+
+    /// Kafka.
+    #[command(flatten)]
+    pub kafka: kafka::Producing,
+
+    /// Kafka as input.
+    #[command(flatten)]
+    pub consuming: kafka::Consuming,
 
     /// Progress.
     #[command(flatten)]

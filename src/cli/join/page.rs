@@ -148,6 +148,13 @@ not, for --checkpoint of everybody.
   dbus-tail --checkpoint start.json mysql://db1 | ums-join --state state \\
     --checkpoint start.json OPTIONS | ums-sink --checkpoint start.json DEST
 
+A topic is read by partitions, which carry their offsets as markers. State belongs to the rows of a \
+partition, and does not move with it: let a group that has --state, or windows, be of one ums-join, or give \
+each process a topic, or the end of a run (--exit-at-end), of its own. Several processes of one group share \
+windows only where the topic is partitioned by the columns of --group-by or --on, and no process comes or \
+goes. The group's offsets move when what they cover is durable: a state that was kept and an output that \
+was synced, or what --checkpoint says.
+
 The state is held in memory, and the run ends with a message when it takes more than about --memory; with \
 --state a run with more memory, or with shorter times, goes on where it ended.";
 

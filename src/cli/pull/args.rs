@@ -8,9 +8,9 @@ use std::time::Duration;
 use clap::ValueEnum;
 use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueParser};
 
-use crate::cli::progress;
 use crate::cli::tail::args::{BadText, dialect};
 use crate::cli::value::{self, Shard, TablePattern};
+use crate::cli::{kafka, progress};
 use crate::mysql::barrier::Barrier;
 use crate::mysql::ddl::TableName;
 use crate::ums::Dialect;
@@ -80,8 +80,8 @@ pub struct Args {
 
     /// How a SELECT is made to fit its position in the log
     ///
-    /// auto takes the first that can be proved. snapshot: MariaDB's consistent snapshot, which tells
-    /// its own position; no write, no lock. gtid: MySQL with GTIDs; waits for the transactions that
+    /// auto takes the first that can be proved. snapshot: MariaDB's consistent snapshot, behind
+    /// the position of the last commit; no write, no lock. gtid: MySQL with GTIDs; waits for the transactions that
     /// are being committed; no write, no lock. write: a change of a row of --barrier-table, right
     /// only where commits are ordered (binlog_order_commits=ON, always on MariaDB). share: a locking
     /// read of each shard, which waits for, and holds up, transactions that change its rows. lock:
@@ -251,6 +251,14 @@ pub struct Args {
     /// To keep, to edit, and to be given back with --shards.
     #[arg(long, help_heading = INSPECT, conflicts_with_all = ["check", "shards", "state"])]
     pub plan: bool,
+
+    /// Kafka.
+    #[command(flatten)]
+    pub kafka: kafka::Producing,
+
+    /// Masks.
+    #[command(flatten)]
+    pub mask: crate::cli::mask::Args,
 
     /// Progress and closing line.
     #[command(flatten)]

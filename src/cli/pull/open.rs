@@ -21,6 +21,7 @@ use crate::flow::checkpoint::Checkpoint;
 use crate::flow::pull::Setup;
 use crate::flow::pull::ledger::{Identity, Ledger, Origin};
 use crate::flow::pull::output::PULL;
+use crate::mask::Masks;
 use crate::mysql::barrier::{self, Barrier};
 use crate::mysql::charset::Bad;
 use crate::mysql::chunk::LogName;
@@ -325,7 +326,7 @@ fn prepared(
 }
 
 /// The options that a resumed pull must have again.
-fn words(args: &Args, tables: &[(TableName, Namespace)]) -> String {
+fn words(args: &Args, tables: &[(TableName, Namespace)], masks: Option<&Masks>) -> String {
     let names: Vec<String> = tables.iter().map(|(name, _)| name.to_string()).collect();
     let mut text = format!("--tables {}", names.join(","));
     if let Some(condition) = &args.r#where {
@@ -336,6 +337,9 @@ fn words(args: &Args, tables: &[(TableName, Namespace)]) -> String {
     }
     if args.id == Ids::Initial {
         text.push_str(" --id initial");
+    }
+    if let Some(masks) = masks {
+        text.push_str(&format!(" --mask ({})", masks.fingerprint()));
     }
     text
 }
@@ -364,6 +368,11 @@ pub(super) fn open(args: &Args) -> Result<Opened> {
     let barrier = barrier(args, &mut server, &names)?;
     let source = args.source.clone().unwrap_or_else(|| server.options.host.clone());
     let namespaces = namespaces(args, &source, &found)?;
+    let masks = args.mask.load(&[])?;
+    if let Some(masks) = &masks {
+        namespaces.iter().for_each(|(_, namespace)| masks.meet(namespace));
+        masks.all_met("no such table is pulled")?;
+    }
     let positions = positions(args, &source)?;
     let base = positions.log.as_ref().map_or(0, |marker| marker.base);
     if let Some(marker) = &positions.log
@@ -381,7 +390,7 @@ pub(super) fn open(args: &Args) -> Result<Opened> {
     let identity = Identity {
         source: source.clone(),
         server: server.info.identity.clone(),
-        options: words(args, &namespaces),
+        options: words(args, &namespaces, masks.as_deref()),
     };
     let confirmed = |batch: i64| -> Option<u64> {
         args.checkpoint.as_ref()?;
@@ -429,6 +438,7 @@ pub(super) fn open(args: &Args) -> Result<Opened> {
         split_by: args.split_by.clone(),
         filter: args.r#where.clone(),
         columns: args.columns.clone(),
+        masks,
         dialect: args.ums,
         batch_rows: args.batch_rows.get(),
         batch_bytes: usize::try_from(args.batch_bytes).unwrap_or(usize::MAX),

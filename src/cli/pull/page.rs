@@ -9,7 +9,7 @@ pub(super) const PAGE: Page = Page {
     files: FILES,
     examples: EXAMPLES,
     diagnostics: DIAGNOSTICS,
-    see_also: &["dbus-tail(1)", "ums-sink(1)", "ums(7)", "dws-endpoints(7)"],
+    see_also: &["dws-mask(7)", "dbus-tail(1)", "ums-sink(1)", "ums(7)", "dws-endpoints(7)"],
     caveats: CAVEATS,
     bugs: "",
 };
@@ -120,6 +120,15 @@ const EXAMPLES: &[Example] = &[
 ];
 
 const DIAGNOSTICS: &[(&str, &str)] = &[
+    (
+        "...: mask ...: no such column; there are ...",
+        "The pattern of a mask matches a table that has no such column, maybe since a moment ago. Correct the \
+         name, or write column? where tables may be without it. See dws-mask(7).",
+    ),
+    (
+        "mask ...: no such table is pulled",
+        "The pattern of a mask matches no table. It is type.source.schema.table.",
+    ),
     (
         "--tables PATTERN: the server has no such table",
         "It is spelled otherwise, it is a view, or the user has no grant on it: such a table does \

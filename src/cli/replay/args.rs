@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::builder::NonEmptyStringValueParser;
 
-use crate::cli::{progress, value};
+use crate::cli::{kafka, progress, value};
 use crate::flow::replay::{Bounds, Place, Question, Wanted};
 use crate::sink::target::KeyRule;
 use crate::ums::Pattern;
@@ -113,6 +113,10 @@ pub struct Args {
     /// Print the files that would be read, without opening them
     #[arg(long, help_heading = LOOK)]
     pub dry_run: bool,
+
+    /// Kafka.
+    #[command(flatten)]
+    pub kafka: kafka::Producing,
 
     /// Progress.
     #[command(flatten)]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::builder::NonEmptyStringValueParser;
 
-use crate::cli::{message, progress, value};
+use crate::cli::{kafka, message, progress, value};
 use crate::sink::target::{KeyRule, Login, Notice, TableRule};
 use crate::sink::{Delete, Mode, OnTruncate, Options, Rejects};
 
@@ -42,6 +42,9 @@ pub struct Args {
     pub keep_going: bool,
 
     /// Read messages from this endpoint [standard input]
+    ///
+    /// Standard input, a file (.gz and .zst by name), or kafka://BROKERS/TOPIC?group=NAME. Offsets
+    /// are committed to the group when the rows before them are durable.
     #[arg(long, value_name = "ENDPOINT", help_heading = INPUT)]
     pub from: Option<String>,
 
@@ -175,6 +178,14 @@ pub struct Args {
     /// With --flows each line begins with the name of its flow.
     #[arg(long, help_heading = LOOK)]
     pub dry_run: bool,
+
+    /// Kafka.
+    #[command(flatten)]
+    pub kafka: kafka::Args,
+
+    /// Kafka as input.
+    #[command(flatten)]
+    pub consuming: kafka::Consuming,
 
     /// Progress.
     #[command(flatten)]

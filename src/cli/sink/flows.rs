@@ -12,6 +12,7 @@ use crate::cli::progress::Progress;
 use crate::cli::signal::Stop;
 use crate::cli::{Outcome, message};
 use crate::error::{Error, Result};
+use crate::flow::checkpoint::Checkpoint;
 use crate::flow::flows::config::{self, Definition};
 use crate::flow::flows::{self, Plan, Summary};
 use crate::flow::sink::Source;
@@ -40,7 +41,8 @@ pub(super) fn run(args: &Args, file: &Path) -> Result<Outcome> {
             }
         }
     }
-    let input = open_input(args)?;
+    let begin = checkpoint.as_ref().map(Checkpoint::open).transpose()?;
+    let input = open_input(args, begin.as_ref())?;
     let rejects = open_rejects(args)?;
     let stop = Stop::install(false)?;
     let reload = Arc::new(AtomicBool::new(false));

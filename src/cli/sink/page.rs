@@ -138,6 +138,11 @@ const EXAMPLES: &[Example] = &[
         runnable: false,
     },
     Example {
+        what: "Share a topic with other processes of the group dw; each may be killed at any time.",
+        command: "ums-sink --from 'kafka://b1:9092,b2:9092/shop?group=dw' postgres://loader@dw/warehouse",
+        runnable: false,
+    },
+    Example {
         what: "See the tables and statements that a file of messages leads to.",
         command: "ums-sink --dry-run --from changes.ums.zst sqlite:shop.db",
         runnable: false,
@@ -174,6 +179,12 @@ const EXAMPLES: &[Example] = &[
 ];
 
 const DIAGNOSTICS: &[(&str, &str)] = &[
+    (
+        "TOPIC/PARTITION offset N: ...",
+        "A record of a Kafka topic is no message, or its row cannot be stored. What came before it is \
+         durable and committed, and the group stays in front of it; the group's offset can be set behind \
+         it with kafka-consumer-groups --reset-offsets while no process of the group runs.",
+    ),
     (
         "…: another process is rearranging it",
         "A compaction or a retention run of this Parquet log is at work. Start again when it is done.",
@@ -292,6 +303,10 @@ standard output sees repeated messages after a crash.
 Two ums-sink processes may fill different tables of one database, but wait for each other; one \
 process is faster. When each gets another part of one source, give each a --checkpoint FILE of its own: \
 the position in the database is that of the process which committed last.
+
+Several ums-sink processes of one Kafka group may fill one database: ids decide, whoever writes last. In \
+front of a file or a Parquet log, where nothing is compared over processes, a row can be there twice after \
+one of them was killed.
 
 What a server has confirmed is taken for durable. A MySQL or MariaDB server with \
 innodb_flush_log_at_trx_commit other than 1 that crashes, and a replica that takes over from a primary \

@@ -9,8 +9,8 @@ use clap::ValueEnum;
 use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueParser};
 
 use super::place::{LogName, Start, Stop};
-use crate::cli::progress;
 use crate::cli::value::{self, Shard, TablePattern};
+use crate::cli::{kafka, progress};
 use crate::error::{Error, Result};
 use crate::ums::Dialect;
 use crate::url::Url;
@@ -31,8 +31,8 @@ pub struct Args {
 
     /// Write to this endpoint [standard output]
     ///
-    /// See dws-endpoints(7) for the forms. Only a destination that is durable (a file) moves the
-    /// checkpoint; in a pipe ums-sink does.
+    /// See dws-endpoints(7) for the forms. Only a destination that is durable (a file, a Kafka topic)
+    /// moves the checkpoint; in a pipe ums-sink does.
     #[arg(long, value_name = "ENDPOINT", default_value = "-", hide_default_value = true)]
     #[arg(help_heading = OUTPUT)]
     pub to: String,
@@ -40,8 +40,9 @@ pub struct Args {
     /// Start at the position kept in FILE, if there is one
     ///
     /// Name the same FILE at the command that makes rows durable: ums-sink --checkpoint FILE writes
-    /// it. Where --to is a file, dbus-tail writes it itself after each fsync. A checkpoint that
-    /// names another server continues by GTID, or is refused.
+    /// it. Where --to is a file, dbus-tail writes it itself after each fsync, and where it is a topic,
+    /// when the brokers have acknowledged. Without it, topics are asked for the newest marker of this
+    /// source in them. A checkpoint that names another server continues by GTID, or is refused.
     #[arg(long, value_name = "FILE", help_heading = PLACE)]
     pub checkpoint: Option<PathBuf>,
 
@@ -223,6 +224,14 @@ pub struct Args {
     #[arg(value_parser = clap::value_parser!(i64).range(0..), allow_negative_numbers = true)]
     #[arg(conflicts_with_all = ["to", "checkpoint", "start", "stop"])]
     pub at: Option<i64>,
+
+    /// Kafka.
+    #[command(flatten)]
+    pub kafka: kafka::Producing,
+
+    /// Masks.
+    #[command(flatten)]
+    pub mask: crate::cli::mask::Args,
 
     /// Progress and closing line.
     #[command(flatten)]

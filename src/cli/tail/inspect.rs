@@ -24,7 +24,7 @@ pub fn audit(source: &Source, args: &Args) -> Result<Outcome> {
         return Err(Error::usage("--audit reads log files, not a server")
             .advise("give the files, or - for standard input"));
     }
-    let mut opened = open::open(args, source, None)?;
+    let mut opened = open::open(args, source, &[])?;
     let mut audit = Audit::default();
     let mut file = String::new();
     let mut torn = None;
@@ -126,10 +126,11 @@ pub fn at(args: &Args, source: &Source) -> Result<Outcome> {
     let (file, offset) =
         id::split(row).ok_or_else(|| Error::usage(format!("--at {row}: not an id of the log")))?;
     let args = &Args { start: Some(super::place::Start::Id(row)), ..args.clone() };
-    let mut opened = open::open(args, source, None)?;
+    let mut opened = open::open(args, source, &[])?;
     opened.bounds(Bounds::default());
     let kept = Kept::default();
-    let inner = opened.publisher(args, Box::new(kept.clone()), None)?;
+    let masks = args.mask.load(&[])?;
+    let inner = opened.publisher(args, Box::new(kept.clone()), None, masks)?;
     let mut find = Find { inner, file, offset, found: None };
     loop {
         match opened.log.next()? {
@@ -198,12 +199,12 @@ pub fn unlogged_cascades(
 /// `--check`: connection, grants and settings.
 pub fn check(args: &Args, source: &Source) -> Result<Outcome> {
     let Source::Server(_) = source else {
-        let mut opened = open::open(args, source, None)?;
+        let mut opened = open::open(args, source, &[])?;
         opened.log.next()?;
         message::data(b"the log can be read\n")?;
         return Ok(Outcome::Done);
     };
-    let options = open::server_options(args)?;
+    let options = open::server_options(args, |text| message::warn(text))?;
     let mut conn = connect(&options)?;
     let info = ServerInfo::read(&mut conn)?;
     let mut wrong = Vec::new();

@@ -2,22 +2,24 @@
 //! the arguments say. Uses every layer. Not hot.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::args::{Args, Source};
 use super::inspect::unlogged_cascades;
-use super::options;
 use super::place::{Start, Stop};
+use super::{captures, options};
 use crate::cli::message;
-use crate::endpoint::binlog::OnChange;
 use crate::endpoint::binlog::files::{FileLogs, log_name};
 use crate::endpoint::binlog::publish::{Bounds, Publisher, Setup};
 use crate::endpoint::binlog::schema::{Definitions, Refresh};
+use crate::endpoint::binlog::{OnChange, Options};
 use crate::error::{Error, Kind, Result};
-use crate::flow::checkpoint::Checkpoint;
 use crate::line::output::Output;
+use crate::mask::Masks;
 use crate::mysql::body::SpillPolicy;
 use crate::mysql::chunk::LogName;
 use crate::mysql::connect::{ServerInfo, connect};
+use crate::mysql::ddl::TableName;
 use crate::mysql::defaults_file::Defaults;
 use crate::mysql::format::Format;
 use crate::mysql::frame::EventLog;
@@ -27,7 +29,7 @@ use crate::mysql::options::{ConnectOptions, Sources, resolve};
 use crate::mysql::schema::{Catalog, from_information_schema};
 use crate::mysql::schema_store::SchemaStore;
 use crate::mysql::transaction::Assembler;
-use crate::ums::{Marker, id};
+use crate::ums::{Marker, Namespace, id};
 
 /// Bytes of open transactions that wait in memory; larger ones go to a spill file.
 const TRANSACTION_MEMORY: usize = 12 << 20;
@@ -44,6 +46,8 @@ pub struct Opened {
     pub prompt: bool,
     bounds: Bounds,
     definitions: Definitions,
+    /// The captured tables of a server, where it tells.
+    tables: Option<Vec<TableName>>,
     source: String,
     server: String,
     base: u64,
@@ -56,11 +60,22 @@ impl Opened {
         args: &Args,
         out: Box<dyn Output>,
         on_change: Option<OnChange>,
+        masks: Option<Arc<Masks>>,
     ) -> Result<Publisher> {
+        let mut options = options(args, self.source.clone(), self.base);
+        let store = SchemaStore::open(store(args))?;
+        if let (Some(masks), Some(tables)) = (&masks, &self.tables) {
+            // A name that is wrong would let everything pass until the end, and there is none.
+            for name in tables {
+                masks.meet(&namespace(&options, &store, name));
+            }
+            masks.all_met("the server has no such table among those that are captured")?;
+        }
+        options.masks = masks;
         let setup = Setup {
-            options: options(args, self.source.clone(), self.base),
+            options,
             definitions: std::mem::take(&mut self.definitions),
-            store: SchemaStore::open(store(args))?,
+            store,
             bounds: self.bounds,
             marker_every: args.marker_every,
             server: self.server.clone(),
@@ -72,6 +87,23 @@ impl Opened {
     /// Sets other bounds.
     pub fn bounds(&mut self, bounds: Bounds) {
         self.bounds = bounds;
+    }
+}
+
+/// Where a table's rows are published now.
+fn namespace(options: &Options, store: &SchemaStore, name: &TableName) -> Namespace {
+    let published = (options.logical)(&name.schema, &name.table);
+    let version = store.versions.history(name).last().map_or(0, |entry| entry.version);
+    Namespace {
+        parts: [
+            "mysql".to_owned(),
+            options.source.clone(),
+            published.schema,
+            published.table,
+            version.to_string(),
+            published.schema_shard,
+            published.table_shard,
+        ],
     }
 }
 
@@ -87,16 +119,16 @@ fn store(args: &Args) -> Option<PathBuf> {
 }
 
 /// Opens the source.
-pub fn open(args: &Args, source: &Source, checkpoint: Option<&Checkpoint>) -> Result<Opened> {
+pub fn open(args: &Args, source: &Source, known: &[Marker]) -> Result<Opened> {
     match source {
-        Source::Server(_) => open_server(args, checkpoint),
+        Source::Server(_) => open_server(args, known),
         Source::Files(files) => {
             let files = files.iter().map(|path| (log_name(path), Some(path.clone()))).collect();
-            open_files(args, files, checkpoint)
+            open_files(args, files, known)
         }
         Source::Input => {
             let name = args.log_name.as_ref().map_or("binlog.000001", |name| name.name.as_str());
-            open_files(args, vec![(LogName::new(name), None)], checkpoint)
+            open_files(args, vec![(LogName::new(name), None)], known)
         }
     }
 }
@@ -105,9 +137,26 @@ fn policy(args: &Args) -> SpillPolicy {
     SpillPolicy { folder: args.spill_dir.clone(), memory: TRANSACTION_MEMORY }
 }
 
-/// The position of this source in the checkpoint.
-fn position<'a>(checkpoint: Option<&'a Checkpoint>, source: &str) -> Option<&'a Marker> {
-    checkpoint?.positions().iter().find(|marker| marker.kind == "mysql" && marker.source == source)
+/// The position of this source among those known.
+fn position<'a>(known: &'a [Marker], source: &str) -> Option<&'a Marker> {
+    known.iter().find(|marker| marker.kind == "mysql" && marker.source == source)
+}
+
+/// What the source is called in namespaces.
+pub fn source_name(args: &Args, source: &Source) -> Result<String> {
+    if let Some(name) = &args.source {
+        return Ok(name.clone());
+    }
+    Ok(match source {
+        Source::Server(_) => server_options(args, |_| {})?.host,
+        Source::Files(files) => {
+            files.first().map_or_else(|| "binlog".into(), |path| log_name(path).base().to_owned())
+        }
+        Source::Input => {
+            let name = args.log_name.as_ref().map_or("binlog.000001", |name| name.name.as_str());
+            LogName::new(name).base().to_owned()
+        }
+    })
 }
 
 /// The place in the log up to which everything was written when a marker was.
@@ -138,7 +187,7 @@ fn stop(args: &Args, bounds: &mut Bounds, latest: Option<(u64, u64)>) -> Result<
 fn open_files(
     args: &Args,
     mut files: Vec<(LogName, Option<PathBuf>)>,
-    checkpoint: Option<&Checkpoint>,
+    known: &[Marker],
 ) -> Result<Opened> {
     let named = files.first().map_or("binlog", |(name, _)| name.base()).to_owned();
     let source = args.source.clone().unwrap_or(named);
@@ -146,7 +195,7 @@ fn open_files(
     let (mut number, mut offset, mut base, mut gtids) = (None, 4, 0, GtidSet::Empty);
     let mut server = String::new();
     let (mut begins, mut written) = (false, None);
-    if let Some(marker) = position(checkpoint, &source) {
+    if let Some(marker) = position(known, &source) {
         (number, offset, base) = (Some(LogName::new(&marker.file).number), marker.pos, marker.base);
         gtids = GtidSet::parse(&marker.gtid)?;
         server.clone_from(&marker.server);
@@ -212,6 +261,7 @@ fn open_files(
         prompt,
         bounds,
         definitions: Definitions::offline(),
+        tables: None,
         source,
         server,
         base,
@@ -219,7 +269,7 @@ fn open_files(
 }
 
 /// Address, user and password of the server.
-pub fn server_options(args: &Args) -> Result<ConnectOptions> {
+pub fn server_options(args: &Args, warn: fn(&str)) -> Result<ConnectOptions> {
     const GROUPS: [&str; 3] = ["client", "dws", "dbus-tail"];
     let defaults = match &args.defaults_file {
         Some(path) => Defaults::read(path, &GROUPS)?,
@@ -235,14 +285,12 @@ pub fn server_options(args: &Args) -> Result<ConnectOptions> {
         defaults: Some(&defaults),
         extra_keys: &[],
     })?;
-    for warning in &resolved.warnings {
-        message::warn(warning);
-    }
+    resolved.warnings.iter().for_each(|warning| warn(warning));
     Ok(resolved.options)
 }
 
-fn open_server(args: &Args, checkpoint: Option<&Checkpoint>) -> Result<Opened> {
-    let options = server_options(args)?;
+fn open_server(args: &Args, known: &[Marker]) -> Result<Opened> {
+    let options = server_options(args, |text| message::warn(text))?;
     let mut conn = connect(&options)?;
     let info = ServerInfo::read(&mut conn)?;
     if !info.log_bin {
@@ -258,8 +306,8 @@ fn open_server(args: &Args, checkpoint: Option<&Checkpoint>) -> Result<Opened> {
         Ok(From::Place(files.into_iter().next().unwrap_or_else(|| status.file.clone()), 4))
     };
     let mut written = None;
-    let resumes = position(checkpoint, &source).is_some();
-    let from = if let Some(marker) = position(checkpoint, &source) {
+    let resumes = position(known, &source).is_some();
+    let from = if let Some(marker) = position(known, &source) {
         base = marker.base;
         gtids = GtidSet::parse(&marker.gtid)?;
         if marker.server == info.identity || marker.server.is_empty() {
@@ -337,6 +385,14 @@ fn open_server(args: &Args, checkpoint: Option<&Checkpoint>) -> Result<Opened> {
             Catalog::new(info.lower_case_table_names != 0)
         }
     };
+    let captured = captures(args);
+    let tables: Vec<TableName> = catalog
+        .tables()
+        .map(|(name, _)| name.clone())
+        .filter(|name| captured(&name.schema, &name.table))
+        .collect();
+    // None at all may be a grant that is missing.
+    let tables = Some(tables).filter(|tables| !tables.is_empty());
     let number = args.server_id.map_or_else(random_server_id, std::num::NonZeroU32::get);
     let log = LiveLog::open(&options, &info, number, &from)?;
     let (name, offset) = match &from {
@@ -359,6 +415,7 @@ fn open_server(args: &Args, checkpoint: Option<&Checkpoint>) -> Result<Opened> {
         prompt: true,
         bounds,
         definitions: Definitions::of_server(catalog, refresh(options), resumes),
+        tables,
         source,
         server: info.identity,
         base,

@@ -9,7 +9,7 @@ pub(super) const PAGE: Page = Page {
     files: FILES,
     examples: EXAMPLES,
     diagnostics: DIAGNOSTICS,
-    see_also: &["ums-sink(1)", "ums(7)", "dws-endpoints(7)", "mysqlbinlog(1)"],
+    see_also: &["dws-mask(7)", "ums-sink(1)", "ums(7)", "dws-endpoints(7)", "mysqlbinlog(1)"],
     caveats: CAVEATS,
     bugs: "",
 };
@@ -43,9 +43,10 @@ command that makes rows durable writes the newest marker to its --checkpoint, or
 target's own transaction; dbus-tail reads that same file when it starts again. Whatever is killed in \
 between, and when, the log is read again from a place that was durable: rows may come twice, with \
 the same id, and sinks take them once. Where --to is a durable destination, dbus-tail writes the \
-checkpoint itself, after each fsync.
+checkpoint itself, after each fsync of a file, or when the brokers of a topic have acknowledged.
 
-Where a run starts: at the checkpoint if its file is there, else at --start, else, for a server, at \
+Where a run starts: at the checkpoint if its file is there, without --checkpoint at the newest marker \
+of the source in the topics of --to, else at --start, else, for a server, at \
 its latest position, which is said on standard error, and for files at their beginning.
 
 Every byte of the log is accounted for: an event is written, filtered, or one that carries no rows. \
@@ -65,6 +66,7 @@ const ENVIRONMENT: &[(&str, &str)] = &[
          and more than an option file. In a URL a password is taken, too, but with a warning: ps(1) \
          shows it to everybody.",
     ),
+    ("DWS_KAFKA_PASSWORD", "The password for SASL of Kafka, unless -X gives another."),
     ("TMPDIR", "The folder of --spill-dir when that is not given."),
     ("NO_COLOR, TERM", "Messages are never coloured when NO_COLOR is set or TERM is dumb."),
 ];
@@ -129,6 +131,12 @@ const EXAMPLES: &[Example] = &[
         runnable: false,
     },
     Example {
+        what: "Into Kafka, a topic a schema; when it starts again the topics say where.",
+        command: "dbus-tail --to 'kafka://b1:9092,b2:9092/shop.{schema}' --partitions 6 \\\n  \
+                  mysql://repl@db1:3306/",
+        runnable: false,
+    },
+    Example {
         what: "Show the event and the row that an id in the target names.",
         command: "dbus-tail --at 1000000013180 shop.000001",
         runnable: true,
@@ -143,6 +151,15 @@ const EXAMPLES: &[Example] = &[
 ];
 
 const DIAGNOSTICS: &[(&str, &str)] = &[
+    (
+        "...: mask ...: no such column; there are ...",
+        "The pattern of a mask matches a table that has no such column, maybe since a moment ago. Correct the \
+         name, or write column? where tables may be without it. See dws-mask(7).",
+    ),
+    (
+        "mask ...: no rows of such a table were in the log",
+        "The pattern of a mask matches no table. It is type.source.schema.table.",
+    ),
     (
         "...: not a binlog: ...",
         "The file does not begin with the four bytes of a binlog, is empty, or is shorter than \

@@ -1,5 +1,5 @@
 //! The log of a MySQL or MariaDB server as UMS messages: from ended transactions to bytes. Uses
-//! `ums`, `line` and `mysql`. Reading and threads are in `flow::tail`.
+//! `ums`, `mask`, `line` and `mysql`. Reading and threads are in `flow::tail`.
 
 pub mod audit;
 pub mod files;
@@ -9,6 +9,7 @@ mod table;
 
 pub(super) use table::system_fields;
 
+use crate::mask::Masks;
 use crate::mysql::charset::Bad;
 use crate::ums::Dialect;
 
@@ -53,6 +54,8 @@ pub struct Options {
     pub capture: Capture,
     /// Under which names.
     pub logical: Logical,
+    /// What is masked.
+    pub masks: Option<std::sync::Arc<Masks>>,
 }
 
 /// A change of a captured table's columns, or its end.

@@ -191,7 +191,15 @@ impl Publisher {
 
     /// The newest marker if everything before it is durable at the destination.
     pub fn durable(&mut self) -> Result<Option<Marker>> {
+        if let Some(settled) = self.out.settled()? {
+            return Ok(settled.into_iter().rfind(|marker| marker.source == self.options.source));
+        }
         Ok(if self.out.sync()? { self.newest.take() } else { None })
+    }
+
+    /// Waits until everything is where it shall be, as far as the output knows.
+    pub fn sync(&mut self) -> Result<()> {
+        self.out.sync().map(drop)
     }
 
     /// Whether the end of the run has been reached.
@@ -299,7 +307,8 @@ impl Publisher {
         if let Some(ended) = observed.ended {
             self.terminate(context, event, name, (ended, Cause::Alter))?;
         }
-        Ok(Table::new(self.namespace(name, observed.version), columns, keys))
+        let namespace = self.namespace(name, observed.version);
+        Table::new(namespace, columns, keys, self.options.masks.as_deref())
     }
 
     fn namespace(&self, name: &TableName, version: u32) -> Namespace {

@@ -1,8 +1,9 @@
-//! HOT. One table's rows into messages. Uses `error`, `ums`, `mysql`.
+//! HOT. One table's rows into messages. Uses `error`, `ums`, `mask`, `mysql`.
 
 use std::io::Write;
 
 use crate::error::{Error, Result};
+use crate::mask::{self, Masks};
 use crate::mysql::rows::{self, Bitmap, CellRef, Change, RowsEvent};
 use crate::mysql::types::Column;
 use crate::mysql::value::{CellError, Scratch};
@@ -68,6 +69,7 @@ struct Shape {
     /// The columns that are present, one bit each; all of them when empty.
     present: Vec<u8>,
     writer: MessageWriter,
+    mask: Option<mask::Plan>,
 }
 
 /// A captured table as one TABLE_MAP describes it.
@@ -78,6 +80,8 @@ pub struct Table {
     /// Positions of the primary key's columns.
     keys: Vec<usize>,
     key_names: Vec<String>,
+    /// For rows with all columns.
+    mask: Option<mask::Plan>,
     shapes: Vec<Shape>,
     /// The shape that holds rows; only one at a time, so that rows keep their order.
     active: Option<usize>,
@@ -132,19 +136,37 @@ pub fn system_fields() -> Vec<Field> {
 
 impl Table {
     /// A table with the columns and the key that a plan gave.
-    pub fn new(namespace: Namespace, columns: Vec<Column>, keys: Vec<usize>) -> Self {
-        let key_names =
+    ///
+    /// # Errors
+    /// `Refused` for masks that do not fit the columns.
+    pub fn new(
+        namespace: Namespace,
+        columns: Vec<Column>,
+        keys: Vec<usize>,
+        masks: Option<&Masks>,
+    ) -> Result<Self> {
+        let key_names: Vec<String> =
             keys.iter().filter_map(|k| columns.get(*k)).map(|c| c.field.name.clone()).collect();
-        Self {
+        let mask = match masks {
+            Some(masks) => {
+                let fields: Vec<Field> = columns.iter().map(|c| c.field.clone()).collect();
+                let (fields, keys) = (&fields[..], &key_names[..]);
+                let table = mask::Table { namespace: &namespace, fields, keys, elsewhere: &[] };
+                masks.plan(&table)?
+            }
+            None => None,
+        };
+        Ok(Self {
             namespace,
             columns,
             keys,
             key_names,
+            mask,
             shapes: Vec::new(),
             active: None,
             cells: Vec::new(),
             cells_after: Vec::new(),
-        }
+        })
     }
 
     /// Bytes that wait in a message.
@@ -177,10 +199,18 @@ impl Table {
             Some(index) => index,
             None => {
                 let bits = Bitmap::new(wanted, self.columns.len());
-                let fields = self.columns.iter().enumerate();
-                let fields = fields.filter(|(n, _)| bits.is_none_or(|bits| bits.get(*n)));
+                let has = |n: usize| bits.is_none_or(|bits| bits.get(n));
+                let fields = self.columns.iter().enumerate().filter(|(n, _)| has(*n));
                 let mut all = system_fields();
+                let own = all.len();
                 all.extend(fields.map(|(_, column)| column.field.clone()));
+                let mask = match &self.mask {
+                    Some(mask) => mask.some(has)?,
+                    None => None,
+                };
+                if let Some(mask) = &mask {
+                    mask.fields(all.iter_mut().skip(own));
+                }
                 let names: Vec<&str> = all.iter().map(|f| f.name.as_str()).collect();
                 let whole = self.key_names.iter().all(|key| names.contains(&key.as_str()));
                 let schema = Schema {
@@ -195,7 +225,7 @@ impl Table {
                 }
                 let writer =
                     MessageWriter::new(Protocol::IncrementData, &schema, to.writing.dialect);
-                self.shapes.push(Shape { present: wanted.to_vec(), writer });
+                self.shapes.push(Shape { present: wanted.to_vec(), writer, mask });
                 self.shapes.len() - 1
             }
         };
@@ -288,9 +318,16 @@ impl Table {
         let Some(shape) = self.shapes.get_mut(shape) else { return Ok(at) };
         let bytes = shape.writer.begin_row();
         to.stamper.push(bytes, op, place, None);
+        let start = bytes.len();
         let image_bytes = rows.get(image..).unwrap_or_default();
         match rows::push_image(&self.columns, &event.after, true, image_bytes, bytes, to.scratch) {
             Ok(used) => {
+                if let Some(mask) = &mut shape.mask
+                    && let Err(error) = mask.row(bytes, start)
+                {
+                    shape.writer.abandon_row();
+                    return Err(error);
+                }
                 shape.writer.end_row();
                 to.written.count(op);
                 Ok(image + used)
@@ -411,6 +448,7 @@ impl Table {
         let Some(shape) = self.shapes.get_mut(shape) else { return Ok(()) };
         let bytes = shape.writer.begin_row();
         to.stamper.push(bytes, row.op, row.place, row.part);
+        let start = bytes.len();
         for (index, (column, cell)) in self.columns.iter().zip(row.cells).enumerate() {
             if *cell == CellRef::Absent {
                 continue;
@@ -421,6 +459,12 @@ impl Table {
                 shape.writer.abandon_row();
                 return Err(self.failed(index, error));
             }
+        }
+        if let Some(mask) = &mut shape.mask
+            && let Err(error) = mask.row(bytes, start)
+        {
+            shape.writer.abandon_row();
+            return Err(error);
         }
         shape.writer.end_row();
         to.written.count(row.op);

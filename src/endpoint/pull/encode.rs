@@ -60,19 +60,30 @@ pub fn read(
     let middle = format!("\",\"{}\",\"{op}\",\"{}", plan.time, plan.uid).into_bytes();
     let seed = Hash::of(&[plan.layout.name.schema.as_bytes(), plan.layout.name.table.as_bytes()]);
     let mut count = 0u64;
+    let mut mask = plan.layout.mask.clone();
+    let mut clear = Vec::new();
     let mut show = |cells: &Cells| -> Result<()> {
         count += 1;
         let id = match &plan.ids {
             Ids::Same(id) => *id,
             Ids::Rising(next) => next.fetch_add(1, Ordering::Relaxed),
         };
+        if let Some(mask) = &mut mask {
+            clear.clear();
+            push_cells(plan.layout, cells, &mut clear, scratch)?;
+            mask.row(&mut clear, 0)?;
+        }
         let out = writer.begin_row();
         out.push(b'"');
         push_i64(out, id);
         out.extend_from_slice(&middle);
         let mut hash = seed;
         for key in &plan.layout.keys {
-            hash.add(cells.get(*key).unwrap_or_default());
+            // What the clear value of a masked key is made of must not show, not even in a hash.
+            hash.add(match &mask {
+                Some(mask) if mask.masks(*key) => mask.masked(*key),
+                _ => cells.get(*key).unwrap_or_default(),
+            });
         }
         if plan.layout.keys.is_empty() {
             hash.add(&plan.shard.to_le_bytes());
@@ -80,13 +91,9 @@ pub fn read(
         }
         hash.push(out);
         out.push(b'"');
-        for (index, column) in plan.layout.columns.iter().enumerate() {
-            out.push(b',');
-            match cells.get(index) {
-                Some(cell) => push(&column.kind, cell, out, scratch)
-                    .map_err(|error| bad(plan.layout, index, &error))?,
-                None => out.extend_from_slice(b"null"),
-            }
+        match &mask {
+            Some(_) => out.extend_from_slice(&clear),
+            None => push_cells(plan.layout, cells, out, scratch)?,
         }
         writer.end_row();
         if writer.rows() >= plan.batch_rows || writer.len() >= plan.batch_bytes {
@@ -99,6 +106,25 @@ pub fn read(
         Err(Ok(error)) => Err(error),
         Err(Err(error)) => Err(failed(format_args!("table {}", plan.layout.name))(error)),
     }
+}
+
+/// Appends a row's cells, a comma before each.
+#[inline]
+fn push_cells(
+    layout: &Layout,
+    cells: &Cells,
+    out: &mut Vec<u8>,
+    scratch: &mut Scratch,
+) -> Result<()> {
+    for (index, column) in layout.columns.iter().enumerate() {
+        out.push(b',');
+        match cells.get(index) {
+            Some(cell) => push(&column.kind, cell, out, scratch)
+                .map_err(|error| bad(layout, index, &error))?,
+            None => out.extend_from_slice(b"null"),
+        }
+    }
+    Ok(())
 }
 
 #[cold]

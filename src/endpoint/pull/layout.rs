@@ -1,18 +1,19 @@
 //! What is selected of a table, and the message that its rows stand in. Uses `error`, `ums`,
-//! `mysql` and the crate `mysql`. Not hot: once a table, and again when its columns change.
+//! `mask`, `mysql` and the crate `mysql`. Not hot: once a table, and again when its columns change.
 
 use mysql::prelude::Queryable;
 
 use super::key::KeyColumn;
 use crate::endpoint::binlog::system_fields;
 use crate::error::{Error, Result};
+use crate::mask::{self, Masks};
 use crate::mysql::connect::failed;
 use crate::mysql::ddl::TableName;
 use crate::mysql::declared;
 use crate::mysql::schema::{TableDefinition, of_table};
 use crate::mysql::select::{expression, identifier, literal};
 use crate::mysql::types::Column;
-use crate::ums::{Dialect, MessageWriter, Namespace, Protocol, Schema};
+use crate::ums::{Dialect, Field, MessageWriter, Namespace, Protocol, Schema};
 
 /// Whether MariaDB keeps the history of a table's rows.
 fn keeps_history(conn: &mut mysql::Conn, name: &TableName) -> Result<bool> {
@@ -40,6 +41,8 @@ pub struct Layout {
     /// Positions of the primary key among `columns`; empty when there is none or not all of it
     /// is selected.
     pub keys: Vec<usize>,
+    /// The masks of its rows.
+    pub mask: Option<mask::Plan>,
     /// `SELECT …` up to FROM.
     select: String,
     /// Whether the table keeps its history: rows of the past are rows in the log, too.
@@ -114,7 +117,26 @@ impl Layout {
             .map(|key| columns.iter().position(|column: &Column| column.field.name == *key))
             .collect();
         let keys = keys.unwrap_or_default();
-        Ok(Self { name, namespace, definition, columns, keys, select, history: false, dividers })
+        let (mask, history) = (None, false);
+        Ok(Self { name, namespace, definition, columns, keys, mask, select, history, dividers })
+    }
+
+    /// Masks its rows.
+    ///
+    /// # Errors
+    /// `Refused` for masks that do not fit the columns.
+    pub fn mask(&mut self, masks: &Masks) -> Result<()> {
+        let fields: Vec<Field> = self.columns.iter().map(|column| column.field.clone()).collect();
+        let all = self.definition.columns.iter().map(|column| column.name.clone());
+        let elsewhere: Vec<String> =
+            all.filter(|name| !fields.iter().any(|field| field.name == *name)).collect();
+        self.mask = masks.plan(&mask::Table {
+            namespace: &self.namespace,
+            fields: &fields,
+            keys: &self.definition.keys,
+            elsewhere: &elsewhere,
+        })?;
+        Ok(())
     }
 
     /// `schema`.`table`.
@@ -142,7 +164,11 @@ impl Layout {
     /// An empty message for its rows.
     pub fn writer(&self, batch: i64, dialect: Dialect) -> MessageWriter {
         let mut fields = system_fields();
+        let own = fields.len();
         fields.extend(self.columns.iter().map(|column| column.field.clone()));
+        if let Some(mask) = &self.mask {
+            mask.fields(fields.iter_mut().skip(own));
+        }
         let keys = self.keys.iter().filter_map(|key| self.columns.get(*key));
         let schema = Schema {
             namespace: self.namespace.clone(),

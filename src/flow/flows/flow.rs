@@ -122,7 +122,9 @@ impl Flow {
             Some(_) => return Err(never_durable()),
             None => {}
         }
-        self.durable = newest;
+        if durable {
+            self.durable = newest;
+        }
         Ok(())
     }
 }

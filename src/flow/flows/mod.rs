@@ -1,5 +1,5 @@
 //! Many flows in one process: each message to every flow that takes its namespace, each flow with
-//! its own sink, rhythm and position. Uses `error`, `ums`, `sink`, `flow`. Warm: once a message.
+//! its own sink, rhythm and position. Uses `error`, `ums`, `endpoint`, `sink`, `flow`. Warm: once a message.
 //!
 //! **Positions.** With a checkpoint FILE each flow keeps what it has made durable in FILE.NAME, and
 //! FILE itself has the least of them, from which the reader resumes; a flow that is ahead gets rows
@@ -26,6 +26,7 @@ use self::positions::Positions;
 use super::checkpoint::Checkpoint;
 use super::lane::TICK;
 use super::sink::{Destination, Source, Sweeps, pump};
+use crate::endpoint::Receipt;
 use crate::error::{Error, Kind, Result};
 use crate::sink::{Options, Sink, Spec, Target};
 use crate::ums::decode::Header;
@@ -83,7 +84,9 @@ pub fn run(plan: Plan) -> Result<Summary> {
     let Plan { source, definitions, file, reload, checkpoint, options, keep_going, open, tell } =
         plan;
     let common = checkpoint.as_ref().map(Checkpoint::open).transpose()?;
+    let receipt = source.input.receipt.clone();
     let mut flows = Flows {
+        receipt,
         flows: Vec::new(),
         positions: Positions::default(),
         common,
@@ -129,6 +132,7 @@ struct Flows<'a> {
     flows: Vec<Flow>,
     positions: Positions,
     common: Option<Checkpoint>,
+    receipt: Option<Arc<dyn Receipt>>,
     checkpoint: Option<PathBuf>,
     options: Options,
     keep_going: bool,
@@ -267,10 +271,13 @@ impl Flows<'_> {
         }
         let least = self.flows.iter().map(|flow| flow.durable).min().unwrap_or(0);
         let markers = self.positions.reached(least);
-        match &mut self.common {
-            Some(common) => common.advance(markers),
-            None => Ok(()),
+        if let Some(common) = &mut self.common {
+            common.advance(markers)?;
         }
+        if let Some(receipt) = &self.receipt {
+            receipt.durable(markers);
+        }
+        Ok(())
     }
 
     /// A flow that has markers only waits for nobody's lock either.

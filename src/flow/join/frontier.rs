@@ -8,9 +8,9 @@
 use crate::op::join::clock;
 use crate::ums::Marker;
 
-/// The kind of markers that count the shards of a pull: their time is when the shard was read, and
-/// not that of its rows.
-const PULL: &str = "pull";
+/// Kinds of markers whose time is not that of rows: they count the shards of a pull, or the offsets of
+/// a topic.
+const COUNTS: [&str; 2] = ["pull", "kafka"];
 
 /// A marker with its line.
 pub(super) type Marked = (Marker, Vec<u8>);
@@ -104,7 +104,8 @@ impl Frontier {
     pub(super) fn time(&self) -> Option<i64> {
         let mut least = None;
         for known in self.inputs.iter().filter(|known| !known.ended) {
-            let times = known.markers.iter().filter(|marked| marked.0.kind != PULL);
+            let times =
+                known.markers.iter().filter(|marked| !COUNTS.contains(&marked.0.kind.as_str()));
             let time = times.filter_map(|marked| clock::micros(&marked.0.ts)).min()?;
             least = Some(least.map_or(time, |least: i64| least.min(time)));
         }

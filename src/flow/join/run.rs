@@ -11,6 +11,7 @@ use super::frontier::{Frontier, Marked, replace};
 use super::{State, Summary, append, positions};
 use crate::error::{Error, Kind, Result};
 use crate::flow::filter::Bad;
+use crate::flow::receipts::Receipts;
 use crate::flow::stats::Counters;
 use crate::line::output::Output;
 use crate::op::join::late::push_rows;
@@ -26,6 +27,8 @@ pub(super) struct Parts<'a> {
     pub(super) bad: Bad,
     pub(super) late: Option<(String, File)>,
     pub(super) state: Option<State>,
+    /// Inputs that want to know what became of their rows.
+    pub(super) receipts: Vec<Receipts>,
     pub(super) memory: usize,
     pub(super) counters: Arc<Counters>,
     pub(super) note: &'a mut dyn FnMut(String),
@@ -118,7 +121,8 @@ impl<'a> Run<'a> {
         }
         self.parts.operation.settle(&mut self.sent)?;
         self.write()?;
-        self.release(false)
+        self.release(false)?;
+        self.report()
     }
 
     /// Whether a marker is one that an earlier run took.
@@ -247,7 +251,7 @@ impl<'a> Run<'a> {
                 && *reach <= self.horizon
                 && let Some((_, marked)) = self.held.pop_front()
             {
-                self.pass(&marked.1)?;
+                self.pass(&marked)?;
             }
             return Ok(());
         };
@@ -261,13 +265,16 @@ impl<'a> Run<'a> {
         }
         self.save()?;
         for marked in std::mem::take(&mut self.unsaved) {
-            self.pass(&marked.1)?;
+            self.pass(&marked)?;
         }
         self.saved = Instant::now();
         Ok(())
     }
 
-    fn pass(&mut self, line: &[u8]) -> Result<()> {
+    fn pass(&mut self, (marker, line): &Marked) -> Result<()> {
+        for receipts in &mut self.parts.receipts {
+            receipts.written(marker);
+        }
         let result = self.parts.out.write_all(line).and_then(|()| self.parts.out.write_all(b"\n"));
         result.map_err(|error| Error::io("cannot write the output", error))?;
         self.parts.counters.messages.fetch_add(1, Ordering::Relaxed);
@@ -292,7 +299,7 @@ impl<'a> Run<'a> {
         }
         save_markers(&self.frontier.least, &mut bytes);
         self.parts.operation.save(&mut bytes);
-        self.sync_aside()?;
+        sync_aside(&self.parts.bad, self.parts.late.as_ref())?;
         let passed = self.frontier.least.iter().map(|marked| marked.0.clone()).collect();
         let Some(state) = &mut self.parts.state else { return Ok(()) };
         if state.checkpoint.is_none() {
@@ -352,23 +359,17 @@ impl<'a> Run<'a> {
         if std::mem::take(&mut self.dirty) {
             self.parts.out.flush().map_err(|error| Error::io("cannot write the output", error))?;
         }
-        Ok(())
+        self.report()
     }
 
-    fn sync_aside(&mut self) -> Result<()> {
-        let mut files: Vec<(&str, &File)> = Vec::new();
-        if let Bad::Keep(path, file) = &self.parts.bad {
-            files.push((path, file));
+    /// Tells inputs how far their rows are durable, at most once a second.
+    fn report(&mut self) -> Result<()> {
+        let mut all = std::mem::take(&mut self.parts.receipts);
+        for receipts in &mut all {
+            let (bad, late) = (&self.parts.bad, self.parts.late.as_ref());
+            receipts.tell_if_due(self.parts.out, || sync_aside(bad, late))?;
         }
-        if let Some((name, file)) = &self.parts.late {
-            files.push((name, file));
-        }
-        for (name, file) in files {
-            // A pipe or a device has nothing to sync.
-            if file.metadata().is_ok_and(|found| found.is_file()) {
-                file.sync_all().map_err(|error| Error::io(name, error))?;
-            }
-        }
+        self.parts.receipts = all;
         Ok(())
     }
 
@@ -390,9 +391,28 @@ impl<'a> Run<'a> {
             let _ = self.write();
         }
         self.parts.out.sync()?;
-        self.sync_aside()?;
+        sync_aside(&self.parts.bad, self.parts.late.as_ref())?;
+        for receipts in &mut self.parts.receipts {
+            receipts.tell(self.parts.out, || Ok(()))?;
+        }
         result.map(|()| self.summary)
     }
+}
+
+/// Makes the files beside the output durable.
+fn sync_aside(bad: &Bad, late: Option<&(String, File)>) -> Result<()> {
+    let mut files: Vec<(&str, &File)> = Vec::new();
+    if let Bad::Keep(path, file) = bad {
+        files.push((path, file));
+    }
+    files.extend(late.map(|(name, file)| (name.as_str(), file)));
+    for (name, file) in files {
+        // A pipe or a device has nothing to sync.
+        if file.metadata().is_ok_and(|found| found.is_file()) {
+            file.sync_all().map_err(|error| Error::io(name, error))?;
+        }
+    }
+    Ok(())
 }
 
 /// The numbers of the rows whose ids are not below this one.

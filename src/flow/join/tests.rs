@@ -47,6 +47,7 @@ fn run_over(
     let kept = out.clone();
     let mut said = Vec::new();
     let input = |(number, text): (usize, &&str)| Input {
+        receipt: None,
         name: format!("in{number}"),
         reader: Box::new(std::io::Cursor::new(text.as_bytes().to_vec())),
         size: 0,

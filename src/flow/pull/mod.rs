@@ -23,6 +23,7 @@ use crate::endpoint::pull::Session;
 use crate::endpoint::pull::shard::{Planner, Shard, Split};
 use crate::error::{Error, Kind, Result};
 use crate::line::output::Output;
+use crate::mask::Masks;
 use crate::mysql::barrier::{self, Barrier};
 use crate::mysql::charset::Bad;
 use crate::mysql::connect::ServerInfo;
@@ -65,6 +66,8 @@ pub struct Setup {
     pub filter: Option<String>,
     /// The columns that are wanted; all when empty.
     pub columns: Vec<String>,
+    /// What is masked.
+    pub masks: Option<Arc<Masks>>,
     /// How system columns are spelled.
     pub dialect: Dialect,
     /// Rows a message at most.
@@ -223,6 +226,7 @@ pub fn run(setup: &Setup, around: Around) -> Result<Summary> {
         setup,
         wish: Wish {
             columns: setup.columns.clone(),
+            masks: setup.masks.clone(),
             split_by: setup.split_by.clone(),
             mariadb: setup.info.mariadb,
             full_images: setup.info.row_image.eq_ignore_ascii_case("FULL"),

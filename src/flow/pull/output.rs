@@ -132,7 +132,10 @@ impl Outlet {
     /// Writes the end of a table if all of it is done.
     pub(super) fn end_table(&self, run: &Run, index: usize) -> Result<()> {
         let Some(table) = run.tables.get(index) else { return Ok(()) };
-        let Some((whole, shards)) = table.end() else { return Ok(()) };
+        let Some((whole, mut shards)) = table.end() else { return Ok(()) };
+        if run.setup.masks.as_ref().is_some_and(|masks| masks.concern(&table.namespace)) {
+            shards.iter_mut().for_each(Covered::hide_range);
+        }
         // Under a name of its own: one of several that are published as one is never all of it, not
         // even where its number is 0.
         let [_, _, schema, name, _, schema_shard, table_shard] = &table.namespace.parts;

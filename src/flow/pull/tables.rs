@@ -13,6 +13,7 @@ use crate::endpoint::pull::index::{Divider, choose};
 use crate::endpoint::pull::layout::Layout;
 use crate::endpoint::pull::shard::Shard;
 use crate::error::{Error, Result};
+use crate::mask::Masks;
 use crate::mysql::barrier::{Barrier, View, begin, begin_behind};
 use crate::mysql::connect::failed;
 use crate::mysql::ddl::TableName;
@@ -39,6 +40,7 @@ impl Shape {
 #[derive(Debug, Clone)]
 pub(super) struct Wish {
     pub(super) columns: Vec<String>,
+    pub(super) masks: Option<Arc<Masks>>,
     pub(super) split_by: Option<String>,
     pub(super) mariadb: bool,
     /// Whether an update has all columns in the log.
@@ -54,7 +56,10 @@ pub(super) fn shape(
 ) -> Result<Option<Shape>> {
     let Some(created) = created(session, name)? else { return Ok(None) };
     let found = Layout::read(&mut session.conn, name, namespace, &wish.columns, wish.mariadb)?;
-    let Some(layout) = found else { return Ok(None) };
+    let Some(mut layout) = found else { return Ok(None) };
+    if let Some(masks) = &wish.masks {
+        layout.mask(masks)?;
+    }
     let divider = choose(&mut session.conn, &layout, wish.split_by.as_deref())?;
     if !wish.full_images && divider.as_ref().is_some_and(|divider| !divider.primary) {
         return Err(Error::refused(format!(

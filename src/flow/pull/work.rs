@@ -148,6 +148,13 @@ fn shard(
     let place = id::compose(number, setup.base, view.place.offset).ok_or_else(|| {
         Error::data(format!("{}: a position that is too large for an id", view.place))
     })?;
+    if setup.rising.is_none() && place < setup.origin.batch {
+        // Its rows would be swept as older than the pull.
+        return Err(Trouble::Source(Error::unreachable(format!(
+            "the server says {}, and the pull began behind that",
+            view.place
+        ))));
+    }
     let condition = task.shard.condition(&shape.layout)?;
     let hint = shape.hint(&task.shard);
     let suffix = setup.barrier.suffix(&setup.info);
