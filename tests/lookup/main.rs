@@ -1,6 +1,7 @@
 //! `ums-join --lookup` from the outside: against MariaDB, MySQL, PostgreSQL, SQLite and Redis.
 #![cfg(all(feature = "postgres", feature = "sqlite"))]
 
+mod ends;
 mod redis;
 #[path = "../live/server.rs"]
 #[allow(dead_code)]
