@@ -1,8 +1,9 @@
-"""Measures ums-filter beside jq, jaq and DuckDB on one file of UMS and prints the report; tools that
+"""Measures ums-filter beside jq, jaq, Miller and DuckDB on one file of UMS and prints the report; tools that
 are not installed are named as absent. Called by scripts/bench."""
 
 import argparse
 import datetime
+import json
 import os
 import random
 import shutil
@@ -27,6 +28,7 @@ if count == "count":
 else:
     base.execute(f"COPY ({rows}) TO '/dev/null' (FORMAT json)")
 """
+MILLER = '$payload = select($payload, func(row) {return float(row["tuple"][6]) >= 900}); filter length($payload) > 0'
 JQ = ".payload |= map(select((.tuple[5] | tonumber) >= 900)) | select(.payload != [])"
 
 
@@ -65,6 +67,8 @@ def main():
         ("ums-filter", ours()),
         ("ums-filter --where TRUE", ours("--where", "TRUE")),
         ("ums-filter --where 'amount >= 900'", ours("--where", "amount >= 900")),
+        ("ums-filter --select 'id, amount * 2 AS twice'", ours("--select", "id, amount * 2 AS twice")),
+        ("ums-filter --where 'amount >= 900' --flat", ours("--where", "amount >= 900", "--flat")),
         ("DuckDB, one thread", [sys.executable, "-c", DUCKDB, given.input, "write"]),
     ]
     absent = []
@@ -73,10 +77,21 @@ def main():
             contestants.append((tool, [tool, "-c", JQ, given.input]))
         else:
             absent.append(tool)
+    if shutil.which("mlr"):
+        contestants.append(("Miller", ["mlr", "--ijsonl", "--ojsonl", "put", MILLER, given.input]))
+    else:
+        absent.append("Miller")
     kept = subprocess.run([*ours("--where", "amount >= 900")], check=True, capture_output=True).stdout.count(b'{"tuple":[')
     counted = subprocess.run([sys.executable, "-c", DUCKDB, given.input, "count"], check=True, capture_output=True).stdout
     if int(counted) != kept:
         sys.exit(f"bench-filter: ums-filter keeps {kept} rows, DuckDB {int(counted)}")
+    # Whoever is measured must have done the same.
+    for name, command in contestants:
+        if name in ("jq", "jaq", "Miller"):
+            found = subprocess.run(command, check=True, capture_output=True).stdout
+            rows = sum(len(json.loads(line)["payload"]) for line in found.splitlines())
+            if rows != kept:
+                sys.exit(f"bench-filter: ums-filter keeps {kept} rows, {name} {rows}")
     print(f"# ums-filter, {datetime.date.today().isoformat()}\n")
     print(f"Machine: {processor()}, {os.cpu_count()} cores.  ")
     print(f"Input: {size / 1e6:.0f} MB of UMS, 500 rows a message, in the page cache; output to /dev/null. {kept} rows have an amount of 900 "

@@ -1,6 +1,6 @@
 """Measures logrules and prints the report: lines a second for the access log of nginx and the log of
-log4j, on one core and on all, beside a plain scan by ripgrep, angle-grinder and pygrok. Called by
-scripts/bench."""
+log4j, on one core and on all, beside a plain scan by ripgrep, angle-grinder, Vector and pygrok, those of
+them that are here. Called by scripts/bench."""
 
 import argparse
 import datetime
@@ -43,6 +43,28 @@ operators = [
     ] },
 ]
 """
+# What Vector needs to do the same: each line taken apart and typed, and thrown away.
+VECTOR = """
+data_dir = "{work}"
+[sources.lines]
+type = "stdin"
+max_length = 1048576
+[transforms.parsed]
+type = "remap"
+inputs = ["lines"]
+drop_on_error = true
+source = '''
+. = {function}
+'''
+[sinks.out]
+type = "blackhole"
+inputs = ["parsed"]
+print_interval_secs = 0
+"""
+VECTOR_FUNCTION = {
+    "nginx": 'parse_nginx_log!(.message, format: "combined")',
+    "log4j": "parse_regex!(.message, r'^(?P<time>[-\\d]+ [\\d:,]+) \\[(?P<thread>[^\\]]*)\\] (?P<level>[A-Z]+) +(?P<class>\\S+) - (?P<message>.*)$')",
+}
 
 
 def arguments():
@@ -113,8 +135,12 @@ def main():
     print(f"# logrules, {datetime.date.today()}\n")
     print(f"{processor()}, {os.cpu_count()} processors, {platform.system()} {platform.release()}; "
           f"best of {options.runs} runs, output to /dev/null, files in the page cache.\n")
-    tools = [version(tool) for tool in ("rg", "agrind") if shutil.which(tool)]
+    others = ("rg", "agrind", "vector")
+    tools = [version(tool) for tool in others if shutil.which(tool)]
     print("Beside: " + ", ".join(tools + ["pygrok (its first 20000 lines)"]) + ".\n")
+    missing = [tool for tool in others if not shutil.which(tool)]
+    if missing:
+        print("Left out, because they cannot be had here: " + ", ".join(missing) + ".\n")
     for name, pattern in (("nginx", NGINX), ("log4j", LOG4J)):
         path = os.path.join(options.work, f"{name}-{options.lines}.log")
         grow(name, path, options.lines)
@@ -135,8 +161,14 @@ def main():
                  (f"logrules, `{name}.toml`", own + [rules], os.devnull)]
         if shutil.which("agrind"):
             query = '* | parse regex "(?P<a>^[^ ]+) [^ ]+ [^ ]+ .(?P<t>[^]]+). .(?P<r>[^\\"]*). (?P<s>[0-9]+)" | count by s' \
-                if name == "nginx" else '* | parse "[*] *  " as thread, level | count by level'
+                if name == "nginx" else '* | parse "[*] * " as thread, level | count by level'
             rows.append(("angle-grinder, some of the fields, counted", ["agrind", "--file", path, query], os.devnull))
+        if shutil.which("vector"):
+            config = os.path.join(options.work, f"vector-{name}.toml")
+            with open(config, "w", encoding="utf-8") as out:
+                out.write(VECTOR.format(work=options.work, function=VECTOR_FUNCTION[name]))
+            # A line is a record to it: the lines of a stack trace are dropped.
+            rows.append(("Vector, fields and time, thrown away", ["vector", "--quiet", "--config", config], path))
         for title, command, read in rows:
             if not shutil.which(command[0]):
                 say(f"{command[0]} is not here")

@@ -4,7 +4,7 @@
 //! row never use each other (`tests/layers.rs` reads the sources and keeps the rule):
 //!
 //! ```text
-//! error <- ums, url, durable <- mask <- line, expr, rule, mysql, kafka, columnar, store <- endpoint, op, sink <- flow <- cli
+//! error <- ums, url, durable <- mask <- line, expr, rule, mysql, postgres, lookup, kafka, columnar, store <- endpoint, op, sink <- flow <- cli
 //! ```
 
 #![warn(clippy::disallowed_methods, clippy::disallowed_macros)]
@@ -40,6 +40,13 @@ pub mod mysql;
 /// Layer 2: Kafka: addresses, properties, the client.
 #[cfg(feature = "kafka")]
 pub mod kafka;
+
+/// Layer 2: PostgreSQL: connections.
+#[cfg(feature = "postgres")]
+pub mod postgres;
+
+/// Layer 2: asking a store for the rows of keys.
+pub mod lookup;
 
 /// Layer 2: UMS rows as Parquet columns.
 #[cfg(feature = "parquet")]

@@ -5,6 +5,7 @@
 //! The password is a value of its own, so that no message and no debug print can hold it.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use crate::error::{Error, Result};
 
@@ -17,6 +18,23 @@ pub struct Opt {
     pub meaning: &'static str,
     /// The value when it is absent, as a user would write it.
     pub default: &'static str,
+}
+
+/// Where the user and the password of a server come from, beside its address.
+#[derive(Debug, Clone)]
+pub struct Login {
+    /// Its first line is the password.
+    pub password_file: Option<PathBuf>,
+    /// An option file of MySQL's clients.
+    pub defaults_file: Option<PathBuf>,
+    /// The environment, by name; it is read at the edge only.
+    pub lookup: fn(&str) -> Option<String>,
+}
+
+impl Default for Login {
+    fn default() -> Self {
+        Self { password_file: None, defaults_file: None, lookup: |_| None }
+    }
 }
 
 /// A text that is never printed.

@@ -9,7 +9,7 @@ const LAYERS: &[&[&str]] = &[
     &["error"],
     &["ums", "url", "durable"],
     &["mask"],
-    &["line", "expr", "rule", "mysql", "kafka", "columnar", "store"],
+    &["line", "expr", "rule", "mysql", "postgres", "lookup", "kafka", "columnar", "store"],
     &["endpoint", "op", "sink"],
     &["flow"],
     &["cli"],

@@ -5,6 +5,7 @@ mod args;
 mod page;
 
 use std::fs::OpenOptions;
+use std::io::Write as _;
 use std::sync::Arc;
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
@@ -15,10 +16,16 @@ use super::{Outcome, Tool, kafka, message};
 use crate::endpoint;
 use crate::error::{Error, Result};
 use crate::flow::checkpoint::Checkpoint;
-use crate::flow::filter::{Bad, Plan, run as flow};
+use crate::flow::filter::{Bad, Plan, run as flow, schemas};
 use crate::flow::stats::Counters;
+use crate::mask::Masks;
+use crate::op::Stage;
+use crate::op::dialect::Wants;
 use crate::op::filter::Filtering;
+use crate::op::gather::Gather;
 use crate::op::mask::Masking;
+use crate::op::show::{Flat, Table, describe};
+use crate::ums::Op;
 
 pub use args::Args;
 use args::OnBadLine;
@@ -26,7 +33,7 @@ use args::OnBadLine;
 /// The tool.
 pub const TOOL: Tool = Tool {
     name: "ums-filter",
-    about: "let rows of a UMS stream pass by SQL conditions, namespaces, ops, ids and times",
+    about: "let rows of a UMS stream pass by SQL conditions, and choose and compute their columns",
     command: Args::command,
     run,
     page: &page::PAGE,
@@ -45,6 +52,25 @@ fn run(matches: &ArgMatches) -> Result<Outcome> {
         )
         .advise("stop or skip; or keep them with an ums-filter in front that has no masks"));
     }
+    // Where a set is kept or asked for, before images are of use.
+    let befores = args.keep_set || args.ops.contains(&Op::Before);
+    // A hash of values that are to be masked would tell something of them.
+    let wants = Wants { befores, hashes: masks.is_none() };
+    let before = args.dialect_in.map(|dialect| (dialect.make)(wants));
+    if args.schema || args.check {
+        return look(&args, filter, before, masks);
+    }
+    let after: Option<Box<dyn Stage>> = match args.out {
+        Some(dialect) => Some((dialect.make)()),
+        None if args.flat => Some(Box::new(Flat::default())),
+        None if args.table => {
+            let colour = args.to == "-" && message::colour(&std::io::stdout());
+            Some(Box::new(Table::new(colour)))
+        }
+        // Other dialects have one row a line.
+        None if before.is_some() => Some(Box::new(Gather::default())),
+        None => None,
+    };
     let bad = match &args.on_bad_line {
         OnBadLine::Stop => Bad::Stop,
         OnBadLine::Skip => Bad::Skip,
@@ -74,7 +100,9 @@ fn run(matches: &ArgMatches) -> Result<Outcome> {
     let result = flow(Plan {
         input,
         out: out.as_mut(),
+        before,
         filter,
+        after,
         masking: masks.clone().map(Masking::new),
         bad,
         max_line: usize::try_from(args.max_line).unwrap_or(usize::MAX),
@@ -94,6 +122,43 @@ fn run(matches: &ArgMatches) -> Result<Outcome> {
             summary.bad
         ));
         return Ok(stop.outcome(Outcome::Rejected(summary.bad)));
+    }
+    Ok(stop.outcome(Outcome::Done))
+}
+
+/// Says what the options make of each schema of the input.
+fn look(
+    args: &Args,
+    filter: Filtering,
+    before: Option<Box<dyn Stage>>,
+    masks: Option<Arc<Masks>>,
+) -> Result<Outcome> {
+    let input = endpoint::input(&args.from)?;
+    let mut out = endpoint::output(&args.to)?;
+    let stop = Stop::install(true)?;
+    let mut wrong = 0;
+    let longest = usize::try_from(args.max_line).unwrap_or(usize::MAX);
+    let masking = masks.clone().map(Masking::new);
+    schemas(input, before, masking, filter, longest, &stop.flag(), |found| {
+        let text = match found {
+            Ok(schema) if args.schema => describe(schema),
+            Ok(schema) => format!("ok  {}\n", schema.namespace),
+            Err(error) if args.schema => return Err(error),
+            Err(error) => {
+                wrong += 1;
+                message::say(error);
+                return Ok(());
+            }
+        };
+        let result = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        result.map_err(|error| Error::io("cannot write the output", error))
+    })?;
+    out.sync()?;
+    if let Some(masks) = masks {
+        masks.all_met("no such table was in the stream")?;
+    }
+    if wrong > 0 {
+        return Err(Error::refused(format!("the options do not fit {wrong} of the schemas")));
     }
     Ok(stop.outcome(Outcome::Done))
 }

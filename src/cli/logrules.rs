@@ -1,10 +1,14 @@
 //! `logrules`: lines of logs into typed rows. Uses every layer. The loop is in `flow::rules`; not hot.
 
 mod args;
+mod open;
 mod page;
+mod screen;
 mod trace;
+mod watch;
 
 use std::io::{IsTerminal, Read};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -12,14 +16,14 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
 use super::progress::Progress;
 use super::signal::Stop;
-use super::{Outcome, Tool, kafka, message};
-use crate::endpoint::{self, Settings};
+use super::{Outcome, Tool, message};
+use crate::endpoint::{self, Input, Settings};
 use crate::error::{Error, Result};
-use crate::flow::checkpoint::Checkpoint;
-use crate::flow::rules::{Filling, Plan, Source, run as flow};
+use crate::flow::rules::{Filling, Plan, run as flow};
 use crate::flow::stats::Counters;
 use crate::rule::cases::Cases;
 use crate::rule::file::UNKNOWN;
+use crate::rule::import::import as import_rules;
 use crate::rule::time::Micros;
 use crate::rule::{Engine, Report, Rules};
 
@@ -39,7 +43,13 @@ fn run(matches: &ArgMatches) -> Result<Outcome> {
     if args.kafka.client.shown()? {
         return Ok(Outcome::Done);
     }
-    let file = args.rules.display().to_string();
+    let Some(path) = &args.rules else {
+        return import(args.import.as_deref().unwrap_or(Path::new("")));
+    };
+    if let Some(sample) = &args.watch {
+        return watch::watch(path, sample, &args);
+    }
+    let file = path.display().to_string();
     let text = read_file(&file)?;
     let rules = Rules::parse(&text, &file)?;
     if args.check {
@@ -53,6 +63,10 @@ fn run(matches: &ArgMatches) -> Result<Outcome> {
         return trace(rules, sample.as_deref().or(args.from.first().map(String::as_str)), &args);
     }
     transform(&args, (text, file), &rules)
+}
+
+fn saturated(size: u64) -> usize {
+    usize::try_from(size).unwrap_or(usize::MAX)
 }
 
 fn read_file(path: &str) -> Result<String> {
@@ -70,68 +84,55 @@ fn micros(time: SystemTime) -> Micros {
 }
 
 /// A stream, and when it was changed last: times without a year are near to that.
-fn open(address: &str, settings: &Settings) -> Result<Source> {
+fn open_input(address: &str, settings: &Settings) -> Result<(Input, Micros)> {
     let input = endpoint::input_with(address, settings)?;
     let changed = std::fs::metadata(&input.name).and_then(|found| found.modified());
     let near = changed.map_or_else(|_| now(), micros);
-    Ok(Source { input, near })
+    Ok((input, near))
 }
 
 /// Somebody at a keyboard hardly means to type a log.
-fn sources(from: &[String], settings: &Settings) -> Result<Vec<Source>> {
+fn inputs(from: &[String], settings: &Settings) -> Result<Vec<(Input, Micros)>> {
     if from.is_empty() && std::io::stdin().is_terminal() {
         return Err(Error::usage("standard input is a terminal")
             .advise("pipe lines in, name a file with --from, or write --from -"));
     }
     match from {
-        [] => Ok(vec![open("-", settings)?]),
-        from if from.len() > 1 && from.iter().any(|address| kafka::is_topic(address)) => {
-            Err(Error::usage("--from: a topic is read alone")
-                .advise("run one logrules for each, with --partition"))
-        }
-        from => from.iter().map(|address| open(address, settings)).collect(),
+        [] => Ok(vec![open_input("-", settings)?]),
+        from => from.iter().map(|address| open_input(address, settings)).collect(),
     }
-}
-
-/// What the streams are told.
-fn settings(args: &Args, checkpoint: Option<&Checkpoint>, stop: &Stop) -> Result<Settings> {
-    args.consuming.check(args.from.first().map_or("-", String::as_str))?;
-    let mut settings = args.kafka.settings(stop.flag())?;
-    args.consuming.add_to(&mut settings, checkpoint);
-    settings.confirm.clone_from(&args.checkpoint);
-    settings.raw = true;
-    Ok(settings)
 }
 
 fn transform(args: &Args, rules: (String, String), shape: &Rules) -> Result<Outcome> {
     let masks = args.mask.load(&shape.masks)?;
     let stop = Stop::install(true)?;
-    let checkpoint = args.checkpoint.as_ref().map(Checkpoint::open).transpose()?;
-    let settings = settings(args, checkpoint.as_ref(), &stop)?;
-    let sources = sources(&args.from, &settings)?;
-    // A pipe or a terminal pauses; a file does not.
-    let prompt = sources.iter().any(|source| source.input.size == 0);
-    let mut out = endpoint::output_with(&args.to, &settings)?;
+    let mut settings = args.kafka.settings(stop.flag())?;
     let counters = Arc::new(Counters::default());
     let progress = Progress::start(args.progress, Arc::clone(&counters), args.to == "-");
+    let (notes_in, notes) = crossbeam_channel::unbounded();
+    let opened = open::open(args, shape, &mut settings, stop.flag(), notes_in)?;
+    let mut out = endpoint::output_with(&args.to, &settings)?;
     let rows = args.batch_rows.get();
-    let saturated = |size: u64| usize::try_from(size).unwrap_or(usize::MAX);
     let threads = args.threads.map(std::num::NonZeroUsize::get);
     let available = || std::thread::available_parallelism().map_or(1, |count| count.get().min(8));
     let (report, result) = flow(Plan {
         rules,
         masks,
-        sources,
-        checkpoint,
+        lines: opened.lines,
+        receipt: opened.receipt,
+        name: opened.name,
+        resume: opened.resume,
+        checkpoint: opened.checkpoint,
         out: out.as_mut(),
         filling: Filling { rows, bytes: saturated(args.batch_bytes) },
-        max_line: saturated(args.max_line),
         partition: args.partition,
         threads: threads.unwrap_or_else(available),
         marker_every: args.marker_every,
-        prompt,
+        prompt: opened.prompt,
         stop: stop.flag(),
         counters,
+        notes,
+        note: &mut |text| message::warn(text),
     });
     progress.finish();
     if args.stats {
@@ -223,12 +224,30 @@ fn test(rules: Rules, file: &str) -> Result<Outcome> {
     })
 }
 
+/// `--import`: a rules file for what another system has exported.
+fn import(path: &Path) -> Result<Outcome> {
+    let file = path.display().to_string();
+    let name = path.file_stem().map_or("logs".into(), |stem| stem.to_string_lossy());
+    let done = import_rules(&read_file(&file)?, &name)?;
+    message::data(done.toml.as_bytes())?;
+    for note in &done.notes {
+        message::note(note);
+    }
+    for problem in &done.problems {
+        message::warn(format_args!("not translated: {problem}"));
+    }
+    Ok(match done.problems.len() {
+        0 => Outcome::Done,
+        count => Outcome::Rejected(count as u64),
+    })
+}
+
 /// `--trace`: shows every record of a sample at every operator.
 fn trace(rules: Rules, sample: Option<&str>, args: &Args) -> Result<Outcome> {
     let from: Vec<String> = sample.map(ToOwned::to_owned).into_iter().collect();
     let most = args.max_line;
     let mut engine = Engine::new(rules);
-    for Source { input, near } in sources(&from, &Settings::default())? {
+    for (input, near) in inputs(&from, &Settings::default())? {
         let mut bytes = Vec::new();
         let name = input.name.clone();
         input

@@ -9,6 +9,7 @@
 pub mod doc;
 pub mod exit;
 pub mod filter;
+pub mod join;
 pub mod kafka;
 pub mod logrules;
 pub mod mask;
@@ -31,6 +32,7 @@ pub const TOOLS: &[&Tool] = &[
     &tail::TOOL,
     &pull::TOOL,
     &filter::TOOL,
+    &join::TOOL,
     &sink::TOOL,
     #[cfg(feature = "parquet")]
     &replay::TOOL,

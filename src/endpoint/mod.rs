@@ -6,7 +6,10 @@
 
 pub mod binlog;
 pub mod file;
+pub mod follow;
 pub mod kafka;
+pub mod lines;
+pub mod lookup;
 pub mod pull;
 pub mod settings;
 pub mod standard;

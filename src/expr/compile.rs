@@ -1,6 +1,8 @@
 //! From the parser's tree to ours: names become positions, every node gets a kind, and what does
 //! not fit is an error with its place. Uses `error`, `ums`. Not hot: once a schema.
 
+mod special;
+
 use std::borrow::Cow;
 
 use sqlparser::ast::{
@@ -9,24 +11,28 @@ use sqlparser::ast::{
     Value as Literal,
 };
 
+pub use special::SPECIAL;
+
+use super::bits::Bits;
 use super::cast::{Target, castable, target};
 use super::function::{self, Wanted};
 use super::like::Like;
 use super::literal::{Typed, literal, plain_text, quoted_as, shown, wrong};
 use super::near;
 use super::node::{Arithmetic, Comparison, Matcher, Node};
+use super::pattern::{Dynamic, REGEX_BYTES};
 use super::value::{Kind, Value};
 use crate::error::{Error, Result};
-use crate::ums::Schema;
+use crate::ums::{Field, Schema};
 
 /// How deep an expression may nest: the tree is walked by recursion.
 const DEEPEST: usize = 100;
-/// Bytes that compiled regular expressions may take.
-const REGEX_BYTES: usize = 1 << 20;
 
 /// Compiles for one schema.
 pub(super) struct Compiler<'s> {
     pub(super) schema: &'s Schema,
+    /// Columns that the table is known to have, for row images that have not all of them.
+    pub(super) table: &'s [Field],
     pub(super) depth: usize,
 }
 
@@ -67,7 +73,7 @@ impl Compiler<'_> {
         Ok((left.0, right.0, kind))
     }
 
-    fn typed(&mut self, expr: &Expr) -> Result<Typed> {
+    pub(super) fn typed(&mut self, expr: &Expr) -> Result<Typed> {
         if self.depth >= DEEPEST {
             // Without the place: finding it walks down the whole tree.
             return Err(Error::usage(format!("the expression is nested more than {DEEPEST} deep")));
@@ -166,6 +172,14 @@ impl Compiler<'_> {
                 let (node, kind) = self.numeric(inner)?;
                 Ok((Node::Negate(Box::new(node)), kind))
             }
+            Expr::UnaryOp { op: UnaryOperator::BitwiseNot, expr: inner } => {
+                let a = self.boxed(inner, Kind::Number)?;
+                let ones = Box::new(Node::Constant(Value::Exact((-1).into())));
+                Ok((Node::Bits(Bits::Xor, a, ones), Kind::Number))
+            }
+            Expr::Interval(_) => {
+                Err(wrong(expr, "an INTERVAL is added to a date or datetime, or taken from one"))
+            }
             Expr::BinaryOp { left, op, right } => self.binary(expr, left, op, right),
             Expr::Case { operand, conditions, else_result, .. } => {
                 self.case(operand.as_deref(), conditions, else_result.as_deref())
@@ -180,20 +194,13 @@ impl Compiler<'_> {
                 Ok((Node::Cast { node: Box::new(node), from, to, or_null }, result))
             }
             Expr::Extract { field, expr: inner, .. } => {
-                let name = match field {
-                    DateTimeField::Year => "year",
-                    DateTimeField::Month => "month",
-                    DateTimeField::Day => "day",
-                    DateTimeField::Hour => "hour",
-                    DateTimeField::Minute => "minute",
-                    DateTimeField::Second => "second",
-                    _ => {
-                        return Err(wrong(
-                            expr,
-                            "EXTRACT knows YEAR, MONTH, DAY, HOUR, MINUTE and SECOND",
-                        ));
-                    }
-                };
+                let name = Self::part_of(field).ok_or_else(|| {
+                    wrong(
+                        expr,
+                        "EXTRACT knows YEAR, QUARTER, MONTH, WEEK, DAY, DOY, ISODOW, HOUR, MINUTE, \
+                         SECOND, MICROSECOND and EPOCH",
+                    )
+                })?;
                 self.call(expr, name, &[inner])
             }
             Expr::Ceil {
@@ -229,6 +236,13 @@ impl Compiler<'_> {
         };
         let found = place.and_then(|place| Some((place, self.schema.fields.get(place)?)));
         let Some((place, field)) = found else {
+            let known = |field: &&Field| match name.quote_style {
+                Some(_) => field.name == name.value,
+                None => field.name.eq_ignore_ascii_case(&name.value),
+            };
+            if let Some(field) = self.table.iter().find(known) {
+                return Ok((Node::Absent { name: field.name.clone() }, Kind::of(field.ty)));
+            }
             let names = self.schema.fields.iter().map(|field| field.name.as_str());
             let near = near::names(&name.value, names);
             let error = wrong(expr, format!("no column '{}'", name.value));
@@ -240,12 +254,7 @@ impl Compiler<'_> {
 
     fn numeric(&mut self, expr: &Expr) -> Result<Typed> {
         let typed = self.typed(expr)?;
-        let typed = quoted_as(expr, typed, Kind::Number)?;
-        if typed.1.is_numeric() {
-            return Ok(typed);
-        }
-        Err(wrong(expr, format!("a {} cannot be calculated with", typed.1.name()))
-            .advise("CAST it"))
+        number_of(expr, typed)
     }
 
     fn binary(
@@ -276,9 +285,23 @@ impl Compiler<'_> {
             BinaryOperator::Modulo => Some(Arithmetic::Remainder),
             _ => None,
         };
+        match (op, left, right) {
+            (BinaryOperator::Plus, moment, Expr::Interval(interval))
+            | (BinaryOperator::Plus, Expr::Interval(interval), moment) => {
+                return self.shift(expr, moment, interval, false);
+            }
+            (BinaryOperator::Minus, moment, Expr::Interval(interval)) => {
+                return self.shift(expr, moment, interval, true);
+            }
+            _ => {}
+        }
         if let Some(arithmetic) = arithmetic {
-            let (a, from) = self.numeric(left)?;
-            let (b, with) = self.numeric(right)?;
+            let (a, b) = (self.typed(left)?, self.typed(right)?);
+            if let (Arithmetic::Subtract, Kind::Date, Kind::Date) = (arithmetic, a.1, b.1) {
+                return self.days_between(expr, a.0, b.0);
+            }
+            let (a, from) = number_of(left, a)?;
+            let (b, with) = number_of(right, b)?;
             let kind = from.with(with).unwrap_or(Kind::Double);
             return Ok((Node::Calculate(arithmetic, Box::new(a), Box::new(b)), kind));
         }
@@ -297,7 +320,12 @@ impl Compiler<'_> {
                 }
                 chain.push(first);
                 let nodes = chain.into_iter().rev().map(|part| self.condition(part));
-                Node::Logic { any, nodes: nodes.collect::<Result<_>>()? }
+                let mut nodes: Vec<Node> = nodes.collect::<Result<_>>()?;
+                // What the row image has may decide already.
+                if !self.table.is_empty() {
+                    nodes.sort_by_key(Node::lacks);
+                }
+                Node::Logic { any, nodes }
             }
             BinaryOperator::StringConcat => {
                 let (a, b) = (self.boxed(left, Kind::Text)?, self.boxed(right, Kind::Text)?);
@@ -307,6 +335,23 @@ impl Compiler<'_> {
             BinaryOperator::PGRegexIMatch => self.regex(left, right, true)?,
             BinaryOperator::PGRegexNotMatch => Node::Not(Box::new(self.regex(left, right, false)?)),
             BinaryOperator::PGRegexNotIMatch => Node::Not(Box::new(self.regex(left, right, true)?)),
+            BinaryOperator::Xor => {
+                let (a, b) = (self.boxed(left, Kind::Boolean)?, self.boxed(right, Kind::Boolean)?);
+                Node::Compare(Comparison::NotEqual, a, b)
+            }
+            BinaryOperator::BitwiseAnd => return self.bits(Bits::And, left, right),
+            BinaryOperator::BitwiseOr => return self.bits(Bits::Or, left, right),
+            BinaryOperator::BitwiseXor | BinaryOperator::PGBitwiseXor => {
+                return self.bits(Bits::Xor, left, right);
+            }
+            BinaryOperator::PGBitwiseShiftLeft => return self.bits(Bits::Left, left, right),
+            BinaryOperator::PGBitwiseShiftRight => return self.bits(Bits::Right, left, right),
+            BinaryOperator::Arrow => return self.json(left, right, false),
+            BinaryOperator::LongArrow => return self.json(left, right, true),
+            BinaryOperator::Spaceship => {
+                let (a, b, _) = self.pair(left, right)?;
+                Node::NotDistinct(Box::new(a), Box::new(b))
+            }
             _ => {
                 return Err(wrong(expr, format!("the operator {op} is not supported"))
                     .advise("dws-sql(7) lists what is"));
@@ -333,14 +378,22 @@ impl Compiler<'_> {
                 }
             }
         };
-        let text = plain_text(pattern, "the pattern of LIKE")?;
+        let Ok(text) = plain_text(pattern, "") else {
+            let (inner, pattern) =
+                (self.boxed(inner, Kind::Text)?, self.boxed(pattern, Kind::Text)?);
+            return Ok(Node::MatchAgain(inner, pattern, Dynamic::Like { escape, folded }));
+        };
         let like = Like::new(text, escape, folded)
             .ok_or_else(|| wrong(pattern, "nothing stands behind the last ESCAPE character"))?;
         Ok(Node::Match(self.boxed(inner, Kind::Text)?, Box::new(Matcher::Like(like))))
     }
 
     fn regex(&mut self, inner: &Expr, pattern: &Expr, folded: bool) -> Result<Node> {
-        let text = plain_text(pattern, "a regular expression")?;
+        let Ok(text) = plain_text(pattern, "") else {
+            let (inner, pattern) =
+                (self.boxed(inner, Kind::Text)?, self.boxed(pattern, Kind::Text)?);
+            return Ok(Node::MatchAgain(inner, pattern, Dynamic::Regex { folded }));
+        };
         let regex =
             regex::RegexBuilder::new(text).case_insensitive(folded).size_limit(REGEX_BYTES).build();
         let regex = regex.map_err(|error| {
@@ -426,24 +479,16 @@ impl Compiler<'_> {
             return Err(wrong(expr, "a function takes plain values and nothing else here"));
         };
         let text = name.value.to_ascii_lowercase();
-        match (text.as_str(), arguments.as_slice()) {
-            ("coalesce", [_, ..]) | ("ifnull", [_, _]) => {
-                let (nodes, kind) = self.alike(&arguments)?;
-                Ok((Node::Coalesce(nodes), kind))
-            }
-            ("nullif", [a, b]) => {
-                let kind = self.typed(a)?.1;
-                let (a, b, _) = self.pair(a, b)?;
-                Ok((Node::NullIf(Box::new(a), Box::new(b)), kind))
-            }
-            _ => self.call(expr, &name.value, &arguments),
+        match self.special(expr, &text, &arguments)? {
+            Some(typed) => Ok(typed),
+            None => self.call(expr, &name.value, &arguments),
         }
     }
 
     fn call(&mut self, place: &Expr, name: &str, arguments: &[&Expr]) -> Result<Typed> {
         let Some(function) = function::find_function(name) else {
-            let known = function::ALL.iter().map(|function| function.name);
-            let near = near::names(name, known.chain(["coalesce", "ifnull", "nullif"]));
+            let known = function::all().map(|function| function.name);
+            let near = near::names(name, known.chain(SPECIAL.iter().map(|(name, ..)| *name)));
             return Err(wrong(place, format!("no function '{name}'")).advise(near));
         };
         if arguments.len() < function.required || arguments.len() > function.arguments.len() {
@@ -471,6 +516,19 @@ impl Compiler<'_> {
         }
         Ok((Node::Call(function, nodes), function.result.unwrap_or(first)))
     }
+}
+
+/// What is calculated with.
+fn number_of(expr: &Expr, typed: Typed) -> Result<Typed> {
+    let typed = quoted_as(expr, typed, Kind::Number)?;
+    if typed.1.is_numeric() {
+        return Ok(typed);
+    }
+    let error = wrong(expr, format!("a {} cannot be calculated with", typed.1.name()));
+    Err(match typed.1 {
+        Kind::Date | Kind::Datetime => error.advise("add an INTERVAL, or use date_diff"),
+        _ => error.advise("CAST it"),
+    })
 }
 
 fn joined(expr: &Expr, a: Kind, b: Kind) -> Result<Kind> {

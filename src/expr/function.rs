@@ -3,6 +3,10 @@
 //!
 //! A function gives NULL as soon as an argument is NULL, so none of these ever sees one.
 
+mod math;
+mod more_text;
+mod time;
+
 use std::borrow::Cow;
 
 use super::moment::{Part, day, part};
@@ -80,20 +84,24 @@ impl Wanted {
 use Wanted::{Datetime, Moment, Numeric, Text, Whole};
 
 macro_rules! functions {
+    // `mod` is a word of Rust.
+    (@name mod_) => { "mod" };
+    (@name $name:ident) => { stringify!($name) };
     ($($form:literal $name:ident ($($wanted:ident),*) $required:literal $result:expr, $run:expr, $meaning:literal;)*) => {
         &[$(Function {
-            name: stringify!($name), form: $form, meaning: $meaning,
+            name: functions!(@name $name), form: $form, meaning: $meaning,
             arguments: &[$($wanted),*], required: $required, result: $result, run: $run,
         }),*]
     };
 }
 
+use functions;
+
 const TEXT: Option<Kind> = Some(Kind::Text);
 const NUMBER: Option<Kind> = Some(Kind::Number);
 const BOOLEAN: Option<Kind> = Some(Kind::Boolean);
 
-/// All of them.
-pub const ALL: &[Function] = functions! {
+const FIRST: &[Function] = functions! {
     "abs(x)" abs (Numeric) 1 None, |a| sized(a, |n| Ok(if n.sign() < 0 { n.negated() } else { n.clone() }), f64::abs),
         "The value without its sign.";
     "ceil(x), ceiling(x)" ceil (Numeric) 1 None, |a| sized(a, |n| n.whole(true), f64::ceil),
@@ -142,6 +150,11 @@ pub const ALL: &[Function] = functions! {
     "year(m)" year (Moment) 1 NUMBER, |a| Ok(of_moment(a, Part::Year)), "0 to 9999.";
 };
 
+/// All of them.
+pub fn all() -> impl Iterator<Item = &'static Function> {
+    [FIRST, math::ALL, more_text::ALL, time::ALL].into_iter().flatten()
+}
+
 /// Other names of the same.
 const ALIASES: &[(&str, &str)] = &[
     ("ceiling", "ceil"),
@@ -149,6 +162,18 @@ const ALIASES: &[(&str, &str)] = &[
     ("char_length", "length"),
     ("prefix", "starts_with"),
     ("suffix", "ends_with"),
+    ("character_length", "length"),
+    ("lcase", "lower"),
+    ("ucase", "upper"),
+    ("pow", "power"),
+    ("trunc", "truncate"),
+    ("epoch", "unix_timestamp"),
+    ("weekofyear", "week"),
+    ("dayofmonth", "day"),
+    ("date", "to_date"),
+    ("json_array_length", "json_length"),
+    ("regexp_matches", "regexp_like"),
+    ("unicode", "ascii"),
 ];
 
 /// Finds a function by its name in any case.
@@ -156,7 +181,7 @@ pub fn find_function(name: &str) -> Option<&'static Function> {
     let name = name.to_ascii_lowercase();
     let alias = ALIASES.iter().find(|(alias, _)| *alias == name);
     let name = alias.map_or(name.as_str(), |(_, name)| name);
-    ALL.iter().find(|function| function.name == name)
+    all().find(|function| function.name == name)
 }
 
 fn text<'v>(arguments: &'v [Value<'_>], place: usize) -> &'v str {
@@ -273,13 +298,16 @@ mod tests {
 
     #[test]
     fn the_table_is_sorted_and_whole() {
-        assert!(ALL.is_sorted_by_key(|function| function.name));
-        for function in ALL {
+        for table in [FIRST, math::ALL, more_text::ALL, time::ALL] {
+            assert!(table.is_sorted_by_key(|function| function.name));
+        }
+        for function in all() {
+            assert_eq!(all().filter(|other| other.name == function.name).count(), 1);
             assert!(function.required <= function.arguments.len() && !function.meaning.is_empty());
             assert!(function.form.contains(function.name), "{}", function.name);
         }
         for (_, name) in ALIASES {
-            assert!(ALL.iter().any(|function| function.name == *name));
+            assert!(all().any(|function| function.name == *name));
         }
         assert_eq!(find_function("SubString").map(|f| f.name), Some("substr"));
     }

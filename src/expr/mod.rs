@@ -4,16 +4,28 @@
 //! Logic is three-valued, numbers are exact to 65 digits, kinds are checked when an expression is
 //! compiled (see dws-sql.7).
 
+mod bits;
+mod calendar;
 mod cast;
 mod compile;
 pub mod function;
+mod json;
 mod like;
+pub mod list;
 mod literal;
 pub mod moment;
-mod near;
+pub mod near;
 mod node;
 pub mod number;
+mod pattern;
+mod select;
+mod shape;
+mod shift;
 mod value;
+
+pub use compile::SPECIAL;
+pub use select::{Computed, Expression, Select};
+pub use value::{Kind, Value};
 
 use sqlparser::ast::Expr;
 use sqlparser::dialect::GenericDialect;
@@ -21,7 +33,7 @@ use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
 use crate::error::{Error, Result};
-use crate::ums::{Cell, Schema};
+use crate::ums::{Cell, Field, Schema};
 
 /// Bytes that the text of an expression may have.
 const LONGEST: usize = 64 << 10;
@@ -44,30 +56,9 @@ impl Condition {
     /// # Errors
     /// `Usage` with the place.
     pub fn parse(text: &str) -> Result<Self> {
-        if text.len() > LONGEST {
-            return Err(Error::usage(format!("longer than {LONGEST} bytes")));
-        }
-        let tokens = Tokenizer::new(&GenericDialect {}, text).tokenize_with_location();
-        let tokens = tokens.map_err(|error| told(error.into()))?;
-        let counts = |token: &&TokenWithSpan| {
-            use Token::{Comma, Number, SingleQuotedString, Whitespace};
-            !matches!(token.token, Comma | Number(..) | SingleQuotedString(_) | Whitespace(_))
-        };
-        if tokens.iter().filter(counts).count() > MOST_WORDS {
-            return Err(Error::usage(format!("longer than {MOST_WORDS} names and operators"))
-                .advise("IN takes long lists"));
-        }
-        let parser = Parser::new(&GenericDialect {}).with_recursion_limit(DEEPEST);
-        let mut parser = parser.with_tokens_with_locations(tokens);
+        let mut parser = parser(text)?;
         let expr = parser.parse_expr().map_err(told)?;
-        let next = parser.peek_token();
-        if next.token != Token::EOF {
-            let place = next.span.start.column;
-            return Err(Error::usage(format!(
-                "character {place}: the expression ends before '{}'",
-                next.token
-            )));
-        }
+        ended(&parser)?;
         Ok(Self { expr })
     }
 
@@ -76,7 +67,16 @@ impl Condition {
     /// # Errors
     /// `Usage` with the place: an unknown column or function, a kind that does not fit.
     pub fn compile(&self, schema: &Schema) -> Result<Filter> {
-        let mut compiler = compile::Compiler { schema, depth: 0 };
+        self.compile_for(schema, &[])
+    }
+
+    /// The same where `table` are columns that the table has and this row image may lack. A row for
+    /// which such a column decides is `Refused`.
+    ///
+    /// # Errors
+    /// As `compile`.
+    pub fn compile_for(&self, schema: &Schema, table: &[Field]) -> Result<Filter> {
+        let mut compiler = compile::Compiler { schema, table, depth: 0 };
         let node = compiler.condition(&self.expr)?;
         Ok(Filter { node })
     }
@@ -97,6 +97,55 @@ impl Filter {
     pub fn holds(&self, cells: &[Cell]) -> Result<bool> {
         Ok(self.node.value(cells)?.truth() == Some(true))
     }
+}
+
+impl Filter {
+    /// The positions of the columns that the condition names.
+    pub fn columns(&self) -> Vec<usize> {
+        let mut places = Vec::new();
+        self.node.any(&mut |node| {
+            if let node::Node::Column { place, .. } = node {
+                places.push(*place);
+            }
+            false
+        });
+        places
+    }
+
+    /// Whether it names a column that the row image does not have.
+    pub fn lacks(&self) -> bool {
+        self.node.lacks()
+    }
+}
+
+/// A parser of the text, which is neither too long nor too deep.
+fn parser(text: &str) -> Result<Parser<'static>> {
+    static DIALECT: GenericDialect = GenericDialect {};
+    if text.len() > LONGEST {
+        return Err(Error::usage(format!("longer than {LONGEST} bytes")));
+    }
+    let tokens = Tokenizer::new(&DIALECT, text).tokenize_with_location();
+    let tokens = tokens.map_err(|error| told(error.into()))?;
+    let counts = |token: &&TokenWithSpan| {
+        use Token::{Comma, Number, SingleQuotedString, Whitespace};
+        !matches!(token.token, Comma | Number(..) | SingleQuotedString(_) | Whitespace(_))
+    };
+    if tokens.iter().filter(counts).count() > MOST_WORDS {
+        return Err(Error::usage(format!("longer than {MOST_WORDS} names and operators"))
+            .advise("IN takes long lists"));
+    }
+    let parser = Parser::new(&DIALECT).with_recursion_limit(DEEPEST);
+    Ok(parser.with_tokens_with_locations(tokens))
+}
+
+/// Nothing may stand behind what was read.
+fn ended(parser: &Parser) -> Result<()> {
+    let next = parser.peek_token();
+    if next.token == Token::EOF {
+        return Ok(());
+    }
+    let place = next.span.start.column;
+    Err(Error::usage(format!("character {place}: the expression ends before '{}'", next.token)))
 }
 
 /// The parser's complaint in our words.

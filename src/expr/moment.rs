@@ -4,7 +4,7 @@
 //! `2026-02-00`), which MySQL can store, keep their order and are equal to themselves.
 
 /// Microseconds of a day.
-const DAY: i64 = 86_400_000_000;
+pub(super) const DAY: i64 = 86_400_000_000;
 
 /// Reads `YYYY-MM-DD`, and behind it, if `with_time`, maybe a space or `T` and
 /// `HH:MM:SS[.f{1,6}]`.
@@ -36,6 +36,12 @@ pub fn parse(text: &str, with_time: bool) -> Option<i64> {
         }
         _ => None,
     }
+}
+
+/// Packs a day of the calendar, of the years 0 to 9999, and microseconds within it.
+pub(super) fn packed(year: i64, month: i64, day: i64, micros: i64) -> Option<i64> {
+    let known = (0..=9999).contains(&year) && (0..=12).contains(&month) && (0..=31).contains(&day);
+    (known && (0..DAY).contains(&micros)).then(|| ((year * 13 + month) * 32 + day) * DAY + micros)
 }
 
 fn number(digits: &[u8]) -> Option<i64> {
@@ -92,6 +98,32 @@ pub fn text(packed: i64, with_time: bool) -> String {
         }
     }
     text
+}
+
+/// The packed moment of so many microseconds since 1970 in UTC, of the years 0 to 9999.
+pub fn of_unix(micros: i64) -> Option<i64> {
+    super::calendar::packed(0, micros)
+}
+
+/// Microseconds since 1970 in UTC; `None` for a date that no calendar has.
+pub fn unix(packed: i64) -> Option<i64> {
+    let (day, micros) = super::calendar::days(packed)?;
+    day.checked_mul(DAY)?.checked_add(micros)
+}
+
+/// `YYYY-MM-DD HH:MM:SS.ffffff`.
+pub fn text6(packed: i64) -> String {
+    let of = |which| part(packed, which);
+    format!(
+        "{:04}-{:02}-{:02} {:02}:{:02}:{:02}.{:06}",
+        of(Part::Year),
+        of(Part::Month),
+        of(Part::Day),
+        of(Part::Hour),
+        of(Part::Minute),
+        of(Part::Second),
+        packed % 1_000_000
+    )
 }
 
 #[cfg(test)]

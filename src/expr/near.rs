@@ -1,7 +1,7 @@
 //! Names that somebody may have meant. Uses nothing of the project. Not hot.
 
 /// What to say behind an unknown name: the nearest known ones, or all of them where none is near.
-pub(super) fn names<'a>(wanted: &str, known: impl Iterator<Item = &'a str>) -> String {
+pub fn names<'a>(wanted: &str, known: impl Iterator<Item = &'a str>) -> String {
     /// As many as a line of a terminal holds.
     const MOST: usize = 24;
     let wanted: Vec<char> = wanted.to_lowercase().chars().take(64).collect();

@@ -4,9 +4,13 @@ use std::cmp::Ordering;
 
 use regex::Regex;
 
+use super::bits::{Bits, work};
 use super::cast::{Target, cast, uncast};
 use super::function::Function;
+use super::json::{self, Step};
 use super::like::Like;
+use super::pattern::{self, Dynamic};
+use super::shift::{Unit, shifted};
 use super::value::{Kind, Value, finite};
 use crate::error::{Error, Result};
 use crate::ums::Cell;
@@ -74,6 +78,12 @@ pub(super) enum Node {
     NotDistinct(Box<Node>, Box<Node>),
     In(Box<Node>, Vec<Node>),
     Match(Box<Node>, Box<Matcher>),
+    /// The same with a pattern that each row brings along.
+    MatchAgain(Box<Node>, Box<Node>, Dynamic),
+    /// A column of the table that this row image does not have.
+    Absent {
+        name: String,
+    },
     /// Conditions with their results, then the result when none holds.
     Case(Vec<(Node, Node)>, Box<Node>),
     Coalesce(Vec<Node>),
@@ -81,6 +91,30 @@ pub(super) enum Node {
     Calculate(Arithmetic, Box<Node>, Box<Node>),
     Negate(Box<Node>),
     Join(Box<Node>, Box<Node>),
+    /// Texts one behind the other with a text between them; NULLs are passed over.
+    Concat {
+        between: Option<Box<Node>>,
+        nodes: Vec<Node>,
+    },
+    /// The least or the greatest; NULLs are passed over.
+    Extreme {
+        least: bool,
+        nodes: Vec<Node>,
+    },
+    Bits(Bits, Box<Node>, Box<Node>),
+    /// A moment so many units later, or earlier.
+    Shift {
+        moment: Box<Node>,
+        amount: Box<Node>,
+        unit: Unit,
+        back: bool,
+    },
+    /// A value inside a JSON text, as JSON or as text.
+    Json {
+        text: Box<Node>,
+        steps: Vec<Step>,
+        as_text: bool,
+    },
     Call(&'static Function, Vec<Node>),
     /// From one kind to another; NULL instead of a failure where that is asked for.
     Cast {
@@ -147,6 +181,15 @@ impl Node {
                 }),
                 _ => Value::Null,
             },
+            Self::MatchAgain(text, wanted, how) => {
+                match (text.value(cells)?, wanted.value(cells)?) {
+                    (Value::Text(text), Value::Text(wanted)) => {
+                        Value::Boolean(pattern::matches(&text, &wanted, *how)?)
+                    }
+                    _ => Value::Null,
+                }
+            }
+            Self::Absent { name } => return Err(absent(name)),
             Self::Case(branches, otherwise) => {
                 for (condition, result) in branches {
                     if condition.value(cells)?.truth() == Some(true) {
@@ -184,6 +227,36 @@ impl Node {
                 (Value::Text(a), Value::Text(b)) => Value::Text(a + b),
                 _ => Value::Null,
             },
+            Self::Concat { between, nodes } => concat(between.as_deref(), nodes, cells)?,
+            Self::Extreme { least, nodes } => {
+                let mut best = Value::Null;
+                for node in nodes {
+                    let value = node.value(cells)?;
+                    let better = match value.order(&best) {
+                        Some(order) => order.is_lt() == *least && order.is_ne(),
+                        None => matches!(best, Value::Null),
+                    };
+                    best = if better { value } else { best };
+                }
+                best
+            }
+            Self::Bits(operation, a, b) => match (a.value(cells)?, b.value(cells)?) {
+                (Value::Exact(a), Value::Exact(b)) => Value::Exact(work(*operation, &a, &b)?),
+                _ => Value::Null,
+            },
+            Self::Shift { moment, amount, unit, back } => {
+                match (moment.value(cells)?, amount.value(cells)?) {
+                    (Value::Moment(packed), Value::Exact(amount)) => {
+                        let amount = if *back { amount.negated() } else { amount };
+                        shifted(packed, &amount, *unit).map_or(Value::Null, Value::Moment)
+                    }
+                    _ => Value::Null,
+                }
+            }
+            Self::Json { text, steps, as_text } => match text.value(cells)? {
+                Value::Text(text) => json::at(&text, steps, *as_text)?,
+                _ => Value::Null,
+            },
             Self::Call(function, arguments) => {
                 let values: Vec<_> =
                     arguments.iter().map(|node| node.value(cells)).collect::<Result<_>>()?;
@@ -202,6 +275,86 @@ impl Node {
             }
         })
     }
+}
+
+impl Node {
+    /// The nodes that this one is made of.
+    pub(super) fn parts(&self) -> Vec<&Node> {
+        match self {
+            Self::Constant(_) | Self::Column { .. } | Self::Absent { .. } => Vec::new(),
+            Self::Not(a)
+            | Self::IsNull(a)
+            | Self::IsTruth(a, _)
+            | Self::Match(a, _)
+            | Self::Negate(a)
+            | Self::Json { text: a, .. }
+            | Self::Cast { node: a, .. } => vec![a],
+            Self::Compare(_, a, b)
+            | Self::NotDistinct(a, b)
+            | Self::MatchAgain(a, b, _)
+            | Self::NullIf(a, b)
+            | Self::Calculate(_, a, b)
+            | Self::Join(a, b)
+            | Self::Bits(_, a, b)
+            | Self::Shift { moment: a, amount: b, .. } => vec![a, b],
+            Self::Logic { nodes, .. }
+            | Self::Coalesce(nodes)
+            | Self::Extreme { nodes, .. }
+            | Self::Call(_, nodes) => nodes.iter().collect(),
+            Self::In(a, nodes) => std::iter::once(a.as_ref()).chain(nodes).collect(),
+            Self::Concat { between, nodes } => {
+                between.as_deref().into_iter().chain(nodes).collect()
+            }
+            Self::Case(branches, otherwise) => {
+                let mut parts = vec![otherwise.as_ref()];
+                parts.extend(branches.iter().flat_map(|(condition, result)| [condition, result]));
+                parts
+            }
+        }
+    }
+
+    /// Whether this or a part of it is so.
+    pub(super) fn any(&self, is_so: &mut dyn FnMut(&Node) -> bool) -> bool {
+        is_so(self) || self.parts().into_iter().any(|part| part.any(is_so))
+    }
+
+    /// Whether a column is named that the row image does not have.
+    pub(super) fn lacks(&self) -> bool {
+        self.any(&mut |node| matches!(node, Self::Absent { .. }))
+    }
+}
+
+#[cold]
+fn absent(name: &str) -> Error {
+    Error::refused(format!(
+        "column '{name}' is needed, and this partial row image does not have it"
+    ))
+    .advise("binlog_row_image=FULL makes the server log whole rows")
+}
+
+fn concat<'a>(
+    between: Option<&'a Node>,
+    nodes: &'a [Node],
+    cells: &[Cell<'a>],
+) -> Result<Value<'a>> {
+    let between = match between.map(|node| node.value(cells)).transpose()? {
+        None => Value::Text("".into()),
+        Some(Value::Null) => return Ok(Value::Null),
+        Some(value) => value,
+    };
+    let Value::Text(between) = between else { return Ok(Value::Null) };
+    let mut whole = String::new();
+    let mut first = true;
+    for node in nodes {
+        if let Value::Text(text) = node.value(cells)? {
+            if !first {
+                whole.push_str(&between);
+            }
+            whole.push_str(&text);
+            first = false;
+        }
+    }
+    Ok(Value::Text(whole.into()))
 }
 
 #[cold]

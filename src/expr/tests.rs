@@ -165,6 +165,48 @@ fn what_is_true() {
             "TRUE IN (TRUE)",
             "(1) = ((1))",
             "0.00000000000000000000000000000000000000000000000000000000000000001 > 0",
+            "name LIKE left(name, 2) || '%'",
+            "name ~ concat('^', left(name, 2))",
+            "6 & 3 = 2 AND 6 | 1 = 7 AND (6 ^ 3) = 5 AND ~0 = -1 AND 1 << 4 = 16 AND -5 >> 1 = -3",
+            "paid XOR FALSE",
+            "none <=> NULL",
+            "greatest(1, amount, NULL, 2) = 19.90 AND least('b', 'a') = 'a'",
+            "greatest(none, NULL) IS NULL",
+            "concat('a', NULL, 1, amount, paid) = 'a119.90true'",
+            "concat_ws('-', 'a', NULL, 'b') = 'a-b' AND concat_ws(NULL, 'a') IS NULL",
+            "if(none = 1, 1, 2) = 2 AND nvl(none, 3) = 3",
+            "born + INTERVAL 1 YEAR = '2025-02-28' AND born - INTERVAL '1' DAY = '2024-02-28'",
+            "born + INTERVAL 12 HOUR = '2024-02-29 12:00:00'",
+            "INTERVAL '2 days' + at = '2026-11-23 12:34:56.5'",
+            "date_add(at, INTERVAL (1 + 1) MONTH) = '2027-01-21 12:34:56.5'",
+            "date_sub('2026-03-31', INTERVAL 1 MONTH) = '2026-02-28'",
+            "zero + INTERVAL 1 DAY IS NULL",
+            "datediff(at, born) = 996 AND CAST(at AS DATE) - born = 996",
+            "date_diff('month', born, at) = 33",
+            "date_trunc('hour', at) = '2026-11-21 12:00:00'",
+            "last_day(born) = '2024-02-29' AND quarter(at) = 4 AND dayofyear(born) = 60",
+            "isodow(at) = 6 AND week(at) = 47 AND EXTRACT(EPOCH FROM born) = 1709164800",
+            "unix_timestamp(at) = 1795264496.5 AND from_unixtime(1795264496.5) = at",
+            "date_format(at, '%Y/%m/%d %H:%i:%s.%f %j %%') = '2026/11/21 12:34:56.500000 325 %'",
+            "microsecond(at) = 500000",
+            "regexp_replace('a1b22', '[0-9]+', '<\\0>') = 'a<1>b22'",
+            "regexp_replace('aXbx', 'x', '$', 'gi') = 'a$b$'",
+            "regexp_extract('k=v;', '(\\w)=(\\w)', 2) = 'v' AND regexp_extract('a', 'b') = ''",
+            "regexp_like(name, 'o.')",
+            "'{\"a\": {\"b\": [1, 2.50, \"x\"]}}' -> '$.a.b' = '[1, 2.50, \"x\"]'",
+            "'{\"a\": {\"b\": [1, 2.50, \"x\"]}}' ->> '$.a.b[2]' = 'x'",
+            "CAST('{\"a\": 2.50}' ->> 'a' AS DECIMAL(5,2)) = 2.5",
+            "'[7,8]' ->> 1 = '8' AND '{}' ->> 'a' IS NULL AND '{\"a\":null}' ->> 'a' IS NULL",
+            "json_extract('{\"a\":[]}', '$.a') = '[]' AND json_value('{\"a\":\"q\"}', '$.a') = 'q'",
+            "json_valid('{}') AND NOT json_valid('{') AND json_length('[1,2]') = 2",
+            "json_type('1.5') = 'number'",
+            "lpad('7', 3, '0') = '007' AND rpad('abc', 2, '-') = 'ab' AND repeat('ab', 2) = 'abab'",
+            "split_part('a,b,c', ',', 2) = 'b' AND split_part('a,b', ',', -1) = 'b'",
+            "translate('abc', 'ab', 'x') = 'xc' AND instr('abc', 'c') = 3 AND locate('c', 'abc') = 3",
+            "ascii('é') = 233 AND chr(233) = 'é' AND hex('é') = 'C3A9'",
+            "mod(7, 3) = 1 AND power(2, 10) = 1024 AND sqrt(9) = 3 AND sqrt(-1) IS NULL",
+            "truncate(-1.99, 1) = -1.9 AND trunc(2.9) = 2 AND truncate(1299, -2) = 1200",
+            "ln(1) = 0 AND log10(100) = 2 AND log2(8) = 3 AND exp(0) = 1 AND ln(0) IS NULL",
         ],
     );
 }
@@ -233,7 +275,16 @@ fn mistakes_name_their_place() {
         ("uper(name) = 'X'", "character 1: no function 'uper'; did you mean upper?"),
         ("upper(id) = 'X'", "character 7: upper needs text here, not a number"),
         ("upper() = 'X'", "upper is called as upper(s)"),
-        ("name LIKE name", "character 11: the pattern of LIKE is written as text in single quotes"),
+        ("name LIKE id", "character 11: a number stands where a text is needed"),
+        ("born + INTERVAL 1 FORTNIGHT = born", "ends before 'FORTNIGHT'"),
+        ("id + INTERVAL 1 DAY = 1", "character 1: an INTERVAL is added to a date or datetime"),
+        ("INTERVAL 1 DAY = 1", "an INTERVAL is added"),
+        ("name -> id = 'x'", "a path is a text in single quotes"),
+        ("name ->> '$.a[*]' = 'x'", "without wildcards"),
+        ("now() > at", "character 1: now would not give the same at every delivery"),
+        ("date_add(born, 1) = born", "date_add(m, INTERVAL n unit)"),
+        ("greatest(1, name) = 1", "a text stands beside a number"),
+        ("concat(picture) = 'x'", "a binary cannot be joined"),
         ("name ~ '('", "character 8: "),
         ("name LIKE 'a!' ESCAPE '!'", "nothing stands behind"),
         ("CAST(born AS INT) = 1", "a date cannot be CAST to INT"),
@@ -241,7 +292,8 @@ fn mistakes_name_their_place() {
         ("CAST(id AS DECIMAL(66,0)) = 1", "1 to 65 digits"),
         ("CASE WHEN paid THEN 1 ELSE name END = 1", "a text stands beside a number"),
         ("id IN (SELECT 1)", "is not supported"),
-        ("id & 1 = 1", "the operator & is not supported"),
+        ("id & name = 1", "a text stands where a number is needed"),
+        ("id @> 1", "the operator @> is not supported"),
         ("sum(id) OVER () > 1", "plain values"),
         ("id = 1 id", "character 8: the expression ends before 'id'"),
         ("id = ", "xpected"),
@@ -259,6 +311,12 @@ fn mistakes_name_their_place() {
 fn failures_of_a_row_hold_no_value() {
     for (text, why) in [
         ("broken = 1", "column 'broken': the cell is no number"),
+        ("name ->> 'a' = 'x'", "a text that is no JSON"),
+        ("id << 1 = 0", "a shift to the left"),
+        ("amount & 1 = 0", "no whole number of 64 bits"),
+        ("name ~ concat('(', name)", "a wrong regular expression"),
+        ("date_trunc(name, at) = at", "an unknown unit of time"),
+        ("power(10, 400) > 0", "out of range"),
         (
             "CAST(name AS INT) = 1",
             "a text that no whole number of 32 bits can be made of; TRY_CAST",
@@ -273,6 +331,116 @@ fn failures_of_a_row_hold_no_value() {
         assert_eq!(error.kind(), crate::error::Kind::Data, "{text}: {error}");
         assert!(error.to_string().contains(why), "{text}: {error}");
     }
+}
+
+/// Name, type, declaration and cell of each column.
+fn selected(list: &str) -> Result<Vec<(String, &'static str, String, String)>> {
+    with(|schema, cells| {
+        let columns = Select::parse(list)?.compile(schema, &[])?;
+        columns
+            .iter()
+            .map(|column| {
+                let mut out = Vec::new();
+                column.push_json(cells, &mut out)?;
+                let origin = column.field.origin.clone().unwrap_or_default();
+                let cell = String::from_utf8(out).unwrap();
+                Ok((column.field.name.clone(), column.field.ty.name(), origin, cell))
+            })
+            .collect()
+    })
+}
+
+#[test]
+fn select_lists_have_types() {
+    for (list, ty, origin, cell) in [
+        ("id", "long", "", "\"9223372036854775807\""),
+        ("ID AS x", "long", "", "\"9223372036854775807\""),
+        ("id + 1 AS x", "decimal", "decimal(20,0)", "\"9223372036854775808\""),
+        ("\"Odd Name\" + 1 AS x", "long", "bigint", "\"8\""),
+        ("COALESCE(\"Odd Name\", 0) AS x", "int", "int", "7"),
+        ("amount * 2 AS x", "decimal", "", "\"39.80\""),
+        ("CAST(amount AS DECIMAL(12,2)) * 2 AS x", "decimal", "decimal(13,2)", "\"39.80\""),
+        ("CAST(amount AS DECIMAL(12,2)) / 3 AS x", "decimal", "decimal(17,6)", "\"6.633333\""),
+        ("round(CAST(amount AS DECIMAL(12,2))) AS x", "long", "bigint", "\"20\""),
+        ("CAST(id AS TEXT) AS x", "string", "", "\"9223372036854775807\""),
+        ("upper(name) AS x", "string", "", "\"ZOË \\\"ANN\\\"\""),
+        ("ratio * 2 AS x", "double", "double", "0.5"),
+        ("id / 2 > 1 AS x", "boolean", "", "true"),
+        ("CASE WHEN none = 1 THEN 1 END AS x", "int", "int", "null"),
+        ("born + INTERVAL 1 DAY AS x", "date", "date", "\"2024-03-01\""),
+        ("at + INTERVAL 1 DAY AS x", "datetime", "datetime(6)", "\"2026-11-22 12:34:56.500000\""),
+        ("length(name) AS x", "int", "int", "9"),
+        ("id & 7 AS x", "long", "bigint", "\"7\""),
+        ("CASE WHEN paid THEN 1 ELSE ratio END AS x", "double", "double", "1.0"),
+        ("2147483647 AS x", "int", "int", "2147483647"),
+        ("2147483648 AS x", "long", "bigint", "\"2147483648\""),
+        ("NULL AS x", "string", "", "null"),
+        ("abs(\"Odd Name\") AS x", "long", "bigint", "\"7\""),
+        ("1.50 AS x", "decimal", "decimal(3,2)", "\"1.50\""),
+    ] {
+        let found = selected(list).unwrap_or_else(|error| panic!("{list}: {error}"));
+        let name = if list.contains(" AS ") { "x" } else { "id" };
+        let expected = (name.to_owned(), ty, origin.to_owned(), cell.to_owned());
+        assert_eq!(found, [expected], "{list}");
+    }
+    let names = |list: &str| -> Vec<String> {
+        selected(list).unwrap().into_iter().map(|(name, ..)| name).collect()
+    };
+    assert_eq!(names("*").len(), 12);
+    assert_eq!(names("id, amount * 2 AS \"My Sum\""), ["id", "My Sum"]);
+    assert_eq!(names("* EXCEPT (picture, BROKEN), 1 AS one").len(), 11);
+    for (list, why) in [
+        ("id, amount * 2", "character 5: 'amount * 2' needs a name"),
+        ("id, ID", "two columns are called 'id'"),
+        ("*, id", "two columns are called 'id'"),
+        ("* EXCEPT (nosuch)", "EXCEPT: no column 'nosuch'"),
+        ("nam", "no column 'nam'; did you mean name?"),
+        ("id id2 id3", "ends before 'id3'"),
+        ("", "xpected"),
+        ("* RENAME (a AS b)", "only EXCEPT"),
+    ] {
+        let error = selected(list).unwrap_err().to_string();
+        assert!(error.contains(why), "{list}: {error}");
+    }
+    assert!(selected("broken + 1 AS x").is_err());
+    assert!(
+        selected("amount * 1e308 * 1e308 AS x").unwrap_err().to_string().contains("out of range")
+    );
+}
+
+#[test]
+fn partial_images_decide_what_they_can() {
+    with(|schema, cells| {
+        let full = schema.clone();
+        let mut image = schema.clone();
+        image.fields.truncate(2);
+        let absent = &full.fields[2..];
+        let holds = |text: &str| {
+            let filter = Condition::parse(text)?.compile_for(&image, absent)?;
+            filter.holds(&cells[..2])
+        };
+        for (text, expected) in [
+            ("name = 'x' OR id > 1", Some(true)),
+            ("name = 'x' AND id < 1", Some(false)),
+            ("CASE WHEN id > 1 THEN amount = 19.9 ELSE name = 'x' END", Some(true)),
+            ("name = 'x' OR id < 1", None),
+            ("upper(name) = 'X'", None),
+        ] {
+            match (holds(text), expected) {
+                (Ok(found), Some(expected)) => assert_eq!(found, expected, "{text}"),
+                (Err(error), None) => {
+                    assert_eq!(error.kind(), crate::error::Kind::Refused);
+                    assert!(error.to_string().starts_with("column 'name' is needed"), "{error}");
+                }
+                (found, _) => panic!("{text}: {found:?}"),
+            }
+        }
+        assert!(holds("nosuch = 1").is_err());
+        let select = |text: &str| Select::parse(text)?.compile(&image, absent);
+        assert_eq!(select("id, name, upper(name) AS n, 1 AS one").unwrap().len(), 2);
+        let error = select("concat(id, name) AS x").unwrap_err().to_string();
+        assert!(error.contains("column 'name' is needed"), "{error}");
+    });
 }
 
 #[test]

@@ -21,8 +21,10 @@ use crate::endpoint::{Input, Receipt};
 use crate::error::{Error, Kind, Result};
 use crate::line::output::Output;
 use crate::line::{LineReader, Lines};
-use crate::op::filter::Filtering;
+use crate::op::Stage;
+use crate::op::filter::{Filtering, Passed};
 use crate::op::mask::Masking;
+use crate::ums::Schema;
 use crate::ums::marker::{self, Marker};
 
 /// How long a signal may go unheard.
@@ -45,8 +47,12 @@ pub struct Plan<'a> {
     pub input: Input,
     /// Where lines go.
     pub out: &'a mut dyn Output,
+    /// Turns other lines into messages, in front of the filter.
+    pub before: Option<Box<dyn Stage>>,
     /// What passes.
     pub filter: Filtering,
+    /// Turns messages into other lines, behind the filter.
+    pub after: Option<Box<dyn Stage>>,
     /// What is masked, before anything else looks at a row.
     pub masking: Option<Masking>,
     /// What happens to bad lines.
@@ -98,7 +104,11 @@ fn pass(plan: Plan) -> Result<Summary> {
     let lines = read(LineReader::new(plan.input.reader, name.clone(), plan.max_line))?;
     let mut lane = Lane {
         name,
+        before: plan.before,
         filter: plan.filter,
+        after: plan.after,
+        messages: Vec::new(),
+        passed: Vec::new(),
         masking: plan.masking,
         masked: Vec::new(),
         bad: plan.bad,
@@ -129,6 +139,12 @@ fn pass(plan: Plan) -> Result<Summary> {
         lane.counters.bytes_in.store(taken.load(Ordering::Relaxed), Ordering::Relaxed);
         lane.buffer.clear();
         let result = batch.and_then(|batch| lane.pass(&batch));
+        // Nothing may be held back in front of a marker that is told to be written.
+        let marked = lane.markers.as_ref().is_some_and(|markers| !markers.is_empty());
+        let pause = marked || result.is_err() || lines.is_empty();
+        if let Some(after) = lane.after.as_mut().filter(|_| pause) {
+            after.pause(&mut lane.buffer);
+        }
         written(plan.out.write_all(&lane.buffer))?;
         if result.is_err() || lines.is_empty() {
             written(plan.out.flush())?;
@@ -138,6 +154,15 @@ fn pass(plan: Plan) -> Result<Summary> {
             receipts.written(&marker);
         }
         receipts.tell_if_due(plan.out, || lane.sync())?;
+    }
+    let never = lane.filter.never_dropped();
+    if !never.is_empty() && lane.summary.rows_in > 0 {
+        (lane.note)(format!("--drop: no table had a column {}", never.join(" or ")));
+    }
+    if let Some(after) = &mut lane.after {
+        lane.buffer.clear();
+        after.pause(&mut lane.buffer);
+        written(plan.out.write_all(&lane.buffer))?;
     }
     receipts.tell(plan.out, || lane.sync())?;
     Ok(lane.summary)
@@ -160,11 +185,77 @@ fn read<R: Read + Send + 'static>(mut reader: LineReader<R>) -> Result<Receiver<
     Ok(receiver)
 }
 
+/// Gives each new schema that rows of the input come out with, and each error once for its schema or
+/// line; no row is looked at.
+///
+/// # Errors
+/// Those of the input, and what `say` returns.
+pub fn schemas(
+    input: Input,
+    mut before: Option<Box<dyn Stage>>,
+    mut masking: Option<Masking>,
+    mut filter: Filtering,
+    longest: usize,
+    stop: &AtomicBool,
+    mut say: impl FnMut(Result<&Schema>) -> Result<()>,
+) -> Result<()> {
+    let name = input.name;
+    let batches = read(LineReader::new(input.reader, name.clone(), longest))?;
+    let mut known: Vec<Schema> = Vec::new();
+    let mut failed: Vec<String> = Vec::new();
+    let (mut messages, mut masked) = (Vec::new(), Vec::new());
+    while !stop.load(Ordering::Relaxed) {
+        let batch = match batches.recv_timeout(LISTEN) {
+            Ok(batch) => batch?,
+            Err(RecvTimeoutError::Timeout) => continue,
+            Err(RecvTimeoutError::Disconnected) => break,
+        };
+        for (number, line) in &batch {
+            messages.clear();
+            let foreign = before.as_mut().filter(|_| !is_message(line));
+            let is_foreign = foreign.is_some();
+            let turned = foreign.map_or(Ok(()), |before| before.line(line, &mut messages));
+            let lines = if is_foreign { messages.as_slice() } else { line };
+            for message in lines_of(lines) {
+                masked.clear();
+                let is_masked = match &mut masking {
+                    Some(masking) => masking.line(message, &mut masked),
+                    None => Ok(false),
+                };
+                let found = is_masked
+                    .and_then(|is_masked| filter.schema(if is_masked { &masked } else { message }));
+                match found {
+                    Ok(None) => {}
+                    Ok(Some(schema)) if known.contains(schema) => {}
+                    Ok(Some(schema)) => {
+                        known.push(schema.clone());
+                        say(Ok(schema))?;
+                    }
+                    Err(error) if failed.contains(&error.to_string()) => {}
+                    Err(error) => {
+                        failed.push(error.to_string());
+                        say(Err(error.at(format_args!("{name}:{number}"))))?;
+                    }
+                }
+            }
+            if let Err(error) = turned {
+                say(Err(error.at(format_args!("{name}:{number}"))))?;
+            }
+        }
+    }
+    Ok(())
+}
+
 /// What lines go through.
 struct Lane<'a> {
     /// The input's, for messages.
     name: String,
+    before: Option<Box<dyn Stage>>,
     filter: Filtering,
+    after: Option<Box<dyn Stage>>,
+    /// What one line became in front of the filter, and behind it.
+    messages: Vec<u8>,
+    passed: Vec<u8>,
     masking: Option<Masking>,
     /// A line after masking.
     masked: Vec<u8>,
@@ -183,16 +274,18 @@ impl Lane<'_> {
     /// Filters lines into the buffer, up to one at which the run must stop.
     fn pass(&mut self, lines: &Lines) -> Result<()> {
         for (number, line) in lines {
-            self.masked.clear();
-            let masked = match &mut self.masking {
-                Some(masking) => masking.line(line, &mut self.masked),
-                None => Ok(false),
+            let start = self.buffer.len();
+            let result = match (&self.before, &self.after) {
+                (None, None) => through(
+                    &mut self.masking,
+                    &mut self.masked,
+                    &mut self.filter,
+                    line,
+                    &mut self.buffer,
+                ),
+                _ => self.turned(line),
             };
-            let filtered = masked.and_then(|masked| {
-                let line = if masked { &self.masked } else { line };
-                self.filter.line(line, &mut self.buffer)
-            });
-            match filtered {
+            match result {
                 Ok(passed) => {
                     self.summary.rows_in += passed.rows_in;
                     self.summary.rows_out += passed.rows_out;
@@ -207,6 +300,7 @@ impl Lane<'_> {
                     }
                 }
                 Err(error) => {
+                    self.buffer.truncate(start);
                     let place = self.receipt.as_ref().and_then(|receipt| receipt.place(number));
                     let place = place.unwrap_or_else(|| format!("{}:{number}", self.name));
                     self.set_aside(line, error.at(place))?
@@ -216,7 +310,44 @@ impl Lane<'_> {
                 break;
             }
         }
+        for note in self.filter.notes() {
+            (self.note)(note);
+        }
         Ok(())
+    }
+
+    /// One line with stages around the filter.
+    fn turned(&mut self, line: &[u8]) -> Result<Passed> {
+        self.messages.clear();
+        self.passed.clear();
+        let mut all = Passed::default();
+        let mut add = |passed: Passed| {
+            all.rows_in += passed.rows_in;
+            all.rows_out += passed.rows_out;
+            all.written |= passed.written;
+        };
+        match self.before.as_mut().filter(|_| !is_message(line)) {
+            None => {
+                let (masking, masked) = (&mut self.masking, &mut self.masked);
+                add(through(masking, masked, &mut self.filter, line, &mut self.passed)?);
+            }
+            Some(before) => {
+                before.line(line, &mut self.messages)?;
+                for message in lines_of(&self.messages) {
+                    let (masking, masked) = (&mut self.masking, &mut self.masked);
+                    add(through(masking, masked, &mut self.filter, message, &mut self.passed)?);
+                }
+            }
+        }
+        match &mut self.after {
+            None => self.buffer.extend_from_slice(&self.passed),
+            Some(after) => {
+                for message in lines_of(&self.passed) {
+                    after.line(message, &mut self.buffer)?;
+                }
+            }
+        }
+        Ok(all)
     }
 
     /// Makes the lines durable that were set aside.
@@ -249,4 +380,29 @@ impl Lane<'_> {
         self.summary.bad += 1;
         Ok(())
     }
+}
+
+/// Whether a line among those of another dialect is a message as we write it: a marker of the topic
+/// that the lines come from.
+fn is_message(line: &[u8]) -> bool {
+    line.starts_with(b"{\"protocol\":{\"type\":")
+}
+
+/// One message, masked before the filter looks at it.
+fn through(
+    masking: &mut Option<Masking>,
+    masked: &mut Vec<u8>,
+    filter: &mut Filtering,
+    message: &[u8],
+    out: &mut Vec<u8>,
+) -> Result<Passed> {
+    let Some(masking) = masking else { return filter.line(message, out) };
+    masked.clear();
+    let is_masked = masking.line(message, masked)?;
+    filter.line(if is_masked { masked } else { message }, out)
+}
+
+/// The lines of a buffer in which each ends with a newline.
+fn lines_of(buffer: &[u8]) -> impl Iterator<Item = &[u8]> {
+    buffer.split(|byte| *byte == b'\n').filter(|line| !line.is_empty())
 }

@@ -3,6 +3,7 @@
 pub mod checkpoint;
 pub mod filter;
 pub mod flows;
+pub mod join;
 mod lane;
 pub mod pull;
 pub mod queue;

@@ -185,8 +185,7 @@ mod tests {
             receipts.told = Instant::now().checked_sub(REPORT).unwrap();
             receipts.tell_if_due(&mut sink, || Ok(())).unwrap();
         }
-        let ids = heard.ids.lock().unwrap();
-        ids.clone()
+        heard.ids.lock().unwrap().clone()
     }
 
     #[test]

@@ -1,17 +1,25 @@
-//! HOT. Rows that pass and rows that do not. Uses `error`, `expr`, `ums`.
+//! HOT. Rows that pass and rows that do not, and the columns of those that do. Uses `error`, `expr`,
+//! `ums`.
 //!
 //! A message that passes whole is copied as its line; of one that passes in part, the head is copied
-//! and the tuples that pass, as bytes. Nothing is written anew, so ids and spellings stay.
+//! and the tuples that pass, as bytes. Only where columns or names change is anything written anew,
+//! and ids and spellings stay even then.
+
+mod keep;
+mod plan;
+mod rename;
+mod sample;
 
 use std::sync::Arc;
 
-use crate::error::{Error, Kind, Result};
-use crate::expr::{Condition, Filter, moment};
+use crate::error::{Error, Result};
+use crate::expr::{Condition, Select, moment};
 use crate::ums::decode::Header;
-use crate::ums::{Cell, Decoder, Message, Op, Pattern, Protocol};
-
-/// Compiled conditions that are kept, as many as a decoder keeps schemas.
-const MAX_PLANS: usize = 256;
+use crate::ums::{Cell, Decoder, Message, Namespace, Op, Pattern, Protocol, Schema};
+use keep::Held;
+use plan::{Plan, Plans};
+pub use rename::Rename;
+pub use sample::Share;
 
 /// A bound of `since` and `until`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +30,7 @@ pub enum Place {
     Time(i64),
 }
 
-/// What passes. All that is given must be fulfilled.
+/// What passes, and how. All that is given must be fulfilled.
 #[derive(Debug, Clone, Default)]
 pub struct Rules {
     /// Namespaces; all when empty.
@@ -35,6 +43,17 @@ pub struct Rules {
     pub until: Option<Place>,
     /// Rows for which this is TRUE.
     pub condition: Option<Condition>,
+    /// An update by which a row leaves the condition becomes a delete, one by which it enters an
+    /// insert.
+    pub keep_set: bool,
+    /// A share of the rows, by their keys.
+    pub sample: Option<Share>,
+    /// The columns that come out.
+    pub select: Option<Select>,
+    /// Columns that do not come out.
+    pub drop: Vec<String>,
+    /// New names; the first that matches.
+    pub renames: Vec<Rename>,
     /// At most so many rows.
     pub limit: Option<u64>,
 }
@@ -50,18 +69,13 @@ pub struct Passed {
     pub written: bool,
 }
 
-/// The rules for one schema.
-struct Plan {
-    header: Arc<Header>,
-    filter: Option<Filter>,
-}
-
 /// Filters a stream, line by line.
 pub struct Filtering {
     rules: Rules,
     decoder: Decoder,
-    /// The one used last in front.
-    plans: Vec<Plan>,
+    plans: Plans,
+    /// Before images whose update is still to come, by table.
+    held: Vec<(Namespace, Held)>,
     left: u64,
 }
 
@@ -69,12 +83,37 @@ impl Filtering {
     /// A filter with these rules.
     pub fn new(rules: Rules) -> Self {
         let left = rules.limit.unwrap_or(u64::MAX);
-        Self { rules, decoder: Decoder::default(), plans: Vec::new(), left }
+        let plans = Plans::new(rules.drop.len());
+        Self { rules, decoder: Decoder::default(), plans, held: Vec::new(), left }
     }
 
     /// Whether the limit has been reached, so that no more can pass.
     pub fn is_done(&self) -> bool {
         self.left == 0
+    }
+
+    /// What people should know by now; each is given once.
+    pub fn notes(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.plans.notes)
+    }
+
+    /// Columns that were to be left out and that no table had. Meant for the end of a stream.
+    pub fn never_dropped(&self) -> Vec<&str> {
+        let seen = self.rules.drop.iter().zip(&self.plans.dropped);
+        seen.filter(|(_, seen)| !**seen).map(|(name, _)| name.as_str()).collect()
+    }
+
+    /// The schema that rows of a line come out with; `None` for what has no rows or does not pass
+    /// by its namespace.
+    ///
+    /// # Errors
+    /// `Data` when the line is no message, `Refused` when the rules do not fit the schema.
+    pub fn schema(&mut self, line: &[u8]) -> Result<Option<&Schema>> {
+        let message = self.decoder.decode(line)?;
+        if !message.protocol.is_data() || !self.rules.wants(&message.header.schema.namespace) {
+            return Ok(None);
+        }
+        Ok(Some(self.plans.get(&self.rules, &message.header)?.schema()))
     }
 
     /// Appends what passes of one line (without its newline) to `out`, with a newline; nothing when
@@ -89,22 +128,49 @@ impl Filtering {
         let namespace = &message.header.schema.namespace;
         // A heartbeat is of a whole source: everybody hands it on.
         let heartbeat = message.protocol == Protocol::Heartbeat;
-        let patterns = &self.rules.patterns;
-        if !heartbeat && !patterns.is_empty() && !patterns.iter().any(|p| p.matches(namespace)) {
+        if !heartbeat && !self.rules.wants(namespace) {
             return Ok(Passed { rows_in: message.row_count() as u64, ..Passed::default() });
         }
         let rows = message.row_count() as u64;
-        let untouched = !message.protocol.is_data() || rows == 0;
-        if untouched || self.rules.takes_every_row() && rows <= self.left {
-            let rows = if message.protocol.is_data() { rows } else { 0 };
+        let is_data = message.protocol.is_data();
+        if !is_data || rows == 0 || self.rules.takes_every_row() && rows <= self.left {
+            let rows = if is_data { rows } else { 0 };
+            let renamed = if heartbeat { None } else { self.rules.renamed(namespace) };
+            match renamed {
+                Some(renamed) if !self.rules.has_columns() || !is_data => {
+                    renamed_line(&message, renamed, out);
+                }
+                _ if is_data && self.rules.has_columns() => {
+                    return self.rows(&message, line, start, out);
+                }
+                _ => {
+                    out.extend_from_slice(line);
+                    out.push(b'\n');
+                }
+            }
             self.left -= rows;
-            out.extend_from_slice(line);
-            out.push(b'\n');
             return Ok(Passed { rows_in: rows, rows_out: rows, written: true });
         }
-        let plan = plan(&mut self.plans, &self.rules, &message.header)?;
-        match some(&self.rules, plan, &message, line, self.left, out) {
-            Ok(passed) => {
+        self.rows(&message, line, start, out)
+    }
+
+    /// Row by row.
+    fn rows(
+        &mut self,
+        message: &Message,
+        line: &[u8],
+        start: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<Passed> {
+        let plan = self.plans.get(&self.rules, &message.header)?;
+        let mut lane = Lane::new(&self.rules, plan, message, line, self.left, out);
+        let result = match self.rules.keep_set {
+            true => keep::rows(&mut lane, message, &mut self.held),
+            false => lane.rows(message),
+        };
+        match result {
+            Ok(()) => {
+                let passed = lane.finish(message, line);
                 self.left -= passed.rows_out;
                 Ok(passed)
             }
@@ -116,41 +182,164 @@ impl Filtering {
     }
 }
 
+/// A message without columns to change, under another name.
+fn renamed_line(message: &Message, namespace: Namespace, out: &mut Vec<u8>) {
+    let schema = Schema { namespace, ..message.header.schema.clone() };
+    let writer =
+        crate::ums::MessageWriter::new(message.protocol, &schema, crate::ums::Dialect::Dws);
+    out.extend_from_slice(writer.head());
+    out.extend_from_slice(message.payload);
+    out.extend_from_slice(b"]}\n");
+}
+
 impl Rules {
+    /// Whether rows of a namespace are wanted at all.
+    fn wants(&self, namespace: &Namespace) -> bool {
+        self.patterns.is_empty() || self.patterns.iter().any(|pattern| pattern.matches(namespace))
+    }
+
     fn takes_every_row(&self) -> bool {
         self.ops.is_empty()
             && self.since.is_none()
             && self.until.is_none()
             && self.condition.is_none()
+            && self.sample.is_none()
     }
 
-    /// Whether a row passes.
-    fn take(&self, filter: Option<&Filter>, header: &Header, cells: &[Cell]) -> Result<bool> {
-        if !self.ops.is_empty() {
-            let place = header.system.op.ok_or_else(|| no_column("_ums_op_"))?;
-            let text = cells.get(place).map(Cell::text).transpose()?.flatten();
-            let op = text.and_then(|text| Op::parse(text.as_bytes()));
-            let op = op.ok_or_else(|| Error::data("_ums_op_ is none of I, U, D, B"))?;
-            if !self.ops.contains(&op) {
-                return Ok(false);
-            }
+    fn has_columns(&self) -> bool {
+        self.select.is_some() || !self.drop.is_empty()
+    }
+
+    /// The new name of a namespace.
+    fn renamed(&self, namespace: &Namespace) -> Option<Namespace> {
+        self.renames.iter().find_map(|rename| rename.apply(namespace))
+    }
+
+    /// Whether a row passes all but the condition.
+    fn admits(&self, plan: &Plan, cells: &[Cell]) -> Result<bool> {
+        if !self.ops.is_empty() && !self.ops.contains(&op(&plan.header, cells)?) {
+            return Ok(false);
         }
         if let Some(since) = self.since
-            && place(since, header, cells)?.is_lt()
+            && place(since, &plan.header, cells)?.is_lt()
         {
             return Ok(false);
         }
         if let Some(until) = self.until
-            && place(until, header, cells)?.is_ge()
+            && place(until, &plan.header, cells)?.is_ge()
         {
             return Ok(false);
         }
-        filter.map_or(Ok(true), |filter| filter.holds(cells))
+        self.sample.map_or(Ok(true), |share| share.takes(&plan.sampled, cells))
     }
 }
 
+/// One message on its way: what it passes through and where to.
+struct Lane<'l> {
+    rules: &'l Rules,
+    plan: &'l Plan,
+    out: &'l mut Vec<u8>,
+    /// Where the message starts in `out`.
+    start: usize,
+    rows: u64,
+    most: u64,
+    columns: bool,
+}
+
+impl<'l> Lane<'l> {
+    /// Writes the head.
+    fn new(
+        rules: &'l Rules,
+        plan: &'l mut Plan,
+        message: &Message,
+        line: &[u8],
+        most: u64,
+        out: &'l mut Vec<u8>,
+    ) -> Self {
+        let start = out.len();
+        match plan.reshape.as_mut() {
+            Some(reshape) => out.extend_from_slice(reshape.head(message.protocol)),
+            None => out.extend_from_slice(line.get(..payload(message, line)).unwrap_or_default()),
+        }
+        let columns = plan.has_columns();
+        Self { rules, plan, out, start, rows: 0, most, columns }
+    }
+
+    fn rows(&mut self, message: &Message) -> Result<()> {
+        let fields = self.plan.header.schema.fields.len();
+        let mut cells = Vec::with_capacity(fields);
+        for (index, row) in message.rows().enumerate() {
+            let row = row?;
+            row.split(fields, &mut cells)?;
+            let mut pass = || -> Result<()> {
+                if self.rules.admits(self.plan, &cells)? && self.holds(&cells)? {
+                    let whole = (!self.columns).then_some(row.bytes);
+                    self.push(&cells, whole)?;
+                }
+                Ok(())
+            };
+            pass().map_err(|error| in_row(error, index))?;
+        }
+        Ok(())
+    }
+
+    fn holds(&self, cells: &[Cell]) -> Result<bool> {
+        self.plan.filter.as_ref().map_or(Ok(true), |filter| filter.holds(cells))
+    }
+
+    /// Writes a row that passes: as its bytes where they are given.
+    fn push(&mut self, cells: &[Cell], bytes: Option<&[u8]>) -> Result<()> {
+        if self.rows == self.most {
+            return Ok(());
+        }
+        let open: &[u8] = if self.rows > 0 { b",{\"tuple\":[" } else { b"{\"tuple\":[" };
+        self.out.extend_from_slice(open);
+        match bytes {
+            Some(bytes) => self.out.extend_from_slice(bytes),
+            None => self.plan.push_tuple(cells, self.out)?,
+        }
+        self.out.extend_from_slice(b"]}");
+        self.rows += 1;
+        Ok(())
+    }
+
+    /// Writes what stands behind the rows, or takes the head back.
+    fn finish(self, message: &Message, line: &[u8]) -> Passed {
+        if self.rows == 0 {
+            self.out.truncate(self.start);
+        } else if self.plan.reshape.is_some() {
+            self.out.extend_from_slice(b"]}\n");
+        } else {
+            let behind = payload(message, line) + message.payload.len();
+            self.out.extend_from_slice(line.get(behind..).unwrap_or_default());
+            self.out.push(b'\n');
+        }
+        let rows_in = message.row_count() as u64;
+        Passed { rows_in, rows_out: self.rows, written: self.rows > 0 }
+    }
+}
+
+/// Where the payload starts: it is a part of the line, so its address says where.
+fn payload(message: &Message, line: &[u8]) -> usize {
+    message.payload.as_ptr().addr().saturating_sub(line.as_ptr().addr())
+}
+
+#[cold]
+fn in_row(error: Error, index: usize) -> Error {
+    error.at(format_args!("row {} of the message", index + 1))
+}
+
+#[cold]
 fn no_column(name: &str) -> Error {
     Error::refused(format!("a table without {name}")).advise("leave it out with --namespace")
+}
+
+/// The kind of change that a row is.
+fn op(header: &Arc<Header>, cells: &[Cell]) -> Result<Op> {
+    let place = header.system.op.ok_or_else(|| no_column("_ums_op_"))?;
+    let text = cells.get(place).map(Cell::text).transpose()?.flatten();
+    let op = text.and_then(|text| Op::parse(text.as_bytes()));
+    op.ok_or_else(|| Error::data("_ums_op_ is none of I, U, D, B"))
 }
 
 /// Where a row stands to a bound.
@@ -166,68 +355,6 @@ fn place(bound: Place, header: &Header, cells: &[Cell]) -> Result<std::cmp::Orde
         Place::Time(time) => moment::parse(&text, true).map(|own| own.cmp(&time)),
     };
     order.ok_or_else(|| Error::data(format!("{name} cannot be read")))
-}
-
-/// The plan for a schema; made when it is new, and when it was forgotten.
-fn plan<'p>(plans: &'p mut Vec<Plan>, rules: &Rules, header: &Arc<Header>) -> Result<&'p Plan> {
-    match plans.iter().position(|plan| Arc::ptr_eq(&plan.header, header)) {
-        Some(0) => {}
-        Some(known) => {
-            if let Some(recent) = plans.get_mut(..=known) {
-                recent.rotate_right(1);
-            }
-        }
-        None => {
-            let condition = rules.condition.as_ref();
-            let filter = condition.map(|condition| condition.compile(&header.schema)).transpose();
-            let filter = filter.map_err(|error| {
-                Error::new(Kind::Refused, error.to_string())
-                    .at(format_args!("{}: --where", header.schema.namespace))
-            })?;
-            plans.truncate(MAX_PLANS - 1);
-            plans.insert(0, Plan { header: Arc::clone(header), filter });
-        }
-    }
-    plans.first().ok_or_else(|| Error::refused("no plan"))
-}
-
-/// Writes the rows that pass, at most `most`, under the head of their message.
-fn some(
-    rules: &Rules,
-    plan: &Plan,
-    message: &Message,
-    line: &[u8],
-    most: u64,
-    out: &mut Vec<u8>,
-) -> Result<Passed> {
-    let start = out.len();
-    // The payload is a part of the line, so its address says where.
-    let from = message.payload.as_ptr().addr().saturating_sub(line.as_ptr().addr());
-    out.extend_from_slice(line.get(..from).unwrap_or_default());
-    let fields = plan.header.schema.fields.len();
-    let mut cells = Vec::with_capacity(fields);
-    let mut rows = 0;
-    for (index, row) in message.rows().enumerate() {
-        let row = row?;
-        row.split(fields, &mut cells)?;
-        let taken = rules.take(plan.filter.as_ref(), &plan.header, &cells);
-        if taken.map_err(|error| error.at(format_args!("row {} of the message", index + 1)))?
-            && rows < most
-        {
-            out.extend_from_slice(if rows > 0 { b",{\"tuple\":[" } else { b"{\"tuple\":[" });
-            out.extend_from_slice(row.bytes);
-            out.extend_from_slice(b"]}");
-            rows += 1;
-        }
-    }
-    let rows_in = message.row_count() as u64;
-    if rows == 0 {
-        out.truncate(start);
-    } else {
-        out.extend_from_slice(line.get(from + message.payload.len()..).unwrap_or_default());
-        out.push(b'\n');
-    }
-    Ok(Passed { rows_in, rows_out: rows, written: rows > 0 })
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ pub mod engine;
 pub mod file;
 pub mod grok;
 pub mod ids;
+pub mod import;
 mod json;
 pub mod lines;
 mod number;

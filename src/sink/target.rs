@@ -1,11 +1,11 @@
 //! What a sink is asked to do: address, mode, table names, keys. Uses `error`, `ums`, `url`. Not hot.
 
-use std::path::PathBuf;
-
 use super::reject::Rejects;
 use crate::error::{Error, Result};
 use crate::ums::{Namespace, Pattern, Schema, Termination};
 use crate::url::Url;
+
+pub use crate::url::Login;
 
 /// An address with the options that every sink understands.
 #[derive(Debug, Clone)]
@@ -48,23 +48,6 @@ pub struct Notice(pub fn(&str));
 impl Default for Notice {
     fn default() -> Self {
         Self(|_| {})
-    }
-}
-
-/// Where the user and the password of a server come from, beside its address.
-#[derive(Debug, Clone)]
-pub struct Login {
-    /// Its first line is the password.
-    pub password_file: Option<PathBuf>,
-    /// An option file of MySQL's clients.
-    pub defaults_file: Option<PathBuf>,
-    /// The environment, by name; it is read at the edge only.
-    pub lookup: fn(&str) -> Option<String>,
-}
-
-impl Default for Login {
-    fn default() -> Self {
-        Self { password_file: None, defaults_file: None, lookup: |_| None }
     }
 }
 

@@ -37,6 +37,11 @@ impl MessageWriter {
         Self { head, body: Vec::new(), row_start: 0, rows: 0 }
     }
 
+    /// The message up to its first row.
+    pub fn head(&self) -> &[u8] {
+        &self.head
+    }
+
     /// Starts a row and gives the buffer to append its JSON cells to, separated by commas;
     /// the caller writes the cells and the commas between them.
     #[inline]

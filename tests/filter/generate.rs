@@ -64,6 +64,17 @@ pub const COLUMNS: &[(&str, &str, &[&str])] = &[
             "2026-11-21 01:02:03.500000",
         ],
     ),
+    (
+        "j",
+        "string",
+        &[
+            r#"{"a":1,"b":[1,2.5,"x"],"c":{"d":"é\"\n"}}"#,
+            r#"{"a":null,"b":[]}"#,
+            r#"[7,{"a":"🦀"}]"#,
+            r#""text""#,
+            r#"{"a":"12","c":{"d":false}}"#,
+        ],
+    ),
 ];
 
 /// The same expression for us and for DuckDB.
@@ -123,7 +134,16 @@ pub fn boolean(random: &mut Random, depth: usize) -> Both {
             _ => {}
         }
     }
-    match random.below(12) {
+    match random.below(15) {
+        12 => Both::frame("(@ LIKE (@ || '%'))", &two(random, text)),
+        13 => {
+            let part = text(random, depth);
+            Both(
+                format!("({} ~ concat('^', t))", part.0),
+                format!("regexp_matches({}, concat('^', t))", part.1),
+            )
+        }
+        14 => Both::frame(&format!("({})", random.pick(&compare)), &two(random, json)),
         0..=2 => Both::frame(&format!("({})", random.pick(&compare)), &two(random, number)),
         3 | 4 => Both::frame(&format!("({})", random.pick(&compare)), &two(random, text)),
         5 => Both::frame(&format!("({})", random.pick(&compare)), &two(random, moment)),
@@ -184,7 +204,44 @@ fn number(random: &mut Random, depth: usize) -> Both {
         return Both::same(random.pick(&leaf));
     }
     let whole = |random: &mut Random| Both::same(random.pick(&["n", "3", "-2", "n + 1", "n * n"]));
-    match random.below(14) {
+    match random.below(20) {
+        14 => Both::frame(
+            &format!("{}(@, @, d)", random.pick(&["greatest", "least"])),
+            &[whole(random), whole(random)],
+        ),
+        15 => Both::frame(
+            random.pick(&[
+                "(a & @)",
+                "(a | @)",
+                "(@ & 6)",
+                "(@ | 1)",
+                "(abs(n) << 3) + @",
+                "(a >> 2) + @",
+            ]),
+            &[whole(random)],
+        ),
+        16 => Both("(a ^ n)".into(), "xor(a, n)".into()),
+        17 => Both::same(random.pick(&[
+            "date_diff('year', day, moment)",
+            "date_diff('quarter', day, moment)",
+            "date_diff('month', moment, day)",
+            "date_diff('week', day, moment)",
+            "date_diff('day', day, moment)",
+            "date_diff('hour', moment, day)",
+            "date_diff('minute', day, moment)",
+            "(day - DATE '2024-02-29')",
+            "quarter(day)",
+            "dayofyear(day)",
+            "isodow(moment)",
+            "week(day)",
+            "EXTRACT(DOY FROM moment)",
+            "mod(n, 7)",
+            "power(n, 2)",
+            "sqrt(abs(n))",
+            "json_array_length('[1, 2]')",
+        ])),
+        18 => Both("truncate(d)".into(), "trunc(d)".into()),
+        19 => Both("if(b, n, 3)".into(), "(CASE WHEN b THEN n ELSE 3 END)".into()),
         0 => Both::frame("(@ + @)", &[Both::same("d"), whole(random)]),
         1 => Both::frame("(@ - @)", &[whole(random), Both::same("d")]),
         2 => Both::frame("(@ * @)", &[whole(random), whole(random)]),
@@ -238,7 +295,36 @@ fn text(random: &mut Random, depth: usize) -> Both {
         return Both::same(random.pick(&leaf));
     }
     let part = |random: &mut Random| text(random, depth - 1);
-    match random.below(13) {
+    match random.below(20) {
+        13 => Both::frame("concat(@, '|', @)", &[part(random), part(random)]),
+        14 => Both::frame("concat_ws('-', @, @, n)", &[part(random), part(random)]),
+        15 => Both::frame(
+            random.pick(&["lpad(@, 3, 'ż')", "rpad(@, 4, 'xy')", "repeat(@, 2)", "hex(@)"]),
+            &[part(random)],
+        ),
+        16 => Both::frame(
+            random.pick(&[
+                "split_part(@, 'b', 1)",
+                "split_part(@, 'a', 2)",
+                "translate(@, 'ab', 'x')",
+            ]),
+            &[part(random)],
+        ),
+        17 => Both::frame(
+            random.pick(&[
+                "regexp_replace(@, '[a-y]', '<\\0>')",
+                "regexp_replace(@, '(.)b', '\\1\\1', 'g')",
+                "regexp_replace(@, 'Z|a', '$', 'gi')",
+                "regexp_extract(@, '(.)b', 1)",
+                "regexp_extract(@, '[^a]')",
+            ]),
+            &[part(random)],
+        ),
+        18 => Both::frame(
+            &format!("{}(@, @)", random.pick(&["greatest", "least"])),
+            &[part(random), part(random)],
+        ),
+        19 => json(random, depth),
         0 => Both::frame("upper(@)", &[part(random)]),
         1 => Both::frame("lower(@)", &[part(random)]),
         2 => Both::frame("(@ || @)", &[part(random), part(random)]),
@@ -263,6 +349,18 @@ fn text(random: &mut Random, depth: usize) -> Both {
     }
 }
 
+fn json(random: &mut Random, _depth: usize) -> Both {
+    Both::same(random.pick(&[
+        "(j ->> '$.a')",
+        "(j ->> '$.b[1]')",
+        "(j ->> '$.c.d')",
+        "(j ->> 'a')",
+        "(j ->> '$[1].a')",
+        "json_extract_string(j, '$.b[2]')",
+        "'text'",
+    ]))
+}
+
 fn moment(random: &mut Random, depth: usize) -> Both {
     let leaf = [
         "day",
@@ -270,6 +368,17 @@ fn moment(random: &mut Random, depth: usize) -> Both {
         "DATE '2024-02-29'",
         "TIMESTAMP '2026-11-21 01:02:03.5'",
         "CAST(moment AS DATE)",
+        "(day - INTERVAL 1 MONTH)",
+        "(day - INTERVAL 36 HOUR)",
+        "(moment + INTERVAL 90 DAY)",
+        "(moment + INTERVAL (n) MONTH)",
+        "(moment - INTERVAL '1' YEAR)",
+        "(moment + INTERVAL (n) SECOND)",
+        "date_trunc('month', moment)",
+        "date_trunc('week', day)",
+        "date_trunc('hour', moment)",
+        "last_day(day)",
+        "greatest(day, DATE '2024-02-29')",
     ];
     if depth > 0 && random.below(4) == 0 {
         return Both::frame("COALESCE(day, @)", &[Both::same(random.pick(&leaf))]);

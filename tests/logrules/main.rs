@@ -5,6 +5,10 @@
 mod support;
 
 mod again;
+mod differences;
+mod follow;
+#[cfg(feature = "sqlite")]
+mod kill;
 mod live;
 mod random;
 

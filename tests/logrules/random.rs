@@ -4,8 +4,8 @@ use proptest::prelude::*;
 
 use dws::rule::{Engine, Made, Rules};
 
-const RULES: [&str; 7] =
-    ["nginx", "sshd", "log4j", "mysql-slow", "logstash", "filebeat", "payments"];
+const RULES: [&str; 8] =
+    ["dpkg", "nginx", "sshd", "log4j", "mysql-slow", "logstash", "filebeat", "payments"];
 
 fn engine(name: &str) -> Engine {
     let path = crate::logs().join(format!("{name}.toml"));

@@ -1,5 +1,5 @@
 //! dws-endpoints(7): where streams come from and go to. Texts, and parts made from the tables of
-//! endpoints and sinks. Uses `endpoint`, `sink`, `url`. Not hot.
+//! endpoints, sinks and lookups. Uses `endpoint`, `sink`, `url`. Not hot.
 
 use super::manual::Manual;
 use crate::endpoint;
@@ -37,6 +37,16 @@ pub(super) fn page() -> String {
         }
         options(&mut manual, spec.options);
         manual.verbatim(&format!("ums-sink {}", spec.example));
+    }
+    manual.section("LOOKUPS");
+    manual.text(LOOKUPS);
+    for spec in endpoint::lookup::ALL {
+        manual.part(spec.form);
+        manual.text(&sentence(spec.summary));
+        manual.text(&format!("\n\n{}", spec.description));
+        options(&mut manual, spec.options);
+        options(&mut manual, &[endpoint::lookup::RETRY]);
+        manual.verbatim(spec.example);
     }
     manual.section("PASSWORDS");
     manual.text(PASSWORDS);
@@ -86,6 +96,9 @@ parquet:s3://BUCKET/PREFIX and parquet:hdfs://NAMENODE:PORT/PATH, too: see dws-p
 
 const STORES: &str = "\
 The argument of ums-sink is where rows land.";
+
+const LOOKUPS: &str = "\
+The stores of ums-join --lookup, which rows of a stream find others in.";
 
 const PASSWORDS: &str = "\
 A password is looked for in the file of --password-file, in the environment (DWS_PASSWORD, then \

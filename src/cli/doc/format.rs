@@ -42,11 +42,73 @@ pub(super) fn page() -> String {
     manual.items(Cause::ALL.map(|(cause, name, _)| (name, cause_meaning(cause))));
     manual.section("SPELLINGS");
     manual.text(SPELLINGS);
+    manual.section("OTHER DIALECTS");
+    manual.text(DIALECTS);
+    manual.items(READ.iter().copied());
+    manual.text(WRITTEN);
+    manual.items(WRITES.iter().copied());
     manual.section("GUARANTEES");
     manual.text(GUARANTEES);
     manual.see_also(&["dbus-tail(1)", "ums-sink(1)", "dws-endpoints(7)"]);
     manual.finish()
 }
+
+const DIALECTS: &str = "\
+ums-filter --in reads change events of other systems, one JSON object a line, and writes messages. A \
+row's id and uid are kept where a line has _ums_id_ and _ums_uid_, as the lines of --out have; else they \
+are made as follows. Where a stream has no positions, ids are of the time as those of logs, (milliseconds \
+since 2017) * 2^22, and never fall; rows of one millisecond share one, and stream order decides. Such ids \
+are right as long as the times of one row's changes do not fall. The uid of such a row has a hash of its \
+values, or, with --mask, its number among the rows of that moment, which another start may number anew.
+
+Where a dialect says no types, they are those of the JSON values: long, double, boolean, string, decimal \
+beyond 64 bits. A column is a string until its first value that is not null, becomes a double when whole \
+numbers and others meet, and a string when kinds meet; each such change is a new schema. An update that \
+changes the key is a D and an I. Before images are written when --keep-set or --ops asks for them. There \
+are no markers, so such a stream has no checkpoint of its own.";
+
+const READ: &[(&str, &str)] = &[
+    (
+        "debezium",
+        "With or without the schema of Connect's JSON converter, which then gives the types. Namespace: \
+         connector.name.database.table, for PostgreSQL with its schema. Id: source.file, pos and row as in \
+         a log of MySQL; source.lsn; else of source.ts_us or ts_ms. Snapshot rows (op r) are \
+         data_initial_data. There is no key, for it is not in the value. Tombstones are passed over; \
+         truncates are bad lines.",
+    ),
+    (
+        "maxwell",
+        "Namespace: mysql.maxwell.database.table. Id: position (output_binlog_position), the same for \
+         all rows of an event; else of ts. Key: primary_key_columns. old makes whole before images. \
+         Bootstrap rows are data_initial_data; changes of definitions are passed over.",
+    ),
+    (
+        "canal",
+        "Flat messages. Namespace: mysql.canal.database.table. Id: of es. Key: pkNames. Types and \
+         declarations by mysqlType; bytes stay the text that Canal makes of them. Changes of definitions \
+         are passed over.",
+    ),
+];
+
+const WRITTEN: &str = "\n\n\
+ums-filter --out writes the lines of other systems, one a row. A before image goes into the line of its \
+update. What holds no rows, markers included, is left out, but with dbus.";
+
+const WRITES: &[(&str, &str)] = &[
+    (
+        "debezium",
+        "The payload without its schema. Dates are days, datetimes milliseconds or microseconds by their \
+         declaration, timestamps ISO 8601, decimals texts (decimal.handling.mode=string), dates that no \
+         calendar has null. source has file and pos by the id, _ums_id_, _ums_uid_ and _ums_keys_.",
+    ),
+    (
+        "maxwell",
+        "Numbers are JSON numbers with all their digits, JSON columns are documents. position is that of \
+         the id; there is no xid.",
+    ),
+    ("canal", "Flat messages of one row; every value is a text. id counts lines."),
+    ("dbus", "Messages in the spelling of the 2020 code, markers included; see SPELLINGS."),
+];
 
 const DESCRIPTION: &str = "\
 A stream is a sequence of messages, one JSON object (RFC 8259) on one line, in UTF-8, each ended by \
@@ -240,7 +302,9 @@ const MARKERS: &str = "\
 A marker is a data_increment_heartbeat message with the namespace type.source.*.*.*.*.* and the \
 fields _ums_id_, _ums_ts_, file, pos, gtid, server and base. It says: every row of that source with \
 an id below mine was written before me, and nothing of an open transaction was. It stands only at \
-ends of transactions.
+ends of transactions. In markers of logs (type log) gtid is the position of all followed files, as JSON: time, that of \
+the last record in microseconds since 1970, and parts, each with path, file (device and inode), head and before \
+(length and hash of the first line and of the bytes before the place), tag and at (the place, in bytes of text).
 
 Every command passes markers on in order with the rows around them; one that holds rows back holds \
 the marker back, too; one that writes to several places writes it to all. Only what makes rows \

@@ -2,7 +2,7 @@
 //! `rule`. Not hot.
 
 use super::manual::Manual;
-use crate::rule::{cases, column, file, grok, lines, op};
+use crate::rule::{cases, column, file, grok, import, lines, op};
 
 /// The rules of the page's example, which a test runs.
 const NGINX: &str = include_str!("../../../tests/data/logs/nginx.toml");
@@ -54,6 +54,11 @@ pub(super) fn page() -> String {
     keys(&mut manual, cases::KEYS);
     manual.text("\n\nThe keys of a row:");
     keys(&mut manual, cases::ROW_KEYS);
+    manual.section("IMPORT");
+    manual.text(IMPORT);
+    keys(&mut manual, import::KEYS);
+    manual.text(IMPORTED);
+    manual.verbatim(EXPORT);
     manual.section("EXAMPLES");
     manual.text(
         "The access log of nginx, as logrules logs/nginx.toml --from logs/nginx.log takes it:",
@@ -68,6 +73,9 @@ pub(super) fn page() -> String {
     manual.see_also(&["logrules(1)", "ums-sink(1)", "ums(7)"]);
     manual.finish()
 }
+
+/// The export of the page's example, which a test runs.
+const EXPORT: &str = include_str!("../../../tests/data/logs/older.json");
 
 fn keys(manual: &mut Manual, keys: &[(&str, &str)]) {
     manual.items(keys.iter().copied());
@@ -142,10 +150,24 @@ logrules RULES --test CASES reads a TOML file with [[case]], each an input and t
   table = \"logins\"
   cells = { outcome = \"Accepted\", method = \"publickey\", user = \"root\", client = \"10.0.0.7\", port = 57562 }";
 
+const IMPORT: &str = "\
+logrules --import EXPORT writes a rules file for rule groups of the older system. EXPORT is a JSON object; keys have the \
+names of that system's columns, or shorter ones:";
+
+const IMPORTED: &str = "\
+Objects of a grammar have the keys of the older system, all texts: ruleScope, ruleParamter, ruleOperate, ruleType, \
+filterKey, subStart, subStartType, subEnd, subEndType, name and type. Rules are taken in their order. Where an operator \
+means something else in some records (see DIFFERENCES) it is said on standard error. What cannot be translated is \
+named there, too; in the rules file an operator that does not exist stands in its place, so that the file cannot be \
+used before somebody has written it. Those are: unknown operators, several grammars or columns where the older \
+system lost count of the columns, grammars that undo each other, expressions with look-around or back-references, \
+paths of JSON with .. or filters, and types of sources that are not in the list. An export, logs/older.json of the \
+examples:";
+
 const OTHERS: &str = "\
 In tests/data/logs of the source tree there are rules, with logs, for syslog and sshd (two tables, patterns of one's own), log4j with \
-stack traces ([lines]), the slow query log of MySQL, JSON of Logstash (several tables a record), JSON of Filebeat (a heartbeat), and a \
-business log with pipes. nginx, log4j and MySQL wrote theirs, MySQL's with other paths in its head; rsyslog wrote that of sshd, whose \
+stack traces ([lines]), the slow query log of MySQL, JSON of Logstash (several tables a record), JSON of Filebeat (a heartbeat), dpkg, and a \
+business log with pipes. nginx, log4j, dpkg and MySQL wrote theirs, MySQL's with other paths in its head; rsyslog wrote that of sshd, whose \
 messages reached it through logger(1), as did two lines made up for cron and the kernel; the formatter of python-logstash wrote that of \
 Logstash. That of Filebeat follows its documentation, and the one with pipes is made up.";
 

@@ -2,7 +2,7 @@
 //! Not hot.
 
 use super::manual::Manual;
-use crate::expr::function::ALL;
+use crate::expr::{SPECIAL, function};
 
 pub(super) fn page() -> String {
     let mut page = Manual::new("dws-sql", "7", "SQL expressions of ums-filter");
@@ -16,7 +16,13 @@ pub(super) fn page() -> String {
     page.items(OPERATORS.iter().copied());
     page.section("FUNCTIONS");
     page.text(CALLS);
-    page.items(ALL.iter().map(|function| (function.form, function.meaning)));
+    let table = function::all().map(|function| (function.form, function.meaning));
+    let special = SPECIAL.iter().map(|(_, form, meaning)| (*form, *meaning));
+    let mut functions: Vec<_> = table.chain(special).collect();
+    functions.sort_unstable();
+    page.items(functions);
+    page.section("SELECT LISTS");
+    page.text(LISTS);
     page.section("NULL, OVERFLOW, ROUNDING");
     page.text(RULES);
     page.section("DIFFERENCES");
@@ -60,14 +66,35 @@ of their digits.";
 const OPERATORS: &[(&str, &str)] = &[
     ("= <> != < <= > >=", "Comparisons; NULL when a side is NULL."),
     ("AND, OR, NOT", "Three-valued: FALSE AND NULL is FALSE, TRUE OR NULL is TRUE."),
-    ("IS [NOT] NULL, TRUE, FALSE, UNKNOWN; IS [NOT] DISTINCT FROM", "Never NULL."),
+    ("a XOR b", "Whether one of the two is TRUE and the other FALSE."),
+    ("IS [NOT] NULL, TRUE, FALSE, UNKNOWN; IS [NOT] DISTINCT FROM; a <=> b", "Never NULL."),
     ("+ - * / %", "Arithmetic of numbers and doubles; see below."),
+    (
+        "& | ^ ~ << >>",
+        "Bits of whole numbers of 64 bits with a sign. A number that is none, and a shift to the left that \
+         loses a bit, is an error of the row.",
+    ),
+    (
+        "m + INTERVAL n unit, m - INTERVAL n unit, a - b",
+        "Units: YEAR, QUARTER, MONTH, WEEK, DAY, HOUR, MINUTE, SECOND, MICROSECOND; n is a number, a text \
+         in quotes ('1', '1 day') or an expression in brackets, rounded but for SECOND. A day that the \
+         month does not have becomes its last. A date stays a date as long as the unit is a day or more. \
+         NULL outside of the years 0 to 9999 and for dates that no calendar has. The difference of two \
+         dates is a number of days.",
+    ),
+    (
+        "s -> 'path', s ->> 'path'",
+        "A value inside a JSON text: as JSON, as it is written there, or as text, where a string is its \
+         text and null is NULL. A path is '$.key.\"other key\"[0]', a key, or a number as an index from 0. \
+         NULL when nothing is there; of equal keys the first. A text that is no JSON is an error of the \
+         row, which json_valid(s) avoids.",
+    ),
     ("a || b", "One text behind the other."),
     ("x [NOT] BETWEEN a AND b, x [NOT] IN (a, b, ...)", "As the comparisons that they stand for."),
     (
         "s [NOT] LIKE 'pattern' [ESCAPE 'c'], s [NOT] ILIKE ...",
-        "% stands for any characters, _ for one; the whole text must match. There is no escape \
-         character unless ESCAPE names one. ILIKE compares lower case, by Unicode.",
+        "% stands for any characters, _ for one; the whole text must match. The pattern may be any text \
+         expression. There is no escape character unless ESCAPE names one. ILIKE compares lower case, by Unicode.",
     ),
     (
         "s ~ 'regex', s ~* 'regex', !~, !~*, s [NOT] RLIKE 'regex', REGEXP",
@@ -79,19 +106,44 @@ const OPERATORS: &[(&str, &str)] = &[
         "CASE WHEN c THEN x ... ELSE y END, CASE a WHEN b THEN x ... END",
         "The first that holds; NULL without ELSE.",
     ),
-    ("COALESCE(a, b, ...), IFNULL(a, b)", "The first that is not NULL."),
-    ("NULLIF(a, b)", "NULL when both are equal, else a."),
     (
         "CAST(x AS type), x::type, TRY_CAST(x AS type)",
         "Types: TEXT, SMALLINT, INTEGER, BIGINT, DECIMAL(p,s), DECIMAL, DOUBLE, BOOLEAN, DATE, DATETIME \
          (TIMESTAMP). A value that the type cannot hold is an error of the row; TRY_CAST gives NULL.",
     ),
-    ("EXTRACT(part FROM m)", "YEAR, MONTH, DAY, HOUR, MINUTE, SECOND; as the functions."),
+    (
+        "EXTRACT(part FROM m)",
+        "YEAR, QUARTER, MONTH, WEEK, DAY, DOY, ISODOW, HOUR, MINUTE, SECOND, MICROSECOND, EPOCH; as the \
+         functions.",
+    ),
 ];
 
 const CALLS: &str = "\
-A function gives NULL when an argument is NULL. x and n are numbers, s, t and u texts, m is a date or \
-datetime.";
+A function gives NULL when an argument is NULL, unless it says otherwise. x, y and n are numbers, s, t \
+and u texts, m is a date or datetime. A text that a function would make longer than 256 MiB is an error \
+of the row. There is no now() and no rand(): a row must give the same at every delivery.";
+
+const LISTS: &str = "\
+--select takes expressions with AS and a name, columns, * for all columns, and * EXCEPT (a, b). A column \
+as it is keeps its field, so its declaration, too. What is computed may be NULL and has a type and a \
+declaration by its kind:
+
+  kind      type      declaration
+  number    int       int, where no row can be beyond 32 bits
+            long      bigint, where no row can be beyond 64 bits
+            decimal   decimal(digits,scale) of the widest result there can be
+            decimal   none, where the scale differs from row to row
+  double    double    double
+  boolean   boolean   none
+  date      date      date
+  datetime  datetime  datetime(6)
+  text      string    none
+
+So amount * 2 of a decimal(12,2) is a decimal(13,2), and id + 1 of a bigint a decimal(20,0); CAST says \
+what else it shall be. What is made of masked columns counts as masked. Of a partial row image \
+(binlog_row_image=MINIMAL), what is made only of columns that are absent is absent, too; what needs an \
+absent column and a present one is refused, and so is a row for which an absent column decides a \
+condition. Which columns a table has is known from the messages before.";
 
 const RULES: &str = "\
 Addition, subtraction and multiplication of numbers are exact. A quotient has four more digits behind \
@@ -128,4 +180,22 @@ const DIFFERENCES: &[(&str, &str)] = &[
     ("CAST of a double to a whole number", "DuckDB rounds a half to the even number."),
     ("CAST of a text to a number", "DuckDB also takes spaces and exponents."),
     ("Zero dates", "DuckDB has none."),
+    (
+        "Dates beyond the year 9999",
+        "DuckDB goes on; here an INTERVAL that leads there gives NULL, as in MySQL.",
+    ),
+    (
+        "date + INTERVAL of days",
+        "A date here, a timestamp at midnight in DuckDB; the two are equal.",
+    ),
+    ("s -> 'path'", "DuckDB writes the JSON anew without spaces; here it stays as it is written."),
+    ("^", "A power in DuckDB, whose bit operator is xor()."),
+    (
+        "date_format, week",
+        "DuckDB has strftime; week is the one of ISO 8601 in both, not the one of MySQL.",
+    ),
+    (
+        "sqrt, ln, log10, log2",
+        "Outside of their ranges DuckDB ends the query; here they give NULL, as in MySQL.",
+    ),
 ];

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 
 use crate::cli::{kafka, progress, value};
 use crate::error::Result;
-use crate::expr::{Condition, moment};
-use crate::op::filter::{Place, Rules};
+use crate::expr::{Condition, Select, moment};
+use crate::op::dialect;
+use crate::op::filter::{Place, Rename, Rules, Share};
 use crate::ums::{Op, Pattern};
 
 /// What the command line says.
@@ -20,6 +21,14 @@ pub struct Args {
     /// single quotes. See dws-sql(7). Every table that passes --namespace must have the columns.
     #[arg(short = 'w', long = "where", value_name = "SQL", help_heading = WHAT)]
     pub condition: Option<String>,
+
+    /// Updates out of --where become deletes, updates into it inserts
+    ///
+    /// So a target has exactly the rows that fulfil the condition. Needs before images (dbus-tail
+    /// --before) and whole rows, and refuses updates without; conditions on key columns alone need
+    /// none. Ids stay what they are.
+    #[arg(long, requires = "condition", conflicts_with = "ops", help_heading = WHAT)]
+    pub keep_set: bool,
 
     /// Only these namespaces: 'mysql.db1.shop.orders.*'; may be repeated
     ///
@@ -48,9 +57,73 @@ pub struct Args {
     #[arg(allow_hyphen_values = true)]
     pub until: Option<Place>,
 
+    /// A share of the rows by their keys: 5%, 1/20 or 0.05
+    ///
+    /// All changes of a row are in or out together, in every run and in every table with the same
+    /// key; rows without a key are told by their values.
+    #[arg(long, value_name = "SHARE", help_heading = WHAT, value_parser = share)]
+    #[arg(hide_short_help = true)]
+    pub sample: Option<Share>,
+
     /// End after so many rows
     #[arg(long, value_name = "N", help_heading = WHAT, value_parser = value::positive::<NonZeroU64>)]
     pub limit: Option<NonZeroU64>,
+
+    /// The columns that come out: 'id, amount * 2 AS dbl, upper(name) AS n'
+    ///
+    /// Expressions of dws-sql(7) with a name behind AS, columns, * and * EXCEPT (a, b). System columns
+    /// stay in front without being named. A column of the key may get another name; where one is left
+    /// out the rows have no key, which is said.
+    #[arg(short, long, value_name = "LIST", help_heading = HOW, value_parser = select)]
+    pub select: Option<Select>,
+
+    /// Columns that do not come out: a,b
+    ///
+    /// In every table that has them. One that no table had is named at the end.
+    #[arg(long, value_name = "COLUMNS", help_heading = HOW, value_delimiter = ',')]
+    #[arg(conflicts_with = "select")]
+    pub drop: Vec<String>,
+
+    /// Another name for namespaces: '*.*.shop.orders=*.*.dw.orders'; may be repeated
+    ///
+    /// The first rule that matches counts. In the new name, * and parts that are left out stay what
+    /// they are; type and source always stay, because markers speak of them.
+    #[arg(long, value_name = "PATTERN=NAME", help_heading = HOW, value_parser = rename)]
+    #[arg(hide_short_help = true)]
+    pub rename_namespace: Vec<Rename>,
+
+    /// Write plain JSON rows, one a line, for jq and people
+    ///
+    /// An object with _ums_namespace_ and the columns; numbers without quotes, with all their digits.
+    /// Markers are left out, so nothing behind can keep a checkpoint.
+    #[arg(long, help_heading = HOW, group = "form")]
+    pub flat: bool,
+
+    /// Write a readable table, in colour on a terminal
+    #[arg(long, help_heading = HOW, group = "form")]
+    pub table: bool,
+
+    /// Write each new schema once, as text for people, and no rows
+    #[arg(long, help_heading = HOW, group = "form")]
+    pub schema: bool,
+
+    /// Try the options on every schema of the input, say what does not fit, and write nothing
+    ///
+    /// Reads the input to its end; ends with 5 when something does not fit.
+    #[arg(long, help_heading = HOW, group = "form")]
+    pub check: bool,
+
+    /// Read another dialect: debezium, maxwell, canal
+    ///
+    /// See ums(7) for what becomes of ids and types.
+    #[arg(long = "in", value_name = "DIALECT", help_heading = STREAM, value_parser = reader)]
+    pub dialect_in: Option<&'static dialect::In>,
+
+    /// Write another dialect: debezium, maxwell, canal, dbus
+    ///
+    /// See ums(7) for what becomes of ids, types and markers.
+    #[arg(long, value_name = "DIALECT", help_heading = STREAM, value_parser = writer, group = "form")]
+    pub out: Option<&'static dialect::Out>,
 
     /// Read messages from this endpoint
     ///
@@ -107,6 +180,7 @@ pub struct Args {
 }
 
 const WHAT: &str = "What passes";
+const HOW: &str = "What comes out";
 const STREAM: &str = "Streams";
 
 /// What happens to a bad line.
@@ -133,6 +207,11 @@ impl Args {
             since: self.since,
             until: self.until,
             condition: condition.map_err(|error| error.at("--where"))?,
+            keep_set: self.keep_set,
+            sample: self.sample,
+            select: self.select.clone(),
+            drop: self.drop.clone(),
+            renames: self.rename_namespace.clone(),
             limit: self.limit.map(NonZeroU64::get),
         })
     }
@@ -144,6 +223,26 @@ fn pattern(text: &str) -> Result<Pattern, String> {
 
 fn op(text: &str) -> Result<Op, String> {
     Op::parse(text.as_bytes()).ok_or_else(|| "a kind of change is I, U, D or B".into())
+}
+
+fn share(text: &str) -> Result<Share, String> {
+    Share::parse(text).map_err(|error| error.to_string())
+}
+
+fn select(text: &str) -> Result<Select, String> {
+    Select::parse(text).map_err(|error| error.to_string())
+}
+
+fn rename(text: &str) -> Result<Rename, String> {
+    Rename::parse(text).map_err(|error| error.to_string())
+}
+
+fn reader(name: &str) -> Result<&'static dialect::In, String> {
+    dialect::reader(name).map_err(|error| error.to_string())
+}
+
+fn writer(name: &str) -> Result<&'static dialect::Out, String> {
+    dialect::writer(name).map_err(|error| error.to_string())
 }
 
 fn on_bad_line(text: &str) -> Result<OnBadLine, String> {

@@ -7,7 +7,7 @@ pub(super) const PAGE: Page = Page {
     description: DESCRIPTION,
     environment: &[(
         "NO_COLOR, TERM",
-        "Messages are never coloured when NO_COLOR is set or TERM is dumb.",
+        "Messages and tables are never coloured when NO_COLOR is set or TERM is dumb.",
     )],
     files: &[],
     examples: EXAMPLES,
@@ -27,19 +27,27 @@ pub(super) const PAGE: Page = Page {
 const DESCRIPTION: &str = "\
 ums-filter reads UMS messages and writes those rows that fulfil every option that is given. A message \
 whose rows all pass is written as it came; of one whose rows pass in part, the rows that pass are \
-copied as they stand, under the head of their message, and one of which no row passes is left out. Ids \
+copied as they stand, under the head of their message, and one of which no row passes is left out. With \
+--select, --drop and --rename-namespace heads are written anew, and columns only where they change. Ids \
 never change.
 
 Markers and heartbeats always pass, in order with the rows around them, so a checkpoint of ums-sink \
 behind the filter is as good as one without it. Terminations pass with the namespace that they speak of.
 
-A condition of --where is compiled when a schema is met for the first time, and again when it changes. \
-Only cells of columns that it names are decoded. A column that it names and a table does not have is an \
-error, not a row that does not pass: choose tables with --namespace. The same is true of a partial row \
-image (binlog_row_image=MINIMAL) that lacks the column.
+Expressions are compiled when a schema is met for the first time, and again when it changes. Only cells \
+of columns that they name are decoded. A column that is named and that a table does not have is an error, \
+not a row that does not pass: choose tables with --namespace. Of a partial row image \
+(binlog_row_image=MINIMAL) a condition may be decided by what is there; where a column decides that is \
+absent, the run stops and says so.
 
-A line that is no message, a cell that is not of its column's type, and a number of more than 65 digits \
-stop the run, unless --on-bad-line says otherwise.";
+With --keep-set a target that is fed by the filter has exactly the rows that fulfil the condition: an \
+update that takes a row out of them comes out as a D with the row as it was, one that brings a row in as \
+an I. The row before the update stands in its before image (dbus-tail --before); an update without one is \
+refused, unless the condition names nothing but key columns, which no update changes. Id, uid and time are \
+those of the update.
+
+A line that is no message, a cell that is not of its column's type, and a result that cannot be held stop \
+the run, unless --on-bad-line says otherwise.";
 
 const EXAMPLES: &[Example] = &[
     Example {
@@ -56,6 +64,27 @@ const EXAMPLES: &[Example] = &[
                   ums-filter --quiet --namespace '*.*.shop.orders' --where 'amount >= 100' |\n    \
                   ums-sink --quiet sqlite:large.db",
         runnable: true,
+    },
+    Example {
+        what: "A table with other columns and another name; its target has what is now paid for.",
+        command: "dbus-tail --quiet --before shop.000001 |\n    \
+                  ums-filter --quiet --namespace '*.*.shop.orders' --where 'amount >= 20' --keep-set \\\n    \
+                  --select 'id, amount * 2 AS twice, upper(sku) AS article' \\\n    \
+                  --rename-namespace '*=*.*.dw.large' |\n    \
+                  ums-sink --quiet sqlite:large.db",
+        runnable: true,
+    },
+    Example {
+        what: "Rows for jq; for reading; and what columns there are.",
+        command: "dbus-tail --quiet shop.000001 | ums-filter --quiet --flat | head -n 3\n\
+                  dbus-tail --quiet shop.000001 | ums-filter --quiet --table --limit 20\n\
+                  dbus-tail --quiet shop.000001 | ums-filter --quiet --schema",
+        runnable: true,
+    },
+    Example {
+        what: "A topic of Debezium, recorded as lines, into a database.",
+        command: "ums-filter --in debezium --from events.json.zst | ums-sink sqlite:shop.db",
+        runnable: false,
     },
     Example {
         what: "What was deleted in a morning, out of a recorded stream.",
@@ -117,6 +146,24 @@ const DIAGNOSTICS: &[(&str, &str)] = &[
         "The result of a calculation is too wide. ROUND it, or CAST to DOUBLE what need not be exact.",
     ),
     (
+        "...: --select: ...: two columns are called '...'",
+        "Give one another name with AS, or leave it out of * with EXCEPT.",
+    ),
+    (
+        "...: a column of the key is left out, so the rows have no key; ...",
+        "Rows without a key can only be appended. Select the column, or name keys in the flows of \
+         ums-sink (dws-flows(5)).",
+    ),
+    (
+        "...: an update without its before image, so that nobody knows whether the row was in the set; ...",
+        "--keep-set needs the rows before updates: dbus-tail --before, and binlog_row_image=FULL.",
+    ),
+    (
+        "...: column '...' is needed, and this partial row image does not have it; ...",
+        "The server logs parts of rows only (binlog_row_image). Set it to FULL, or ask for columns of the \
+         key.",
+    ),
+    (
         "TOPIC/PARTITION: the position is offset ..., but the partition now begins at ...: ... records are gone",
         "Kafka has deleted records before they were read (retention.ms, retention.bytes). Bring the tables \
          up to date by a pull, then begin with another group or checkpoint.",
@@ -137,11 +184,13 @@ const DIAGNOSTICS: &[(&str, &str)] = &[
 ];
 
 const CAVEATS: &str = "\
-Each row is judged by itself. A row of the source whose update leaves the condition is left out from \
-then on; a target that the filter feeds keeps the row as it was before. Where that matters, filter by \
-columns that never change, or filter where the target is read.
+Without --keep-set each row is judged by itself: a row of the source whose update leaves the condition is \
+left out from then on, and a target that the filter feeds keeps the row as it was before.
 
 With --ops the rows of a target are no longer those of the source, unless the target keeps every change \
 (ums-sink --mode append).
 
---limit ends the run, and with it the pipe: markers behind the last row are not read.";
+--limit ends the run, and with it the pipe: markers behind the last row are not read. --flat, --table and \
+--out debezium, maxwell and canal write no markers.
+
+--drop leaves alone what tables do not have; a name that none had is said at the end only.";

@@ -34,7 +34,18 @@ Bytes that are no UTF-8 become U+FFFD, are counted and said at the end. NUL is a
 Regular expressions take time in proportion to the text, whatever they are; those that could not (look-around, \
 back-references) are refused when the rules are read.
 
-Rules are written with --trace at one's side, kept right with --test, and watched in operation with --stats.";
+With --follow files are read for ever, with --checkpoint a run goes on where the one before ended; both take what \
+was rotated: a file that was renamed, copied and cut (copytruncate), or packed (.gz, .zst) is read to its end \
+before the one that takes its place. FILE.1, FILE-20261121.gz, FILE.old and, for NAME.log, NAME-2026-11-21.log are \
+what FILE was. A file is known again by its first line and the bytes before the place, whatever its name. Lines are \
+told by the system (inotify) where it can, else by a look every tenth of a second. A line without its end is waited \
+for; a record of several lines may go over a rotation, and the last one is taken as whole after a second in which \
+nothing came. The position of all files stands in every marker, as JSON in the field gtid, so that \
+ums-sink --checkpoint keeps it when the rows are durable. In these runs _ums_uid_ is SOURCE-PRINT-END-N, made of the \
+file, the record and where it ends, and the same when a part of the log is read again: a sink with --mode append \
+takes each record once, whatever is killed and when.
+
+Rules are written with --trace or --watch at one's side, kept right with --test, and watched in operation with --stats.";
 
 const EXAMPLES: &[Example] = &[
     Example {
@@ -80,10 +91,26 @@ const EXAMPLES: &[Example] = &[
         runnable: false,
     },
     Example {
-        what: "A live log, rows at once; which groups match is said at the end.",
-        command: "tail -n +1 -F /var/log/nginx/access.log |\n    \
-                  logrules --stats web.toml | ums-sink --mode append postgres://etl@dw/logs",
+        what: "What has come since the last run, from cron, say.",
+        command: "logrules logs/sshd.toml --from logs/sshd.log --checkpoint sshd.pos |\n    \
+                  ums-sink --mode append --checkpoint sshd.pos sqlite:auth.db",
+        runnable: true,
+    },
+    Example {
+        what: "A live log over its rotations, restartable at will.",
+        command: "logrules web.toml --follow --from '/var/log/nginx/*.log' --checkpoint web.pos |\n    \
+                  ums-sink --mode append --checkpoint web.pos postgres://etl@dw/logs",
         runnable: false,
+    },
+    Example {
+        what: "Rules that are being written, shown at work whenever they are saved.",
+        command: "logrules web.toml --watch access.log",
+        runnable: false,
+    },
+    Example {
+        what: "Rule groups of the older system; what cannot be translated is named, exit status 1.",
+        command: "logrules --import logs/older.json > older.toml || [ $? = 1 ]",
+        runnable: true,
     },
 ];
 
@@ -115,6 +142,21 @@ const DIAGNOSTICS: &[(&str, &str)] = &[
         "Convert the log on its way: iconv -f latin1 -t utf-8 access.log | logrules ...",
     ),
     (
+        "FILE: the file that was read up to byte ... is gone, and lines may be missing",
+        "It was removed, or rotated too often, while nobody read it. Bring it back, packed or not, beside FILE; or \
+         say --gaps once. The exit status is 5.",
+    ),
+    (
+        "FILE: was cut short behind byte ..., and no copy of it is here",
+        "Somebody has emptied the file while it was followed. What was written just before that may not have been \
+         read; let it be renamed, or copied first.",
+    ),
+    (
+        "not translated: table ..., group ...: rule ...",
+        "Of --import: the rule has no counterpart, or one of another meaning. Write it by hand where the rules file \
+         says so.",
+    ),
+    (
         "NAME:LINE: line is longer than ... bytes",
         "The run stops there; what came before is written. Raise --max-line if the line is meant to be.",
     ),
@@ -124,8 +166,14 @@ const CAVEATS: &str = "\
 Ids follow the times of the records, and never fall: a record with a time far in the future lifts the ids of \
 all that follow to that time, where their number alone tells them apart. They stay unique and in order.
 
-Ids count from the start of what is read. Begin a source at the same line each time, or, where a part of it is \
-read again, take _ums_uid_ for nothing more than unique in that run.
+Without --follow and --checkpoint ids count from the start of what is read. Begin a source at the same line each \
+time, or, where a part of it is read again, take _ums_uid_ for nothing more than unique in that run.
+
+With several files ids rise in the order in which lines were read, and reading them again may mix them otherwise: \
+_ums_uid_ tells rows apart, and is the same. A record that was taken as whole after a pause, and went on later, is \
+two records; when it is read again it is one, and a third.
+
+A file that is copied and cut loses what is written between the copy and the cut; that is in its nature.
 
 Lines of a topic that are read again after a kill may get other ids than before. Each process of a group \
 needs a --partition of its own. Records of several lines are only put together where one partition is read.

@@ -41,7 +41,7 @@ pub(super) fn show(engine: &mut Engine, bytes: &[u8], name: &str) -> Result<()> 
 }
 
 /// The rows that came out.
-fn rows(engine: &Engine, made: &Made, text: &mut String) {
+pub(super) fn rows(engine: &Engine, made: &Made, text: &mut String) {
     for row in &made.rows {
         let (table, columns): (&str, Vec<&str>) = match row.to {
             To::Table(at) => match engine.rules().tables.get(usize::from(at)) {
@@ -76,38 +76,51 @@ impl Watch for Trace {
 
     fn rows(&mut self, number: usize, operator: &str, rows: &[Row], work: &Work, names: &Names) {
         let _ = writeln!(self.text, "    {number} {operator}");
-        for (at, row) in rows.iter().enumerate() {
-            if rows.len() > 1 {
-                let _ = writeln!(self.text, "      row {}", at + 1);
-            }
-            let label = |at: usize, cell: &Cell| match names.text(cell.name) {
-                "" => at.to_string(),
-                name => format!("{at} {name}"),
-            };
-            let labels = row.iter().enumerate().map(|(at, cell)| label(at, cell));
-            let labels: Vec<_> = labels.collect();
-            let wide = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0);
-            for (label, cell) in labels.iter().zip(row) {
-                let value =
-                    work.text(*cell).map_or("NULL".into(), |text| format!("'{}'", shown(text)));
-                let _ = writeln!(self.text, "      {label:wide$}  {value}");
-            }
+        for line in cells(rows, work, names) {
+            let _ = writeln!(self.text, "      {line}");
         }
     }
 
     fn end(&mut self, end: End) {
-        let _ = match end {
-            End::Rows(1) => writeln!(self.text, "    matches"),
-            End::Rows(rows) => writeln!(self.text, "    matches: {rows} rows"),
-            End::Missed(why) => writeln!(self.text, "    does not match: {why}"),
-            End::Failed(why) => writeln!(self.text, "    fails: {why}"),
-            End::Rejected(what) => writeln!(self.text, "    rejects the record: {what}"),
-        };
+        let _ = writeln!(self.text, "    {}", ending(end));
     }
 }
 
+/// How a group ended.
+pub(super) fn ending(end: End) -> String {
+    match end {
+        End::Rows(1) => "matches".into(),
+        End::Rows(rows) => format!("matches: {rows} rows"),
+        End::Missed(why) => format!("does not match: {why}"),
+        End::Failed(why) => format!("fails: {why}"),
+        End::Rejected(what) => format!("rejects the record: {what}"),
+    }
+}
+
+/// The cells of rows, a line each.
+pub(super) fn cells(rows: &[Row], work: &Work, names: &Names) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (at, row) in rows.iter().enumerate() {
+        if rows.len() > 1 {
+            lines.push(format!("row {}", at + 1));
+        }
+        let label = |at: usize, cell: &Cell| match names.text(cell.name) {
+            "" => at.to_string(),
+            name => format!("{at} {name}"),
+        };
+        let labels = row.iter().enumerate().map(|(at, cell)| label(at, cell));
+        let labels: Vec<_> = labels.collect();
+        let wide = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0);
+        for (label, cell) in labels.iter().zip(row) {
+            let value = work.text(*cell).map_or("NULL".into(), |text| format!("'{}'", shown(text)));
+            lines.push(format!("{label:wide$}  {value}"));
+        }
+    }
+    lines
+}
+
 /// A cell's text on one line, cut where it is long; what could steer a terminal is escaped.
-fn shown(text: &str) -> String {
+pub(super) fn shown(text: &str) -> String {
     let mut out = String::new();
     for (number, letter) in text.chars().enumerate() {
         if number == SHOWN {

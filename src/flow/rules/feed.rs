@@ -1,21 +1,20 @@
 //! The threads in front of the writer: one reads, one cuts batches at the ends of records, the others
-//! apply the rules. Uses `rule`, `line`, `endpoint`. Warm: once a batch.
+//! apply the rules. Uses `rule`, `endpoint`. Warm: once a batch.
 //!
 //! Order is kept without sorting: for each batch a receiver of its own goes to the writer, in the order
 //! of the lines, and whoever works on the batch answers there. Channels are bounded, so memory is.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
-use super::Source;
 use super::mask::Masked;
+use crate::endpoint::lines::{At, Chunk, Come, Lines, Part, Print, hash};
 use crate::error::{Error, Result};
-use crate::line::LineReader;
-use crate::rule::lines::Lines;
+use crate::rule::lines::Lines as RecordLines;
 use crate::rule::time::Micros;
 use crate::rule::{Engine, Made, Report, Rules};
 
@@ -26,24 +25,56 @@ const WAITING: usize = 4;
 const RECORD_PATIENCE: Duration = Duration::from_secs(1);
 
 /// A batch with its rules applied.
+#[derive(Default)]
 pub(super) struct Done {
     pub(super) made: Made,
-    /// The input's name.
-    pub(super) file: Arc<str>,
-    /// Where the next batch begins in it, in bytes of text.
-    pub(super) end: u64,
+    /// For each record that made rows, where it ends; empty where parts have no tags.
+    pub(super) places: Vec<RecordPlace>,
+    /// Where parts are read up to, when this has been written.
+    pub(super) ends: Vec<At>,
+    /// A part that positions need not name any more.
+    pub(super) gone: Option<u32>,
     /// Bytes taken from the source for it, packed.
     pub(super) taken: u64,
 }
 
+/// What tells a record apart from all others of its source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct RecordPlace {
+    /// Of the part's tag and the record's text.
+    pub(super) print: u64,
+    /// Where its text ends in the part.
+    pub(super) end: u64,
+}
+
 struct Job {
     bytes: Vec<u8>,
+    segments: Vec<Segment>,
     first_line: u64,
     near: Micros,
-    file: Arc<str>,
-    end: u64,
     taken: u64,
     answer: Sender<Result<Done>>,
+}
+
+/// Bytes of one part that follow each other.
+#[derive(Debug, Clone)]
+struct Segment {
+    part: Arc<Part>,
+    from: u64,
+    to: u64,
+    length: usize,
+}
+
+impl Segment {
+    /// Its first bytes, leaving the rest.
+    fn split_off_front(&mut self, length: usize) -> Segment {
+        let middle = self.to.min(self.from + length as u64);
+        let part = Arc::clone(&self.part);
+        let front = Segment { part, from: self.from, to: middle, length };
+        self.from = middle;
+        self.length -= length;
+        front
+    }
 }
 
 /// What the writer sees: the batches in their order.
@@ -80,8 +111,7 @@ impl Order {
 /// Starts the threads.
 pub(super) fn start(
     engines: Vec<(Rules, Option<Masked>)>,
-    sources: Vec<Source>,
-    max_line: usize,
+    source: Box<dyn Lines>,
     stop: Arc<AtomicBool>,
 ) -> Result<(Order, Vec<JoinHandle<Report>>)> {
     let (raw_in, raw) = bounded(WAITING);
@@ -97,8 +127,16 @@ pub(super) fn start(
             thread("rules").spawn(move || work(Engine::new(rules), masked, &jobs)).map_err(failed)
         })
         .collect::<Result<_>>()?;
-    thread("read").spawn(move || read(sources, max_line, &raw_in)).map_err(failed)?;
-    let cutter = Cutter { lines, jobs: jobs_in, order: order_in, held: Vec::new() };
+    let keeps = source.is_tracked();
+    thread("read").spawn(move || read(source, &raw_in)).map_err(failed)?;
+    let cutter = Cutter {
+        lines,
+        jobs: jobs_in,
+        order: order_in,
+        held: Vec::new(),
+        keeps,
+        leaving: Vec::new(),
+    };
     thread("cut").spawn(move || cutter.run(&raw, &stop)).map_err(failed)?;
     Ok((Order(order), workers))
 }
@@ -114,137 +152,152 @@ pub(super) fn reports(workers: Vec<JoinHandle<Report>>) -> Report {
     all
 }
 
-/// What the reading thread gives.
-enum Raw {
-    /// A new file begins.
-    File {
-        name: Arc<str>,
-        near: Micros,
-    },
-    Lines {
-        bytes: Vec<u8>,
-        first_line: u64,
-        taken: u64,
-    },
-    Failed(Error),
-}
-
-fn read(sources: Vec<Source>, max_line: usize, out: &Sender<Raw>) {
-    for Source { input, near } in sources {
-        let (name, counted): (Arc<str>, Arc<AtomicU64>) = (input.name.as_str().into(), input.taken);
-        if out.send(Raw::File { name, near }).is_err() {
+fn read(mut source: Box<dyn Lines>, out: &Sender<Result<Come>>) {
+    loop {
+        let come = source.next();
+        let over = matches!(come, Err(_) | Ok(Come::End));
+        if out.send(come).is_err() || over {
             return;
-        }
-        let mut reader = LineReader::new(input.reader, input.name, max_line);
-        let mut before = 0;
-        while let Some(batch) = reader.next_batch().transpose() {
-            let now = counted.load(Ordering::Relaxed);
-            let raw = match batch {
-                Ok(lines) => Raw::Lines {
-                    bytes: lines.bytes,
-                    first_line: lines.first_line,
-                    taken: now.saturating_sub(before),
-                },
-                Err(error) => {
-                    let _ = out.send(Raw::Failed(error));
-                    return;
-                }
-            };
-            before = now;
-            if out.send(raw).is_err() {
-                return;
-            }
         }
     }
 }
 
 /// Cuts batches where records end.
 struct Cutter {
-    lines: Lines,
+    lines: RecordLines,
     jobs: Sender<Job>,
     order: Sender<Receiver<Result<Done>>>,
-    /// Whole lines of a record that may go on.
-    held: Vec<u8>,
+    /// Records that may go on, of each part at most one.
+    held: Vec<Held>,
+    /// Whether what is held at the end is read again by the next run.
+    keeps: bool,
+    /// Parts from which nothing more comes, while a record that began there is held.
+    leaving: Vec<u32>,
 }
 
-/// Where the cutter is.
-struct Place {
-    file: Arc<str>,
+/// Whole lines of a record that may go on.
+struct Held {
+    part: u32,
+    bytes: Vec<u8>,
+    segments: Vec<Segment>,
+    first_line: u64,
     near: Micros,
-    /// Where `held` begins, in bytes and lines of the file.
-    at: u64,
-    line: u64,
+    since: Instant,
 }
 
 impl Cutter {
-    fn run(mut self, raw: &Receiver<Raw>, stop: &AtomicBool) {
-        let mut place = Place { file: "".into(), near: 0, at: 0, line: 1 };
-        let mut quiet = Duration::ZERO;
+    fn run(mut self, raw: &Receiver<Result<Come>>, stop: &AtomicBool) {
         let step = Duration::from_millis(100);
         let mut on = true;
         while on && !stop.load(Ordering::Relaxed) {
-            let received = raw.recv_timeout(step);
-            quiet = if received.is_err() { quiet + step } else { Duration::ZERO };
-            on = match received {
-                Ok(Raw::Lines { bytes, first_line, taken }) => {
-                    self.lines(bytes, first_line, taken, &mut place)
+            on = match raw.recv_timeout(step) {
+                Ok(Ok(Come::Lines(chunk))) => self.lines(chunk),
+                Ok(Ok(Come::Whole(part))) => self.send_held(|held| held.part == part),
+                Ok(Ok(Come::Gone(part))) => {
+                    self.leaving.push(part);
+                    self.send_held(|held| held.part == part) && self.leave()
                 }
-                Ok(Raw::File { name, near }) => {
-                    let on = self.send_held(&mut place);
-                    place = Place { file: name, near, at: 0, line: 1 };
-                    on
-                }
-                Ok(Raw::Failed(error)) => {
-                    if self.send_held(&mut place) {
-                        let (answer, receiver) = bounded(1);
-                        let _ = answer.send(Err(error));
-                        let _ = self.order.send(receiver);
+                Ok(Err(error)) => {
+                    if self.send_held(|_| true) {
+                        self.tell(Err(error));
                     }
                     return;
                 }
-                Err(RecvTimeoutError::Timeout) if quiet >= RECORD_PATIENCE => {
-                    self.send_held(&mut place)
-                }
                 Err(RecvTimeoutError::Timeout) => true,
-                Err(RecvTimeoutError::Disconnected) => false,
+                Ok(Ok(Come::End)) | Err(RecvTimeoutError::Disconnected) => false,
             };
+            if on && !self.held.is_empty() {
+                on = self.send_held(|held| held.since.elapsed() >= RECORD_PATIENCE);
+            }
+            if on && !self.leaving.is_empty() {
+                on = self.leave();
+            }
         }
-        self.send_held(&mut place);
+        if !self.keeps {
+            self.send_held(|_| true);
+        }
+    }
+
+    /// Tells the writer which parts are gone. A part of which a record is held is not: without its place
+    /// in the position the record would be lost.
+    fn leave(&mut self) -> bool {
+        let held = &self.held;
+        let is_held = |part: u32| {
+            held.iter().flat_map(|held| &held.segments).any(|segment| segment.part.number == part)
+        };
+        let (stay, gone): (Vec<u32>, Vec<u32>) =
+            self.leaving.iter().partition(|part| is_held(**part));
+        self.leaving = stay;
+        gone.into_iter().all(|part| self.tell(Ok(Done { gone: Some(part), ..Done::default() })))
+    }
+
+    /// Tells the writer something that needs no work.
+    fn tell(&self, done: Result<Done>) -> bool {
+        let (answer, receiver) = bounded(1);
+        answer.send(done).is_ok() && self.order.send(receiver).is_ok()
     }
 
     /// Sends what is whole; false when nobody takes it any more.
-    fn lines(&mut self, bytes: Vec<u8>, first_line: u64, taken: u64, place: &mut Place) -> bool {
-        if self.held.is_empty() {
-            place.line = first_line;
-            let whole = self.lines.whole(&bytes);
-            if whole == bytes.len() {
-                return self.send(bytes, taken, place);
+    fn lines(&mut self, chunk: Chunk) -> bool {
+        let Chunk { part, bytes, first_line, from, to, taken, near, after } = chunk;
+        let number = part.number;
+        let segment = Segment { part, from, to, length: bytes.len() };
+        // A record may have begun in the file before.
+        let own = |held: &Held| held.part == number || Some(held.part) == after;
+        let mut held = match self.held.iter().position(own) {
+            Some(at) => {
+                let mut held = self.held.swap_remove(at);
+                held.bytes.extend_from_slice(&bytes);
+                held.segments.push(segment);
+                Held { part: number, near, since: Instant::now(), ..held }
             }
-            self.held = bytes;
-        } else {
-            self.held.extend_from_slice(&bytes);
+            None => {
+                let since = Instant::now();
+                Held { part: number, bytes, segments: vec![segment], first_line, near, since }
+            }
+        };
+        let whole = self.lines.whole(&held.bytes);
+        if whole == held.bytes.len() {
+            return self.send(held, taken);
         }
-        let whole = self.lines.whole(&self.held);
-        let rest = self.held.split_off(whole);
-        let batch = std::mem::replace(&mut self.held, rest);
-        self.send(batch, taken, place)
+        let rest = held.bytes.split_off(whole);
+        let mut front =
+            Held { segments: Vec::new(), bytes: std::mem::replace(&mut held.bytes, rest), ..held };
+        let mut left = whole;
+        while left > 0 {
+            let Some(first) = held.segments.first_mut() else { break };
+            if first.length > left {
+                front.segments.push(first.split_off_front(left));
+                break;
+            }
+            left -= first.length;
+            front.segments.push(held.segments.remove(0));
+        }
+        if held.first_line > 0 {
+            held.first_line += memchr::memchr_iter(b'\n', &front.bytes).count() as u64;
+        }
+        self.held.push(held);
+        front.bytes.is_empty() || self.send(front, taken)
     }
 
-    fn send_held(&mut self, place: &mut Place) -> bool {
-        let batch = std::mem::take(&mut self.held);
-        self.send(batch, 0, place)
+    fn send_held(&mut self, which: impl Fn(&Held) -> bool) -> bool {
+        let mut on = true;
+        let mut number = 0;
+        while let Some(held) = self.held.get(number) {
+            if which(held) {
+                let held = self.held.remove(number);
+                on &= self.send(held, 0);
+            } else {
+                number += 1;
+            }
+        }
+        on
     }
 
-    fn send(&mut self, bytes: Vec<u8>, taken: u64, place: &mut Place) -> bool {
-        if bytes.is_empty() {
-            return true;
-        }
+    fn send(&mut self, held: Held, taken: u64) -> bool {
+        let Held { bytes, segments, first_line, near, .. } = held;
         let (answer, receiver) = bounded(1);
-        let first_line = place.line;
-        place.at += bytes.len() as u64;
-        place.line += memchr::memchr_iter(b'\n', &bytes).count() as u64;
-        let file = Arc::clone(&place.file);
-        let job = Job { bytes, first_line, near: place.near, file, end: place.at, taken, answer };
+        let job = Job { bytes, segments, first_line, near, taken, answer };
         self.order.send(receiver).is_ok() && self.jobs.send(job).is_ok()
     }
 }
@@ -253,29 +306,86 @@ impl Cutter {
 fn work(mut engine: Engine, mut masked: Option<Masked>, jobs: &Receiver<Job>) -> Report {
     let lines = engine.rules().lines.clone();
     for job in jobs {
-        let Job { bytes, first_line, near, file, end, taken, answer } = job;
+        let Job { bytes, segments, first_line, near, taken, answer } = job;
         engine.set_near(near);
-        let mut made = Made::default();
+        let (mut made, mut places) = (Made::default(), Vec::new());
         made.bytes.reserve(bytes.len().saturating_mul(2));
+        let has_tags = segments.iter().any(|segment| segment.part.tag != 0);
+        let start = bytes.as_ptr().addr();
         let mut failed = None;
         lines.records(&bytes, |record, line| {
-            if failed.is_none()
-                && let Err(error) = engine.take(record, &mut made, &mut ())
-            {
-                failed = Some(error.at(format_args!("{file}:{}", first_line + line)));
+            if failed.is_some() {
+                return;
+            }
+            let before = made.rows.len();
+            let end = record.as_ptr_range().end.addr().saturating_sub(start);
+            if let Err(error) = engine.take(record, &mut made, &mut ()) {
+                failed = Some(error.at(said(&segments, end, first_line, line)));
+            } else if has_tags {
+                let firsts = made.rows.get(before..).unwrap_or_default();
+                let count = firsts.iter().filter(|row| row.first).count();
+                let place = record_place(&segments, end, record);
+                places.extend(std::iter::repeat_n(place, count));
             }
         });
         if failed.is_none()
             && let Some(masked) = &mut masked
         {
-            failed = masked.apply(&mut made).err().map(|error| error.at(&file));
+            failed = masked.apply(&mut made).err();
+            failed = failed.map(|error| error.at(said(&segments, bytes.len(), 0, 0)));
         }
         let done = match failed {
             Some(error) => Err(error),
-            None => Ok(Done { made, file, end, taken }),
+            None => Ok(Done { made, places, ends: ends(&segments, &bytes), gone: None, taken }),
         };
         // Nobody waits for it when the run has ended.
         let _ = answer.send(done);
     }
     engine.report().clone()
+}
+
+/// A place in a batch as a place in its part.
+fn at(segments: &[Segment], place: usize) -> Option<(&Segment, u64)> {
+    let mut before = 0;
+    for segment in segments {
+        if place <= before + segment.length {
+            let inside = (place - before) as u64;
+            return Some((segment, segment.to.min(segment.from + inside)));
+        }
+        before += segment.length;
+    }
+    None
+}
+
+fn record_place(segments: &[Segment], end: usize, record: &[u8]) -> RecordPlace {
+    let (tag, end) = at(segments, end).map_or((0, 0), |(segment, end)| (segment.part.tag, end));
+    RecordPlace { print: hash(tag, &crc32fast::hash(record).to_be_bytes()), end }
+}
+
+/// `NAME:LINE` of a record, or where it ends.
+fn said(segments: &[Segment], end: usize, first_line: u64, line: u64) -> String {
+    let (name, end) = at(segments, end).map_or(("", 0), |(segment, end)| (&segment.part.name, end));
+    match first_line {
+        0 => format!("{name}: before byte {end}"),
+        first => format!("{name}:{}", first + line),
+    }
+}
+
+/// Where the parts of a batch are read up to.
+fn ends(segments: &[Segment], bytes: &[u8]) -> Vec<At> {
+    let mut ends: Vec<At> = Vec::new();
+    let mut place = 0;
+    for segment in segments {
+        // Of a line without an end, the end was put there.
+        let length = usize::try_from(segment.to - segment.from).unwrap_or(segment.length);
+        let own = bytes.get(place..place + length).unwrap_or_default();
+        place += segment.length;
+        let end =
+            At { part: Arc::clone(&segment.part), at: segment.to, before: Print::of_end(own) };
+        match ends.iter_mut().find(|known| known.part.number == end.part.number) {
+            Some(known) => *known = end,
+            None => ends.push(end),
+        }
+    }
+    ends
 }

@@ -10,31 +10,27 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use crossbeam_channel::Receiver;
+
 use self::feed::{Done, Order};
 use self::mask::Masked;
 use self::write::Writer;
 use super::checkpoint::Checkpoint;
 use super::receipts::Receipts;
 use super::stats::Counters;
-use crate::endpoint::Input;
+use crate::endpoint::Receipt;
+use crate::endpoint::lines::Lines;
 use crate::error::{Error, Kind, Result};
 use crate::line::output::Output;
 use crate::mask::Masks;
+use crate::rule::ids::Ids;
 use crate::rule::time::Micros;
 use crate::rule::{Report, Rules};
 
-pub use self::write::Filling;
+pub use self::write::{Filling, KIND};
 
 /// How long to wait for news before looking at the stop flag and the clock again.
 const PATIENCE: Duration = Duration::from_millis(100);
-
-/// One stream of lines.
-pub struct Source {
-    /// Where they come from.
-    pub input: Input,
-    /// What times without a year are near to: when the file was changed last, or now.
-    pub near: Micros,
-}
 
 /// A run.
 pub struct Plan<'a> {
@@ -42,16 +38,20 @@ pub struct Plan<'a> {
     pub rules: (String, String),
     /// What is masked.
     pub masks: Option<Arc<Masks>>,
-    /// The streams, one after the other: one source.
-    pub sources: Vec<Source>,
-    /// Follows a durable output, where a source has positions.
+    /// Where lines come from: one source.
+    pub lines: Box<dyn Lines>,
+    /// Knows the positions of a source that counts its bytes in none of its own parts: a topic.
+    pub receipt: Option<Arc<dyn Receipt>>,
+    /// What the source is called, and how large it is in bytes, where somebody knows.
+    pub name: (String, u64),
+    /// The id and time to go on from, where an earlier run ended.
+    pub resume: Option<(i64, Micros)>,
+    /// The position file, moved when the output is durable.
     pub checkpoint: Option<Checkpoint>,
     /// Where the messages go.
     pub out: &'a mut dyn Output,
     /// When a message is full.
     pub filling: Filling,
-    /// The longest line, in bytes.
-    pub max_line: usize,
     /// Which part of the source this is, for ids: 0 to 15.
     pub partition: u8,
     /// Threads that apply the rules, 1 or more.
@@ -65,6 +65,10 @@ pub struct Plan<'a> {
     pub stop: Arc<AtomicBool>,
     /// Shown to people.
     pub counters: Arc<Counters>,
+    /// What the source has to say to people.
+    pub notes: Receiver<String>,
+    /// Tells people something.
+    pub note: &'a mut dyn FnMut(&str),
 }
 
 /// Runs until the streams end or the stop flag is set. What was counted, also where the run failed.
@@ -76,17 +80,21 @@ pub fn run(plan: Plan) -> (Report, Result<()>) {
     let Plan {
         rules,
         masks,
-        sources,
+        lines,
+        receipt,
+        name: (name, size),
+        resume,
         checkpoint,
         out,
         filling,
-        max_line,
         partition,
         threads,
         marker_every,
         prompt,
         stop,
         counters,
+        notes,
+        note,
     } = plan;
     let engine = |_| {
         let rules = Rules::parse(&rules.0, &rules.1)?;
@@ -98,22 +106,20 @@ pub fn run(plan: Plan) -> (Report, Result<()>) {
         (Ok(engines), Ok(shape)) => (engines, shape),
         (Err(error), _) | (_, Err(error)) => return (Report::default(), Err(error)),
     };
-    let size = sources.iter().map(|source| source.input.size).sum();
     counters.bytes_total.store(size, Ordering::Relaxed);
-    let file = sources.first().map(|source| source.input.name.clone()).unwrap_or_default();
-    let plans = engines.first().and_then(|(_, masked)| masked.as_ref()).map(Masked::plans);
-    let plans = plans.unwrap_or_default();
-    // Positions are counted in bytes, which only one stream can have.
-    let receipt = match sources.as_slice() {
-        [only] => only.input.receipt.clone(),
-        _ => None,
+    let ids = match resume {
+        Some((next, time)) => Ids::resume(partition, next, time),
+        None => Ids::new(partition),
     };
-    let receipts = Receipts::new(receipt.clone(), checkpoint);
-    let mut writer = Writer::new(shape, out, filling, plans, partition, file);
+    let begins = lines.is_tracked().then(|| lines.begins());
+    let plans = engines.first().and_then(|(_, masked)| masked.as_ref()).map(Masked::plans);
+    let mut writer = Writer::new(shape, out, filling, ids, (name, begins));
+    writer.masks = plans.unwrap_or_default();
     writer.receipt = receipt.clone();
+    let receipts = Receipts::new(receipt.clone(), checkpoint);
     let marked = Instant::now();
-    let mut run = Run { writer, receipts, counters, marker_every, prompt, marked };
-    let outcome = match feed::start(engines, sources, max_line, Arc::clone(&stop)) {
+    let mut run = Run { writer, receipts, counters, marker_every, prompt, marked, notes, note };
+    let outcome = match feed::start(engines, lines, Arc::clone(&stop)) {
         Ok((order, workers)) => {
             let result = run.go(&order, &stop);
             // Whoever still works finds nobody who takes it, and ends; whoever waits for input sees the
@@ -138,6 +144,8 @@ struct Run<'a> {
     marker_every: Duration,
     prompt: bool,
     marked: Instant,
+    notes: Receiver<String>,
+    note: &'a mut dyn FnMut(&str),
 }
 
 impl Run<'_> {
@@ -151,6 +159,7 @@ impl Run<'_> {
                 feed::Next::Batch(Ok(done)) => self.take(&done)?,
                 feed::Next::Batch(Err(error)) => return Ok(Some(error)),
                 feed::Next::Nothing => {
+                    self.tell();
                     if self.prompt && !stop.load(Ordering::Relaxed) {
                         self.mark_if_due(true)?;
                     }
@@ -173,19 +182,25 @@ impl Run<'_> {
             self.marked = Instant::now();
             self.mark(idle)?;
             self.receipts.tell_if_due(self.writer.out, || Ok(()))?;
+            self.tell();
         }
         Ok(())
     }
 
+    /// Writes markers; what wants to know of them hears it when they are durable.
     fn mark(&mut self, idle: bool) -> Result<()> {
         for marker in self.writer.mark(idle)? {
-            self.receipts.written(&marker);
+            if self.receipts.are_wanted() {
+                self.receipts.written(&marker);
+            }
         }
-        self.tell();
         Ok(())
     }
 
-    fn tell(&self) {
+    fn tell(&mut self) {
+        for text in self.notes.try_iter() {
+            (self.note)(&text);
+        }
         self.counters.rows.store(self.writer.rows, Ordering::Relaxed);
         self.counters.messages.store(self.writer.messages, Ordering::Relaxed);
     }

@@ -1,12 +1,13 @@
 //! HOT. Rows into messages: ids in the order of the records, one message in the making for each table
-//! and host, markers. Uses `rule`, `line`, `ums`, `endpoint`.
+//! and host, markers. Uses `rule`, `line`, `endpoint`, `ums`.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::feed::Done;
+use super::feed::{Done, RecordPlace};
 use crate::endpoint::Receipt;
+use crate::endpoint::lines::{At, Position};
 use crate::error::{Error, Result};
 use crate::line::output::Output;
 use crate::mask::Plan;
@@ -19,7 +20,7 @@ use crate::ums::json::{push_i64, push_u64};
 use crate::ums::{Dialect, Field, Marker, MessageWriter, Namespace, Protocol, Schema, Type};
 
 /// Part one of the namespace.
-const KIND: &str = "log";
+pub const KIND: &str = "log";
 
 /// Messages in the making: hosts come from the records and must not use up the memory.
 const MOST_OPEN: usize = 1024;
@@ -45,9 +46,9 @@ pub(super) struct Writer<'a> {
     pub(super) out: &'a mut dyn Output,
     /// Knows the positions of the input.
     pub(super) receipt: Option<Arc<dyn Receipt>>,
-    filling: Filling,
     /// By table, `_unknown_` last; empty without masks.
-    masks: Vec<Option<Plan>>,
+    pub(super) masks: Vec<Option<Plan>>,
+    filling: Filling,
     ids: Ids,
     /// The id and time of the record at hand, and how many of its rows are written.
     record: (i64, Micros, u64),
@@ -55,8 +56,13 @@ pub(super) struct Writer<'a> {
     known: HashMap<(usize, Box<[u8]>), usize>,
     /// For each table and `_unknown_`, the message that took its last row.
     last: Vec<Option<usize>>,
-    file: String,
+    /// Where the last record came from, and where it ended.
+    file: Arc<str>,
     pos: u64,
+    /// Where the parts of the source are; none where positions do not say.
+    parts: Option<Vec<At>>,
+    /// Where the record at hand ends, for its uid.
+    place: Option<RecordPlace>,
     line: Vec<u8>,
     /// Rows written.
     pub(super) rows: u64,
@@ -69,24 +75,25 @@ impl<'a> Writer<'a> {
         rules: Rules,
         out: &'a mut dyn Output,
         filling: Filling,
-        masks: Vec<Option<Plan>>,
-        partition: u8,
-        file: String,
+        ids: Ids,
+        (file, parts): (String, Option<Vec<At>>),
     ) -> Self {
         let last = vec![None; rules.tables.len() + 1];
         Self {
             rules,
             out,
             receipt: None,
+            masks: Vec::new(),
             filling,
-            masks,
-            ids: Ids::new(partition),
+            ids,
             record: (0, 0, 0),
             open: Vec::new(),
             known: HashMap::new(),
             last,
-            file,
+            file: file.into(),
             pos: 0,
+            parts,
+            place: None,
             line: Vec::new(),
             rows: 0,
             messages: 0,
@@ -95,7 +102,16 @@ impl<'a> Writer<'a> {
 
     /// Writes a batch.
     pub(super) fn take(&mut self, done: &Done) -> Result<()> {
+        let mut places = done.places.iter();
         for row in &done.made.rows {
+            if row.first
+                && let Some(place) = places.next()
+            {
+                // Several records of one line have one place, and their rows one count.
+                let goes_on = self.place == Some(*place);
+                self.record.2 = if goes_on { self.record.2 } else { 0 };
+                self.place = Some(*place);
+            }
             let cells = done.made.at(row.cells);
             let host = row.host.map(|span| done.made.at(span));
             match row.to {
@@ -108,10 +124,17 @@ impl<'a> Writer<'a> {
                 }
             }
         }
-        if *self.file != *done.file {
-            done.file.as_ref().clone_into(&mut self.file);
+        for end in &done.ends {
+            (self.file, self.pos) = (Arc::clone(&end.part.name), end.at);
+            let Some(parts) = &mut self.parts else { continue };
+            match parts.iter_mut().find(|known| known.part.number == end.part.number) {
+                Some(known) => known.clone_from(end),
+                None => parts.push(end.clone()),
+            }
         }
-        self.pos = done.end;
+        if let (Some(parts), Some(gone)) = (&mut self.parts, done.gone) {
+            parts.retain(|known| known.part.number != gone);
+        }
         Ok(())
     }
 
@@ -125,7 +148,8 @@ impl<'a> Writer<'a> {
     ) -> Result<()> {
         if row.first {
             let (id, time) = self.ids.give(row.time);
-            self.record = (id, time, 0);
+            let number = if self.place.is_some() { self.record.2 } else { 0 };
+            self.record = (id, time, number);
         }
         let (id, time, number) = self.record;
         self.record.2 += 1;
@@ -138,7 +162,7 @@ impl<'a> Writer<'a> {
         // Rows of one record may have times of their own.
         push_stamp(out, row.time.unwrap_or(time));
         out.extend_from_slice(b"\",\"I\",\"");
-        push_uid(out, &self.rules.source, id, number);
+        push_uid(out, &self.rules.source, id, self.place, number);
         out.push(b'"');
         out.extend_from_slice(cells);
         open.message.end_row();
@@ -239,8 +263,8 @@ impl<'a> Writer<'a> {
         put
     }
 
-    /// A marker behind everything that has come; when the input pauses, its time is now. The positions
-    /// of the input come with it; they are given back.
+    /// A marker behind everything that has come; when the input pauses, its time is now. With it come
+    /// the positions of an input that knows them itself. Gives those from which the next run can go on.
     pub(super) fn mark(&mut self, idle: bool) -> Result<Vec<Marker>> {
         self.flush()?;
         let now = || {
@@ -254,9 +278,9 @@ impl<'a> Writer<'a> {
             source: self.rules.source.clone(),
             id: self.ids.next(),
             ts: String::from_utf8_lossy(&ts).into_owned(),
-            file: self.file.clone(),
+            file: self.file.to_string(),
             pos: self.pos,
-            gtid: String::new(),
+            gtid: self.position(),
             server: String::new(),
             base: 0,
         };
@@ -264,7 +288,7 @@ impl<'a> Writer<'a> {
         line.clear();
         marker.write(Dialect::Dws, &mut line);
         let mut put = self.put(&line);
-        let reached =
+        let mut reached =
             self.receipt.as_ref().map(|receipt| receipt.reached(self.pos)).unwrap_or_default();
         for marker in &reached {
             line.clear();
@@ -274,7 +298,17 @@ impl<'a> Writer<'a> {
         self.line = line;
         put?;
         self.out.flush().map_err(failed)?;
+        if self.parts.is_some() {
+            reached.push(marker);
+        }
         Ok(reached)
+    }
+
+    /// Where all parts are, for the next run; empty where nobody can go on.
+    fn position(&self) -> String {
+        let Some(parts) = &self.parts else { return String::new() };
+        let parts = parts.iter().map(At::to_json).collect();
+        Position { time: self.ids.time(), parts }.to_text()
     }
 }
 
@@ -310,12 +344,23 @@ pub(super) fn schema(rules: &Rules, table: usize, host: &[u8]) -> Schema {
     Schema { namespace: Namespace { parts }, batch_id: 0, keys, fields }
 }
 
-/// `SOURCE-ID-N`: the same for ever, because ids of a source are.
+/// `SOURCE-ID-N`: the same for ever where the whole source is read again, because ids are. Where a part
+/// of it is, `SOURCE-PRINT-END-N` takes the place of the record in its file.
 #[inline]
-fn push_uid(out: &mut Vec<u8>, source: &str, id: i64, number: u64) {
+fn push_uid(out: &mut Vec<u8>, source: &str, id: i64, place: Option<RecordPlace>, number: u64) {
     crate::ums::json::push_escaped(out, source.as_bytes());
     out.push(b'-');
-    push_i64(out, id);
+    match place {
+        None => push_i64(out, id),
+        Some(RecordPlace { print, end }) => {
+            for shift in (0..16).rev() {
+                let digit = (print >> (shift * 4)) as usize & 15;
+                out.push(*b"0123456789abcdef".get(digit).unwrap_or(&b'0'));
+            }
+            out.push(b'-');
+            push_u64(out, end);
+        }
+    }
     out.push(b'-');
     push_u64(out, number);
 }

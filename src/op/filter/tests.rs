@@ -1,6 +1,7 @@
 //! Lines through the filter. Uses `op::filter`.
 
 use super::*;
+use crate::error::Kind;
 
 const HEAD: &str = r#"{"x":1,"protocol":{"type":"data_increment_data"},"schema":{"namespace":"mysql.db1.shop.t.0.0.0","fields":[{"name":"_ums_id_","type":"long"},{"name":"_ums_ts_","type":"datetime"},{"name":"_ums_op_","type":"string"},{"name":"n","type":"int"}]},"payload":["#;
 const ROWS: [&str; 4] = [
@@ -112,4 +113,149 @@ fn a_rule_without_its_system_column_is_refused() {
     ] {
         assert_eq!(passed(rules, &[&line]).unwrap_err().kind(), Kind::Refused);
     }
+}
+
+fn with_keys(line: String) -> String {
+    line.replace("\"fields\":[", "\"keys\":[\"k\"],\"fields\":[{\"name\":\"k\",\"type\":\"int\"},")
+        .replace("\"n\",\"type\":\"int\"", "\"n\",\"type\":\"int\",\"origin\":\"int\"")
+}
+
+/// `k`, id, op, n.
+fn row(k: i32, id: i32, op: &str, n: &str) -> String {
+    format!(r#"{{"tuple":[{k},"{id}","2026-01-02 00:00:00.000000","{op}",{n}]}}"#)
+}
+
+fn set(condition: &str) -> Rules {
+    Rules { keep_set: true, ..rules(condition) }
+}
+
+fn message(rows: &[String]) -> String {
+    with_keys(line(&rows.iter().map(String::as_str).collect::<Vec<_>>()))
+}
+
+#[test]
+fn a_set_follows_updates() {
+    let rows = [
+        row(1, 10, "I", "5"),
+        row(2, 11, "I", "1"),
+        // Stays in, leaves, enters, stays out.
+        row(1, 20, "B", "5"),
+        row(1, 20, "U", "6"),
+        row(1, 30, "b", "6"),
+        row(1, 30, "u", "0"),
+        row(2, 40, "B", "1"),
+        row(2, 40, "U", "7"),
+        row(3, 50, "B", "null"),
+        row(3, 50, "U", "1"),
+        row(2, 60, "D", "7"),
+        row(3, 61, "D", "1"),
+    ];
+    let expected = message(&[
+        row(1, 10, "I", "5"),
+        row(1, 20, "B", "5"),
+        row(1, 20, "U", "6"),
+        row(1, 30, "d", "6"),
+        row(2, 40, "I", "7"),
+        row(2, 60, "D", "7"),
+    ]);
+    assert_eq!(passed(set("n >= 5"), &[&message(&rows)]).unwrap(), expected + "\n");
+    // The same when a message ends between the two images.
+    let (a, b) = (message(&rows[..7]), message(&rows[7..]));
+    let text = passed(set("n >= 5"), &[&a, &b]).unwrap();
+    assert_eq!(text.matches("tuple").count(), 6);
+    assert!(text.contains(&row(2, 40, "I", "7")));
+}
+
+#[test]
+fn a_set_without_before_images_is_refused() {
+    let alone = message(&[row(1, 10, "U", "5")]);
+    let error = passed(set("n >= 5"), &[&alone]).unwrap_err();
+    assert_eq!(error.kind(), Kind::Refused);
+    assert!(error.to_string().contains("without its before image"), "{error}");
+    // A key never changes in an update.
+    assert_eq!(passed(set("k = 1"), &[&alone]).unwrap(), alone.clone() + "\n");
+    assert_eq!(passed(set("k = 2"), &[&alone]).unwrap(), "");
+    let error = passed(set("_ums_op_ = 'U'"), &[&alone]).unwrap_err().to_string();
+    assert!(error.contains("cannot name _ums_op_"), "{error}");
+    let apart = message(&[row(1, 10, "B", "5"), row(2, 11, "U", "5")]);
+    assert!(passed(set("n >= 5"), &[&apart]).unwrap_err().to_string().contains("not followed"));
+}
+
+#[test]
+fn columns_come_out_as_selected() {
+    let one = message(&[row(1, 10, "U", "5"), row(2, 20, "I", "null")]);
+    let select =
+        |list: &str| Rules { select: Some(Select::parse(list).unwrap()), ..Rules::default() };
+    let text = passed(select("n * 2 AS dbl, _ums_ts_, k AS id"), &[&one]).unwrap();
+    let expected = concat!(
+        r#"{"protocol":{"type":"data_increment_data","version":"1.3"},"schema":{"namespace":"mysql.db1.shop.t.0.0.0","batchId":0,"keys":["id"],"fields":["#,
+        r#"{"name":"_ums_id_","type":"long","nullable":true,"encoded":false},{"name":"_ums_ts_","type":"datetime","nullable":true,"encoded":false},{"name":"_ums_op_","type":"string","nullable":true,"encoded":false},"#,
+        r#"{"name":"dbl","type":"long","nullable":true,"encoded":false,"origin":"bigint"},{"name":"id","type":"int","nullable":true,"encoded":false}]},"#,
+        r#""payload":[{"tuple":["10","2026-01-02 00:00:00.000000","U","10",1]},{"tuple":["20","2026-01-02 00:00:00.000000","I",null,2]}]}"#,
+        "\n"
+    );
+    assert_eq!(text, expected);
+    let mut filtering = Filtering::new(select("n"));
+    filtering.line(one.as_bytes(), &mut Vec::new()).unwrap();
+    assert!(filtering.notes()[0].contains("a column of the key is left out"));
+    for (list, why) in [
+        ("n AS _ums_id_", "the system column '_ums_id_' cannot be made anew"),
+        ("nn", "--select: character 1: no column 'nn'; did you mean n?"),
+    ] {
+        let error = passed(select(list), &[&one]).unwrap_err();
+        assert_eq!(error.kind(), Kind::Refused);
+        assert!(error.to_string().contains(why), "{error}");
+    }
+    let both = Rules { condition: rules("n > 1").condition, ..select("k") };
+    assert_eq!(passed(both, &[&one]).unwrap().matches("tuple").count(), 1);
+}
+
+#[test]
+fn columns_are_dropped_and_names_changed() {
+    let one = message(&[row(1, 10, "U", "5")]);
+    let drop = |names: &[&str]| Rules {
+        drop: names.iter().map(ToString::to_string).collect(),
+        ..Rules::default()
+    };
+    let text = passed(drop(&["N", "nosuch"]), &[&one]).unwrap();
+    assert!(
+        text.ends_with(
+            "\"payload\":[{\"tuple\":[1,\"10\",\"2026-01-02 00:00:00.000000\",\"U\"]}]}\n"
+        )
+    );
+    let mut filtering = Filtering::new(drop(&["n", "nosuch"]));
+    filtering.line(one.as_bytes(), &mut Vec::new()).unwrap();
+    assert_eq!(filtering.never_dropped(), ["nosuch"]);
+    // A table without the column stays as it is, byte for byte.
+    assert_eq!(passed(drop(&["nosuch"]), &[&one]).unwrap(), one.clone() + "\n");
+    assert!(passed(drop(&["_ums_op_"]), &[&one]).unwrap_err().to_string().contains("stays"));
+    let rename =
+        Rules { renames: vec![Rename::parse("*.*.*.t=*.*.dw.u").unwrap()], ..Rules::default() };
+    let text = passed(rename.clone(), &[&one]).unwrap();
+    assert!(
+        text.contains("\"namespace\":\"mysql.db1.dw.u.0.0.0\",\"batchId\":0,\"keys\":[\"k\"]"),
+        "{text}"
+    );
+    assert!(text.contains(&row(1, 10, "U", "5")));
+    let end = one.replace("data_increment_data", "data_increment_termination");
+    assert!(passed(rename.clone(), &[&end]).unwrap().contains("mysql.db1.dw.u"));
+    let heartbeat = one.replace("data_increment_data", "data_increment_heartbeat");
+    assert_eq!(passed(rename, &[&heartbeat]).unwrap(), heartbeat + "\n");
+}
+
+#[test]
+fn a_partial_image_is_told_from_a_wrong_name() {
+    let whole = message(&[row(1, 10, "I", "5")]);
+    let partial = whole
+        .replace(",{\"name\":\"n\",\"type\":\"int\",\"origin\":\"int\"}", "")
+        .replace(",5]", "]");
+    assert_eq!(passed(rules("k = 1 OR n = 1"), &[&whole, &partial]).unwrap().lines().count(), 2);
+    let error = passed(rules("n = 5"), &[&whole, &partial]).unwrap_err();
+    assert_eq!(error.kind(), Kind::Refused);
+    assert!(error.to_string().contains("this partial row image does not have it"), "{error}");
+    let select =
+        Rules { select: Some(Select::parse("k, n, n + 1 AS m").unwrap()), ..Rules::default() };
+    let text = passed(select, &[&whole, &partial]).unwrap();
+    let second = text.lines().nth(1).unwrap();
+    assert!(!second.contains("\"n\"") && !second.contains("\"m\""), "{second}");
 }

@@ -3,10 +3,7 @@
 mod arrays;
 mod blame;
 mod dialect;
-mod failure;
-mod login;
 mod session;
-mod tls;
 
 use std::sync::Arc;
 
@@ -16,6 +13,7 @@ use super::sql::{self, Connect, session::Session};
 use super::target::Target;
 use super::{Sink, Spec};
 use crate::error::Result;
+use crate::postgres::login::{self, Login};
 use crate::ums::{Marker, Message};
 use crate::url::Opt;
 
@@ -36,33 +34,13 @@ pub const SPEC: Spec = Spec {
 
 const OPTIONS: [Opt; 9] = {
     let [rows, bytes, seconds, workers, retry] = sql::OPTIONS;
-    [
-        rows,
-        bytes,
-        seconds,
-        workers,
-        retry,
-        Opt {
-            name: "schema",
-            meaning: "Where tables are made and looked for.",
-            default: "the user's search_path",
-        },
-        Opt {
-            name: "sslmode",
-            meaning: "disable, prefer, require, verify-ca or verify-full.",
-            default: "prefer",
-        },
-        Opt { name: "sslrootcert", meaning: "Issuers to trust, a PEM file.", default: "none" },
-        Opt {
-            name: "connect_timeout",
-            meaning: "Seconds to wait for the server at all.",
-            default: "10",
-        },
-    ]
+    let [schema, sslmode, sslrootcert, connect_timeout] = login::OPTIONS;
+    [rows, bytes, seconds, workers, retry, schema, sslmode, sslrootcert, connect_timeout]
 };
 
 fn connect(target: &Target) -> Result<Connect> {
-    let login = login::Login::read(target)?;
+    let options = &target.options;
+    let login = Login::read(&target.url, &options.login, "ums-sink", &options.notice.0)?;
     Ok(Arc::new(move || {
         let session: Box<dyn Session> = Box::new(PostgresSession::open(&login)?);
         Ok(session)

@@ -36,7 +36,7 @@ const PASSING: [&str; 11] =
     ["08", "40", "53", "57P0", "55P03", "58", "42P07", "42701", "42710", "57014", "25P03"];
 
 /// An error of the server or the connection in our words.
-pub(super) fn from(what: impl Display, error: postgres::Error) -> Error {
+pub fn from(what: impl Display, error: postgres::Error) -> Error {
     let Some(answer) = error.as_db_error() else {
         let text = match std::error::Error::source(&error) {
             Some(source) => format!("{what}: {error}: {source}"),

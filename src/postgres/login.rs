@@ -1,5 +1,4 @@
-//! How to reach a PostgreSQL: the address, the password's sources, TLS. Uses `error`, `url`, `sink`.
-//! Not hot.
+//! How to reach a PostgreSQL: the address, the password's sources, TLS. Uses `error`, `url`. Not hot.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,15 +8,35 @@ use postgres::{Client, Config, NoTls};
 
 use super::failure;
 use crate::error::{Error, Kind, Result};
-use crate::sink::target::Target;
+use crate::url::{self, Opt, Url};
+
+/// Query keys of an address.
+pub const OPTIONS: [Opt; 4] = [
+    Opt {
+        name: "schema",
+        meaning: "Where tables are made and looked for.",
+        default: "the user's search_path",
+    },
+    Opt {
+        name: "sslmode",
+        meaning: "disable, prefer, require, verify-ca or verify-full.",
+        default: "prefer",
+    },
+    Opt { name: "sslrootcert", meaning: "Issuers to trust, a PEM file.", default: "none" },
+    Opt {
+        name: "connect_timeout",
+        meaning: "Seconds to wait for the server at all.",
+        default: "10",
+    },
+];
 
 /// Everything that a connection needs.
-pub(super) struct Login {
+pub struct Login {
     config: Config,
     /// The address, for messages.
-    pub(super) name: String,
+    pub name: String,
     /// The schema of the tables, where the address names one.
-    pub(super) schema: Option<String>,
+    pub schema: Option<String>,
     encryption: Encryption,
 }
 
@@ -30,11 +49,19 @@ enum Encryption {
     Verify { host: bool, issuers: Option<PathBuf> },
 }
 
+impl std::fmt::Debug for Login {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Login").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
 impl Login {
     /// Reads the address. A password comes from the address, the password file, `DWS_PASSWORD` or
-    /// `PGPASSWORD`, in this order.
-    pub(super) fn read(target: &Target) -> Result<Self> {
-        let (url, login) = (&target.url, &target.options.login);
+    /// `PGPASSWORD`, in this order. The server sees `program` as the name of the application.
+    ///
+    /// # Errors
+    /// `Usage` for what is missing or no value of its option.
+    pub fn read(url: &Url, login: &url::Login, program: &str, warn: &dyn Fn(&str)) -> Result<Self> {
         let authority = url.authority().cloned().unwrap_or_default();
         let mut config = Config::new();
         let user =
@@ -43,7 +70,7 @@ impl Login {
             Error::usage(format!("{url}: names no user"))
                 .advise("write postgres://USER@HOST/DATABASE")
         })?;
-        config.user(&user).application_name("ums-sink");
+        config.user(&user).application_name(program);
         if url.path().is_empty() {
             return Err(Error::usage(format!("{url}: names no database"))
                 .advise("write postgres://USER@HOST/DATABASE"));
@@ -65,7 +92,7 @@ impl Login {
             config.host(name.trim_matches(['[', ']'])).port(port);
         }
         if authority.password.is_some() {
-            (target.options.notice.0)(
+            warn(
                 "a password in a URL shows in the list of processes; --password-file or DWS_PASSWORD \
                  does not",
             );
@@ -107,7 +134,10 @@ impl Login {
     }
 
     /// Connects.
-    pub(super) fn connect(&self) -> Result<Client> {
+    ///
+    /// # Errors
+    /// `Unreachable`, and `Refused` where trying again does not help.
+    pub fn connect(&self) -> Result<Client> {
         let failed = |error: postgres::Error| {
             let error = failure::from(&self.name, error);
             match error.kind() {

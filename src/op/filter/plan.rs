@@ -1,0 +1,294 @@
+//! What the rules mean for one schema: the compiled condition, and the columns that come out. Uses
+//! `error`, `expr`, `ums`. Not hot: once a schema.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::{Rules, sample};
+use crate::error::{Error, Kind, Result};
+use crate::expr::{Computed, Filter};
+use crate::ums::decode::Header;
+use crate::ums::{Cell, Dialect, Field, MessageWriter, Namespace, Protocol, Schema};
+
+/// Compiled plans that are kept, as many as a decoder keeps schemas.
+const MAX_PLANS: usize = 256;
+
+/// The rules for one schema.
+pub(super) struct Plan {
+    pub(super) header: Arc<Header>,
+    pub(super) filter: Option<Filter>,
+    /// What rows are sampled by.
+    pub(super) sampled: Vec<usize>,
+    /// Whether the condition names nothing but key columns, which no update changes.
+    pub(super) by_key: bool,
+    /// How rows are written anew; `None` where they stay as they are.
+    pub(super) reshape: Option<Reshape>,
+}
+
+/// Another head, and maybe other columns.
+pub(super) struct Reshape {
+    pub(super) schema: Schema,
+    /// `None` where the tuples stay as they are.
+    columns: Option<Vec<Column>>,
+    /// The last head that was written, up to the rows.
+    head: Option<(Protocol, Vec<u8>)>,
+}
+
+/// One column that comes out.
+enum Column {
+    Cell(usize),
+    Computed(Computed),
+}
+
+/// Plans by schema, and what is known of tables whose row images are not always whole.
+#[derive(Default)]
+pub(super) struct Plans {
+    /// The one used last in front.
+    plans: Vec<Plan>,
+    tables: HashMap<Namespace, Vec<Field>>,
+    /// What people should know, to be said once.
+    pub(super) notes: Vec<String>,
+    /// Which names of `drop` some table has.
+    pub(super) dropped: Vec<bool>,
+}
+
+impl Plans {
+    /// None yet; `drop` has so many names.
+    pub(super) fn new(drop: usize) -> Self {
+        Self { dropped: vec![false; drop], ..Self::default() }
+    }
+
+    /// The plan for a schema; made when it is new, and when it was forgotten.
+    pub(super) fn get(&mut self, rules: &Rules, header: &Arc<Header>) -> Result<&mut Plan> {
+        match self.plans.iter().position(|plan| Arc::ptr_eq(&plan.header, header)) {
+            Some(0) => {}
+            Some(known) => {
+                if let Some(recent) = self.plans.get_mut(..=known) {
+                    recent.rotate_right(1);
+                }
+            }
+            None => {
+                let plan = self.make(rules, header)?;
+                self.plans.truncate(MAX_PLANS - 1);
+                self.plans.insert(0, plan);
+            }
+        }
+        self.plans.first_mut().ok_or_else(|| Error::refused("no plan"))
+    }
+
+    fn make(&mut self, rules: &Rules, header: &Arc<Header>) -> Result<Plan> {
+        let schema = &header.schema;
+        let absent = self.absent(schema);
+        let wrong = |error: Error, option: &str| {
+            Error::new(Kind::Refused, error.to_string())
+                .at(format_args!("{}: {option}", schema.namespace))
+        };
+        let condition = rules.condition.as_ref();
+        let filter = condition.map(|condition| condition.compile_for(schema, &absent)).transpose();
+        let filter = filter.map_err(|error| wrong(error, "--where"))?;
+        let is_key = |place: &usize| {
+            let name = schema.fields.get(*place).map(|field| field.name.as_str());
+            schema.keys.iter().any(|key| name.is_some_and(|name| name.eq_ignore_ascii_case(key)))
+        };
+        let by_key = filter
+            .as_ref()
+            .is_none_or(|filter| !filter.lacks() && filter.columns().iter().all(is_key));
+        if let (true, Some(filter), Some(op)) = (rules.keep_set, &filter, header.system.op)
+            && filter.columns().contains(&op)
+        {
+            return Err(wrong(
+                Error::refused(
+                    "with --keep-set a condition cannot name _ums_op_, which it changes",
+                ),
+                "--where",
+            ));
+        }
+        let sampled = if rules.sample.is_some() { sample::places(header) } else { Vec::new() };
+        let reshape =
+            self.reshape(rules, header, &absent).map_err(|error| wrong(error, "--select"))?;
+        Ok(Plan { header: Arc::clone(header), filter, sampled, by_key, reshape })
+    }
+
+    /// The columns that the table is known to have, from other messages, and this image has not.
+    fn absent(&mut self, schema: &Schema) -> Vec<Field> {
+        let has = |fields: &[Field], name: &str| fields.iter().any(|field| field.name == name);
+        let known = self.tables.entry(schema.namespace.clone()).or_default();
+        let grows = schema.fields.iter().any(|field| !has(known, &field.name));
+        if grows {
+            // An image that has what is new and lacks what was there is of another definition.
+            known.clone_from(&schema.fields);
+        }
+        let lacks = |field: &&Field| !has(&schema.fields, &field.name);
+        known.iter().filter(lacks).cloned().collect()
+    }
+
+    fn reshape(
+        &mut self,
+        rules: &Rules,
+        header: &Header,
+        absent: &[Field],
+    ) -> Result<Option<Reshape>> {
+        let renamed = rules.renamed(&header.schema.namespace);
+        let columns = match (&rules.select, rules.drop.as_slice()) {
+            (None, []) => None,
+            (Some(select), _) => Some(selected(select.compile(&header.schema, absent)?, header)?),
+            (None, names) => self.without(names, header)?,
+        };
+        if renamed.is_none() && columns.is_none() {
+            return Ok(None);
+        }
+        let mut schema = header.schema.clone();
+        if let Some(namespace) = renamed {
+            schema.namespace = namespace;
+        }
+        if let Some(columns) = &columns {
+            let named = |key: &String| self::renamed(key, columns, &header.schema);
+            let keys: Option<Vec<String>> = header.schema.keys.iter().map(named).collect();
+            if keys.is_none() {
+                self.notes.push(format!(
+                    "{}: a column of the key is left out, so the rows have no key; a target needs to be told one",
+                    header.schema.namespace
+                ));
+            }
+            schema.keys = keys.unwrap_or_default();
+            schema.fields =
+                columns.iter().filter_map(|column| column.field(&header.schema)).collect();
+        }
+        Ok(Some(Reshape { schema, columns, head: None }))
+    }
+
+    /// All columns but these; `None` where the table has none of them.
+    fn without(&mut self, names: &[String], header: &Header) -> Result<Option<Vec<Column>>> {
+        let mut columns = Vec::new();
+        self.dropped.resize(names.len(), false);
+        for (place, field) in header.schema.fields.iter().enumerate() {
+            let mut kept = true;
+            for (name, seen) in names.iter().zip(&mut self.dropped) {
+                if field.name.eq_ignore_ascii_case(name) {
+                    (kept, *seen) = (false, true);
+                }
+            }
+            if !kept && is_system(header, place) {
+                return Err(Error::refused(format!(
+                    "--drop {}: a system column stays",
+                    field.name
+                )));
+            }
+            if kept {
+                columns.push(Column::Cell(place));
+            }
+        }
+        Ok((columns.len() < header.schema.fields.len()).then_some(columns))
+    }
+}
+
+fn is_system(header: &Header, place: usize) -> bool {
+    let system = header.system;
+    [system.id, system.ts, system.op, system.uid].contains(&Some(place))
+}
+
+/// The system columns in front, and then what was selected.
+fn selected(list: Vec<Computed>, header: &Header) -> Result<Vec<Column>> {
+    let all = 0..header.schema.fields.len();
+    let mut columns: Vec<Column> =
+        all.filter(|place| is_system(header, *place)).map(Column::Cell).collect();
+    for computed in list {
+        let name = &computed.field.name;
+        let taken =
+            header.schema.fields.iter().position(|field| field.name.eq_ignore_ascii_case(name));
+        match (computed.column(), taken) {
+            (Some(place), Some(taken)) if place == taken && is_system(header, place) => {}
+            (_, Some(taken)) if is_system(header, taken) => {
+                return Err(Error::usage(format!(
+                    "the system column '{name}' cannot be made anew"
+                )));
+            }
+            (Some(place), _) if *name == column_name(header, place) => {
+                columns.push(Column::Cell(place))
+            }
+            _ => columns.push(Column::Computed(computed)),
+        }
+    }
+    Ok(columns)
+}
+
+fn column_name(header: &Header, place: usize) -> &str {
+    header.schema.fields.get(place).map(|field| field.name.as_str()).unwrap_or_default()
+}
+
+/// What a key column is called among the columns that come out.
+fn renamed(key: &str, columns: &[Column], schema: &Schema) -> Option<String> {
+    let own = schema.column(key)?;
+    columns.iter().find_map(|column| match column {
+        Column::Cell(place) if *place == own => Some(key.to_owned()),
+        Column::Computed(computed) if computed.column() == Some(own) => {
+            Some(computed.field.name.clone())
+        }
+        _ => None,
+    })
+}
+
+impl Column {
+    fn field(&self, schema: &Schema) -> Option<Field> {
+        match self {
+            Self::Cell(place) => schema.fields.get(*place).cloned(),
+            Self::Computed(computed) => Some(computed.field.clone()),
+        }
+    }
+}
+
+impl Plan {
+    /// The schema that comes out.
+    pub(super) fn schema(&self) -> &Schema {
+        self.reshape.as_ref().map_or(&self.header.schema, |reshape| &reshape.schema)
+    }
+
+    /// Whether tuples are written as other columns.
+    pub(super) fn has_columns(&self) -> bool {
+        self.reshape.as_ref().is_some_and(|reshape| reshape.columns.is_some())
+    }
+
+    /// Appends the inside of a tuple. HOT.
+    pub(super) fn push_tuple(&self, cells: &[Cell], out: &mut Vec<u8>) -> Result<()> {
+        match self.reshape.as_ref().and_then(|reshape| reshape.columns.as_ref()) {
+            None => {
+                for (index, cell) in cells.iter().enumerate() {
+                    if index > 0 {
+                        out.push(b',');
+                    }
+                    cell.push_json(out);
+                }
+            }
+            Some(columns) => {
+                for (index, column) in columns.iter().enumerate() {
+                    if index > 0 {
+                        out.push(b',');
+                    }
+                    match column {
+                        Column::Cell(place) => match cells.get(*place) {
+                            Some(cell) => cell.push_json(out),
+                            None => return Err(Error::data("a row without one of its columns")),
+                        },
+                        Column::Computed(computed) => {
+                            computed.push_json(cells, out).map_err(|error| {
+                                error.at(format_args!("--select: {}", computed.field.name))
+                            })?
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Reshape {
+    /// The head of a message up to its rows.
+    pub(super) fn head(&mut self, protocol: Protocol) -> &[u8] {
+        if self.head.as_ref().is_none_or(|(of, _)| *of != protocol) {
+            let writer = MessageWriter::new(protocol, &self.schema, Dialect::Dws);
+            self.head = Some((protocol, writer.head().to_vec()));
+        }
+        self.head.as_ref().map(|(_, head)| head.as_slice()).unwrap_or_default()
+    }
+}

@@ -1,0 +1,484 @@
+//! Joins of streams: rows of two sides that are equal in some columns and near in time. Uses `error`,
+//! `expr`, `ums`. HOT: once a row and match.
+//!
+//! The newest version of each row of both sides is kept until no row that may still come can meet it.
+//! What an update or a delete changes in the join of both tables is written: pairs that are gone as
+//! deletes, before pairs that are new. So the output, applied by key, is the join of the tables as
+//! they stand.
+
+mod result;
+mod side;
+
+use crate::error::{Error, Result};
+use crate::op::join::late::push_rows;
+use crate::op::join::pack::{Unpack, put_i64};
+use crate::op::join::{Operation, Sent, clock};
+use crate::ums::{Cause, Message, Namespace, Op, Pattern, Protocol, Termination};
+use result::{Pair, Results};
+use side::{Change, Entry, Key, Side, Wanted};
+
+/// What becomes of a left row whose time is over and that found nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unmatched {
+    /// Nothing.
+    Drop,
+    /// It is written with NULLs.
+    Send,
+    /// It is counted.
+    Alert,
+}
+
+/// What is asked for. Pairs are of the left and the right side.
+#[derive(Debug, Clone)]
+pub struct Spec {
+    /// Whose rows they are.
+    pub sides: [Pattern; 2],
+    /// The columns that must be equal.
+    pub columns: [Vec<String>; 2],
+    /// The columns of the event times; `_ums_ts_` without.
+    pub times: [Option<String>; 2],
+    /// Columns that tell rows apart, instead of the primary keys.
+    pub keys: [Vec<String>; 2],
+    /// How far apart the times may be, in microseconds.
+    pub within: i64,
+    /// Microseconds that rows are kept when nothing can meet them any more, to follow their changes.
+    pub keep: i64,
+    /// What becomes of left rows that found nothing.
+    pub unmatched: Unmatched,
+    /// Columns of the result that must be filled.
+    pub check: Vec<String>,
+    /// One of them is enough.
+    pub check_any: bool,
+    /// In front of the right side's names.
+    pub prefix: Option<String>,
+    /// The namespace of results.
+    pub name: Option<Namespace>,
+}
+
+const LEFT: usize = 0;
+
+/// The operation.
+#[derive(Debug)]
+pub struct Pairing {
+    spec: Spec,
+    sides: [Side; 2],
+    results: Results,
+    horizon: i64,
+    reach: i64,
+}
+
+impl Pairing {
+    /// An operation without state.
+    pub fn new(spec: Spec) -> Self {
+        let side = |place: usize| {
+            Side::new(Wanted {
+                on: spec.columns.get(place).cloned().unwrap_or_default(),
+                time: spec.times.get(place).cloned().flatten(),
+                keys: spec.keys.get(place).cloned().unwrap_or_default(),
+            })
+        };
+        Self {
+            sides: [side(0), side(1)],
+            spec,
+            results: Results::default(),
+            horizon: i64::MIN,
+            reach: i64::MIN,
+        }
+    }
+
+    fn forget(&self) -> i64 {
+        match self.horizon {
+            i64::MAX => i64::MAX,
+            horizon => horizon.saturating_sub(self.spec.keep),
+        }
+    }
+
+    /// Rows before this time have met everything that they can meet, when rows have come up to
+    /// `horizon`.
+    fn bound(&self, horizon: i64) -> i64 {
+        match horizon {
+            i64::MAX => i64::MAX,
+            horizon => horizon.saturating_sub(self.spec.within),
+        }
+    }
+
+    /// The rows of the other side that a row meets.
+    fn partners(&self, side: usize, entry: &Entry) -> Vec<Key> {
+        let within = self.spec.within;
+        let (from, to) = (entry.time.saturating_sub(within), entry.time.saturating_add(within));
+        match (entry.alive, self.sides.get(1 - side)) {
+            (true, Some(other)) => other.matching(entry.on.as_ref(), from, to),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Whether a pair stands in the output.
+    fn shows(&mut self, left: &Entry, right: &Entry) -> Result<bool> {
+        if left.over && self.spec.unmatched == Unmatched::Send {
+            return Ok(true);
+        }
+        let pair = Pair { left, right: Some(right), id: 0, ts: 0 };
+        self.results.is_complete(&self.spec, &self.sides, pair)
+    }
+
+    /// Puts a new version of a row, or its end, in the place of the old one and writes the
+    /// difference.
+    fn replace(
+        &mut self,
+        side: usize,
+        key: &Key,
+        old: Option<Entry>,
+        mut new: Entry,
+        sent: &mut Sent,
+    ) -> Result<()> {
+        let (id, ts) = (new.id, new.ts);
+        new.lone_id = old.as_ref().map_or(i64::MIN, |old| old.lone_id);
+        let old = old.filter(|old| old.alive);
+        let before = old.as_ref().map(|old| self.partners(side, old)).unwrap_or_default();
+        let after = self.partners(side, &new);
+        if side == LEFT {
+            new.over = new.alive && new.time < self.bound(self.horizon);
+            if let Some(old) = &old {
+                new.lone = old.lone;
+            }
+        }
+        // Left rows that lose their place alone give it up before they stand in a pair.
+        if side == LEFT && new.lone && !(new.over && after.is_empty()) {
+            if let Some(old) = &old {
+                new.lone_id = new.lone_id.max(id);
+                let alone = Pair { left: old, right: None, id: new.lone_id, ts };
+                self.results.write(&self.spec, &self.sides, b'D', alone, sent)?;
+            }
+            new.lone = false;
+        }
+        if side != LEFT {
+            for key in &after {
+                self.leave_alone(key, id, ts, sent)?;
+            }
+        }
+        // Every pair that was or will be, those that go first.
+        let gone: Vec<&Key> = before.iter().filter(|key| !after.contains(key)).collect();
+        for other in gone {
+            if let Some(old) = &old {
+                self.change_pair(side, other, Some(old), None, (id, ts), sent)?;
+            }
+        }
+        for other in &after {
+            let old = old.as_ref().filter(|_| before.contains(other));
+            self.change_pair(side, other, old, Some(&new), (id, ts), sent)?;
+        }
+        if side == LEFT {
+            let alone = new.over && after.is_empty();
+            if alone {
+                self.stand_alone(&mut new, id, ts, sent)?;
+            }
+        }
+        if let Some(own) = self.sides.get_mut(side) {
+            own.put(key, new);
+        }
+        if side != LEFT {
+            let lost: Vec<Key> = before.into_iter().filter(|key| !after.contains(key)).collect();
+            for key in lost {
+                let left = self.sides.first().and_then(|left| left.rows.get(&key)).cloned();
+                let Some(mut left) = left else { continue };
+                if left.over && self.partners(LEFT, &left).is_empty() {
+                    self.stand_alone(&mut left, id, ts, sent)?;
+                    if let Some(entry) = self.sides.first_mut().and_then(|s| s.rows.get_mut(&key)) {
+                        (entry.lone, entry.lone_id) = (left.lone, left.lone_id);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A left row that stood alone is about to stand in a pair.
+    fn leave_alone(&mut self, key: &Key, id: i64, ts: i64, sent: &mut Sent) -> Result<()> {
+        let left = self.sides.first_mut().and_then(|left| left.rows.get_mut(key));
+        let Some(left) = left.filter(|left| left.lone) else { return Ok(()) };
+        left.lone = false;
+        left.lone_id = left.lone_id.max(id).max(left.id);
+        let left = left.clone();
+        let alone = Pair { left: &left, right: None, id: left.lone_id, ts: ts.max(left.ts) };
+        self.results.write(&self.spec, &self.sides, b'D', alone, sent)
+    }
+
+    /// A left row whose time is over has nothing beside it.
+    fn stand_alone(&mut self, left: &mut Entry, id: i64, ts: i64, sent: &mut Sent) -> Result<()> {
+        match self.spec.unmatched {
+            Unmatched::Drop => {}
+            Unmatched::Alert => sent.alerts += 1,
+            Unmatched::Send => {
+                let op = if left.lone { b'U' } else { b'I' };
+                left.lone = true;
+                left.lone_id = left.lone_id.max(id).max(left.id);
+                let alone = Pair { left, right: None, id: left.lone_id, ts: ts.max(left.ts) };
+                self.results.write(&self.spec, &self.sides, op, alone, sent)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what becomes of one pair when the row of `side` changes from `old` to `new`.
+    fn change_pair(
+        &mut self,
+        side: usize,
+        other: &Key,
+        old: Option<&Entry>,
+        new: Option<&Entry>,
+        (id, ts): (i64, i64),
+        sent: &mut Sent,
+    ) -> Result<()> {
+        let other = self.sides.get(1 - side).and_then(|side| side.rows.get(other)).cloned();
+        let Some(other) = other else { return Ok(()) };
+        fn both<'e>(side: usize, own: &'e Entry, other: &'e Entry) -> (&'e Entry, &'e Entry) {
+            if side == LEFT { (own, other) } else { (other, own) }
+        }
+        let mut shown = |own: Option<&Entry>| match own {
+            Some(own) => {
+                let (left, right) = both(side, own, &other);
+                self.shows(left, right)
+            }
+            None => Ok(false),
+        };
+        let (was, will) = (shown(old)?, shown(new)?);
+        let (op, own) = match (was, will) {
+            (false, false) => return Ok(()),
+            (true, false) => (b'D', old),
+            (false, true) => (b'I', new),
+            (true, true) => (b'U', new),
+        };
+        let Some(own) = own else { return Ok(()) };
+        let (left, right) = both(side, own, &other);
+        let (id, ts) = (id.max(left.id).max(right.id), ts.max(left.ts).max(right.ts));
+        self.results.write(
+            &self.spec,
+            &self.sides,
+            op,
+            Pair { left, right: Some(right), id, ts },
+            sent,
+        )
+    }
+
+    /// Applies one change; true when it came too late.
+    fn apply(&mut self, side: usize, change: Change, sent: &mut Sent) -> Result<bool> {
+        let Change { op, key, time, mut entry, .. } = change;
+        let forget = self.forget();
+        let Some(own) = self.sides.get_mut(side) else { return Ok(false) };
+        let old = own.rows.get(&key);
+        if let Some(old) = old {
+            if old.id > entry.id {
+                return Ok(false);
+            }
+            let same = old.alive
+                && op != Op::Delete
+                && time == Some(old.time)
+                && (old.layout, &old.cells) == (entry.layout, &entry.cells);
+            if same && old.id == entry.id {
+                return Ok(false);
+            }
+        }
+        let time = time.filter(|time| op != Op::Delete && *time >= forget);
+        if op == Op::Delete && !old.is_some_and(|old| old.alive) {
+            sent.unknown += 1;
+        }
+        if let Some(time) = time {
+            entry.time = time;
+            entry.alive = true;
+            let reach = time.saturating_add(self.spec.within).saturating_add(self.spec.keep);
+            // A row is over behind the horizon that equals its reach.
+            self.reach = self.reach.max(reach.saturating_add(1));
+        } else {
+            entry.on = None;
+            entry.cells = Box::default();
+        }
+        let old = self.sides.get_mut(side).and_then(|own| own.remove(&key));
+        self.replace(side, &key, old, entry, sent)?;
+        Ok(time.is_none() && op != Op::Delete)
+    }
+
+    fn take_side(
+        &mut self,
+        side: usize,
+        message: &Message,
+        line: &[u8],
+        sent: &mut Sent,
+    ) -> Result<()> {
+        let Some(own) = self.sides.get_mut(side) else { return Ok(()) };
+        own.plan(&message.header)?;
+        let [left, right] = &self.sides;
+        if let (Some(a), Some(b)) = (left.kinds(), right.kinds())
+            && a != b
+        {
+            let place = a.iter().zip(&b).position(|(a, b)| a != b).unwrap_or(0);
+            let name = |names: &Vec<String>| names.get(place).cloned().unwrap_or_default();
+            let [left, right] = self.spec.columns.each_ref().map(name);
+            return Err(Error::refused(format!(
+                "--on: '{left}' and '{right}' are of two kinds, which are never equal"
+            ))
+            .advise("make them one with ums-filter --select and CAST"));
+        }
+        let Some(own) = self.sides.get(side) else { return Ok(()) };
+        let fields = message.header.schema.fields.len();
+        let (mut cells, mut changes) = (Vec::with_capacity(fields), Vec::new());
+        for (number, row) in message.rows().enumerate() {
+            row?.split(fields, &mut cells)?;
+            let place = |error: Error| error.at(format_args!("row {} of the message", number + 1));
+            changes.extend(own.read(number, &cells).map_err(place)?);
+        }
+        let mut late = Vec::new();
+        for change in changes {
+            let row = change.row;
+            if self.apply(side, change, sent)? {
+                late.push(row);
+            }
+        }
+        if !late.is_empty() {
+            sent.late_rows += late.len() as u64;
+            push_rows(message, line, &late, &mut sent.late);
+        }
+        Ok(())
+    }
+
+    /// The table is empty: its rows go as if each was deleted.
+    fn empty(&mut self, side: usize, notice: &Termination, sent: &mut Sent) -> Result<()> {
+        let source = notice.namespace.source();
+        let Some(own) = self.sides.get(side) else { return Ok(()) };
+        let Some(table) = own.tables.iter().position(|table| *table == source) else {
+            return Ok(());
+        };
+        let of_table = |entry: &Entry| entry.alive && entry.table == table as u64;
+        let mut gone: Vec<(Key, Entry)> = own
+            .rows
+            .iter()
+            .filter(|(_, entry)| of_table(entry))
+            .map(|(key, entry)| (key.clone(), entry.clone()))
+            .collect();
+        gone.sort_by(|a, b| a.0.cmp(&b.0));
+        let ts = clock::micros(&notice.ts).unwrap_or_default();
+        for (key, mut entry) in gone {
+            (entry.id, entry.ts) = (notice.id, ts);
+            let change = Change { row: 0, op: Op::Delete, key, time: None, entry };
+            self.apply(side, change, sent)?;
+        }
+        Ok(())
+    }
+}
+
+impl Operation for Pairing {
+    fn take(&mut self, message: &Message, line: &[u8], sent: &mut Sent) -> Result<()> {
+        let namespace = &message.header.schema.namespace;
+        let sides = self.spec.sides.each_ref().map(|pattern| pattern.matches(namespace));
+        if sides == [false, false] {
+            let rows = if message.protocol.is_data() { message.row_count() } else { 0 };
+            self.results.flush(sent);
+            sent.pass(line, rows as u64);
+            return Ok(());
+        }
+        let notice = match message.protocol {
+            Protocol::IncrementTermination => Termination::read(message)?.filter(|notice| {
+                matches!(notice.cause, Some(Cause::Truncate | Cause::Drop)) && notice.whole
+            }),
+            _ => None,
+        };
+        for (side, _) in sides.iter().enumerate().filter(|(_, takes)| **takes) {
+            if message.protocol.is_data() {
+                self.take_side(side, message, line, sent)?;
+            } else if let Some(notice) = &notice {
+                self.empty(side, notice, sent)?;
+            }
+        }
+        self.results.flush(sent);
+        Ok(())
+    }
+
+    fn advance(&mut self, horizon: i64, sent: &mut Sent) -> Result<()> {
+        let before = self.bound(self.horizon);
+        self.horizon = self.horizon.max(horizon);
+        let after = self.bound(self.horizon);
+        let least: Key = Key::from([]);
+        let [left, _] = &self.sides;
+        let ending: Vec<Key> = match before < after {
+            true => left
+                .times
+                .range((before, least.clone())..(after, least))
+                .map(|(_, key)| key.clone())
+                .collect(),
+            false => Vec::new(),
+        };
+        for key in ending {
+            let Some(mut left) = self.sides.first().and_then(|left| left.rows.get(&key)).cloned()
+            else {
+                continue;
+            };
+            if !left.alive || left.over {
+                continue;
+            }
+            let partners = self.partners(LEFT, &left);
+            let mut waiting = false;
+            for other in &partners {
+                let right = self.sides.get(1).and_then(|side| side.rows.get(other)).cloned();
+                let Some(right) = right else { continue };
+                if self.shows(&left, &right)? {
+                    continue;
+                }
+                waiting = true;
+                if self.spec.unmatched == Unmatched::Send {
+                    let (id, ts) = (left.id.max(right.id), left.ts.max(right.ts));
+                    let pair = Pair { left: &left, right: Some(&right), id, ts };
+                    self.results.write(&self.spec, &self.sides, b'I', pair, sent)?;
+                }
+            }
+            left.over = true;
+            let (id, ts) = (left.id, left.ts);
+            if partners.is_empty() {
+                self.stand_alone(&mut left, id, ts, sent)?;
+            } else if waiting && self.spec.unmatched == Unmatched::Alert {
+                sent.alerts += 1;
+            }
+            if let Some(entry) = self.sides.first_mut().and_then(|side| side.rows.get_mut(&key)) {
+                (entry.over, entry.lone, entry.lone_id) = (true, left.lone, left.lone_id);
+            }
+        }
+        // Rows that nothing can meet any more, and whose changes need not be followed.
+        let forgotten = self.bound(self.forget());
+        for side in &mut self.sides {
+            while let Some((time, key)) = side.times.first()
+                && *time < forgotten
+            {
+                let key = key.clone();
+                side.remove(&key);
+            }
+        }
+        self.results.flush(sent);
+        Ok(())
+    }
+
+    fn reach(&self) -> i64 {
+        self.reach
+    }
+
+    fn save(&self, state: &mut Vec<u8>) {
+        put_i64(state, self.horizon);
+        put_i64(state, self.reach);
+        for side in &self.sides {
+            side.save(state);
+        }
+    }
+
+    fn load(&mut self, state: &mut Unpack) -> Result<()> {
+        self.horizon = state.i64()?;
+        self.reach = state.i64()?;
+        for side in &mut self.sides {
+            side.load(state)?;
+        }
+        Ok(())
+    }
+
+    fn size(&self) -> usize {
+        self.sides.iter().map(|side| side.bytes).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,170 @@
+//! Rows of two sides through a join, one at a time. Uses `op::join::pair`.
+
+use super::*;
+use crate::error::Kind;
+use crate::ums::{Cell, Decoder};
+
+const SECOND: i64 = 1_000_000;
+
+fn spec(unmatched: Unmatched) -> Spec {
+    Spec {
+        sides: ["*.*.*.l", "*.*.*.r"].map(|text| Pattern::parse(text).unwrap()),
+        columns: [vec!["c".into()], vec!["k".into()]],
+        times: [None, None],
+        keys: [Vec::new(), Vec::new()],
+        within: 10 * SECOND,
+        keep: i64::MAX,
+        unmatched,
+        check: Vec::new(),
+        check_any: false,
+        prefix: None,
+        name: None,
+    }
+}
+
+/// A message of one row of a side: id, second, op, key, and one more column.
+fn row(table: &str, id: i64, second: i64, op: char, key: i64, other: &str) -> String {
+    let time = clock::text(second * SECOND);
+    let (name, ty) = if table == "l" { ("c", "int") } else { ("v", "string") };
+    format!(
+        r#"{{"protocol":{{"type":"data_increment_data"}},"schema":{{"namespace":"mysql.db1.shop.{table}.0.0.0","keys":["k"],"fields":[{{"name":"_ums_id_","type":"long"}},{{"name":"_ums_ts_","type":"datetime"}},{{"name":"_ums_op_","type":"string"}},{{"name":"k","type":"long"}},{{"name":"{name}","type":"{ty}"}}]}},"payload":[{{"tuple":["{id}","{time}","{op}","{key}",{other}]}}]}}"#
+    )
+}
+
+fn told(bytes: &[u8]) -> Vec<String> {
+    let mut found = Vec::new();
+    for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        let mut decoder = Decoder::default();
+        let message = decoder.decode(line).unwrap();
+        for row in message.rows() {
+            let mut cells = Vec::new();
+            row.unwrap().split(message.header.schema.fields.len(), &mut cells).unwrap();
+            let text = |cell: &Cell| cell.text().unwrap().unwrap_or("NULL".into()).into_owned();
+            let cells: Vec<String> = cells.iter().map(text).collect();
+            found.push(format!("{} {} {}", cells[2], cells[0], cells[4..].join(" ")));
+        }
+    }
+    found
+}
+
+fn take(pairing: &mut Pairing, line: &str) -> Vec<String> {
+    let mut sent = Sent::default();
+    let mut decoder = Decoder::default();
+    let message = decoder.decode(line.as_bytes()).unwrap();
+    pairing.take(&message, line.as_bytes(), &mut sent).unwrap();
+    told(&sent.bytes)
+}
+
+fn at(pairing: &mut Pairing, second: i64) -> (Vec<String>, u64) {
+    let mut sent = Sent::default();
+    pairing.advance(second * SECOND, &mut sent).unwrap();
+    (told(&sent.bytes), sent.alerts)
+}
+
+#[test]
+fn changes_of_either_side_change_their_pairs() {
+    let mut pairing = Pairing::new(spec(Unmatched::Drop));
+    let mut step = |line: String| take(&mut pairing, &line);
+    assert!(step(row("l", 1, 0, 'I', 1, "7")).is_empty());
+    assert!(step(row("r", 2, 20, 'I', 7, "\"late\"")).is_empty(), "too far apart");
+    assert_eq!(step(row("r", 3, 5, 'U', 7, "\"a\"")), ["I 3 1|7 1 7 7 a"]);
+    assert_eq!(step(row("r", 4, 6, 'U', 7, "\"b\"")), ["U 4 1|7 1 7 7 b"]);
+    assert!(step(row("r", 4, 6, 'U', 7, "\"b\"")).is_empty(), "delivered again");
+    assert_eq!(step(row("l", 5, 7, 'I', 2, "7")), ["I 5 2|7 2 7 7 b"]);
+    assert_eq!(step(row("l", 6, 8, 'U', 1, "8")), ["D 6 1|7 1 7 7 b"]);
+    assert!(step(row("l", 7, 8, 'I', 3, "null")).is_empty(), "NULL is equal to nothing");
+    assert_eq!(step(row("r", 8, 9, 'D', 7, "null")), ["D 8 2|7 2 7 7 b"]);
+    assert_eq!(step(row("r", 9, 9, 'I', 7, "\"c\"")), ["I 9 2|7 2 7 7 c"]);
+}
+
+#[test]
+fn left_rows_stand_alone_while_nothing_meets_them() {
+    let mut pairing = Pairing::new(spec(Unmatched::Send));
+    assert!(take(&mut pairing, &row("l", 1, 0, 'I', 1, "7")).is_empty());
+    assert!(at(&mut pairing, 10).0.is_empty(), "a partner may still come");
+    assert_eq!(at(&mut pairing, 11).0, ["I 1 1| 1 7"]);
+    let mut step = |line: String| take(&mut pairing, &line);
+    let first = step(row("r", 5, 3, 'I', 7, "\"a\""));
+    assert_eq!(first, ["D 5 1| 1 7 NULL NULL", "I 5 1|7 1 7 7 a"]);
+    assert_eq!(step(row("r", 9, 4, 'D', 7, "null")), ["D 9 1|7 1 7 7 a", "I 9 1| 1 7 NULL NULL"]);
+    assert_eq!(step(row("l", 10, 0, 'U', 1, "8")), ["U 10 1| 1 8 NULL NULL"]);
+    assert_eq!(step(row("l", 11, 0, 'D', 1, "8")), ["D 11 1| 1 8 NULL NULL"]);
+    let mut alerting = Pairing::new(spec(Unmatched::Alert));
+    take(&mut alerting, &row("l", 1, 0, 'I', 1, "7"));
+    assert_eq!(at(&mut alerting, 11), (Vec::new(), 1));
+}
+
+#[test]
+fn pairs_wait_until_their_columns_are_filled() {
+    for (unmatched, end, alerts) in [
+        (Unmatched::Send, &["I 2 1|7 1 7 7 "][..], 0),
+        (Unmatched::Drop, &[], 0),
+        (Unmatched::Alert, &[], 1),
+    ] {
+        let mut asked = spec(unmatched);
+        asked.check = vec!["v".into()];
+        let mut pairing = Pairing::new(asked);
+        take(&mut pairing, &row("l", 1, 0, 'I', 1, "7"));
+        assert!(take(&mut pairing, &row("r", 2, 0, 'I', 7, "\"\"")).is_empty());
+        let (rows, counted) = at(&mut pairing, 11);
+        assert_eq!((rows, counted), (end.iter().map(|row| (*row).to_owned()).collect(), alerts));
+        let filled = take(&mut pairing, &row("r", 3, 0, 'U', 7, "\"x\""));
+        let op = if unmatched == Unmatched::Send { 'U' } else { 'I' };
+        assert_eq!(filled, [format!("{op} 3 1|7 1 7 7 x")]);
+    }
+}
+
+#[test]
+fn what_is_forgotten_is_late_and_a_state_goes_on() {
+    let mut asked = spec(Unmatched::Send);
+    asked.keep = 0;
+    let run = |stops: bool| {
+        let mut pairing = Pairing::new(asked.clone());
+        let mut all = Vec::new();
+        for id in 1..60 {
+            let (table, op) = if id % 2 == 0 { ("l", 'I') } else { ("r", 'U') };
+            let op = if id % 11 == 0 { 'D' } else { op };
+            let other = if table == "l" { "3" } else { "\"v\"" };
+            all.extend(take(&mut pairing, &row(table, id, id, op, id % 5, other)));
+            all.extend(at(&mut pairing, id - 3).0);
+            if stops {
+                let mut state = Vec::new();
+                pairing.save(&mut state);
+                pairing = Pairing::new(asked.clone());
+                pairing.load(&mut Unpack::new(&state)).unwrap();
+            }
+        }
+        assert!(pairing.sides.iter().all(|side| side.rows.len() <= 5));
+        let mut sent = Sent::default();
+        let line = row("l", 99, 3, 'I', 77, "3");
+        let mut decoder = Decoder::default();
+        let message = decoder.decode(line.as_bytes()).unwrap();
+        pairing.take(&message, line.as_bytes(), &mut sent).unwrap();
+        assert_eq!((sent.late_rows, sent.rows), (1, 0));
+        all
+    };
+    let rows = run(false);
+    assert!(rows.len() > 20);
+    assert_eq!(rows, run(true));
+}
+
+#[test]
+fn columns_of_two_kinds_and_partial_rows_are_refused() {
+    let mut pairing = Pairing::new(spec(Unmatched::Drop));
+    let left = row("l", 1, 0, 'I', 1, "7");
+    take(&mut pairing, &left);
+    let mut refused = |line: String| {
+        let mut decoder = Decoder::default();
+        let message = decoder.decode(line.as_bytes()).unwrap();
+        let error = pairing.take(&message, line.as_bytes(), &mut Sent::default()).unwrap_err();
+        assert_eq!(error.kind(), Kind::Refused);
+        error.to_string()
+    };
+    let two =
+        row("r", 2, 0, 'I', 1, "\"a\"").replace(r#""k","type":"long""#, r#""k","type":"string""#);
+    assert!(refused(two).starts_with("--on: 'c' and 'k' are of two kinds"));
+    let more = left.replace(r#"{"name":"c""#, r#"{"name":"x","type":"int"},{"name":"c""#);
+    take(&mut Pairing::new(spec(Unmatched::Drop)), &more.replace(",7]", ",5,7]"));
+    let renamed = left.replace(r#""name":"c""#, r#""name":"d""#);
+    assert!(refused(renamed).contains("--on: no column 'c'"));
+}

@@ -1,0 +1,512 @@
+//! Aggregates over windows of event time, and over rows that change: a row counts as the table has
+//! it. Uses `error`, `expr`, `ums`, `op::join`. HOT in `take`: once a row.
+//!
+//! A row is known by its key; the state keeps what the newest version of it added, and an update or a
+//! delete takes that away again. So the results are those of the same query over the tables as they
+//! stand, whatever the stream repeats.
+
+mod groups;
+mod session;
+mod shape;
+pub mod span;
+pub mod tally;
+
+use std::collections::HashMap;
+
+use crate::error::{Error, Result};
+use crate::expr::Condition;
+use crate::expr::list::{Aggregate, Item};
+use crate::op::join::cells::push_cell;
+use crate::op::join::late::push_rows;
+use crate::op::join::pack::{Unpack, put_bytes, put_i64, put_text, put_u64};
+use crate::op::join::{Operation, Sent, clock};
+use crate::ums::{Cause, Cell, Message, Namespace, Op, Pattern, Protocol, Termination};
+use groups::Groups;
+use session::Sessions;
+use shape::{Plan, Shape};
+use span::Window;
+use tally::Function;
+
+/// Compiled schemas that are kept, as many as a decoder keeps.
+const MAX_PLANS: usize = 256;
+/// Versions below which it is not worth while to look for forgotten ones.
+const FEW: usize = 10_000;
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub struct Spec {
+    /// The windows.
+    pub window: Window,
+    /// What rows are grouped by.
+    pub group: Vec<Item>,
+    /// Name, call and function of each aggregate.
+    pub aggregates: Vec<(String, Aggregate, Function)>,
+    /// Only results for which this is TRUE.
+    pub having: Option<Condition>,
+    /// The column of the event time; `_ums_ts_` without.
+    pub time: Option<String>,
+    /// Columns that tell rows apart, instead of the primary key.
+    pub keys: Vec<String>,
+    /// Every row is for itself and nothing is ever taken away.
+    pub append: bool,
+    /// Results at every marker, and not only when a window closes.
+    pub on_change: bool,
+    /// Microseconds that a closed window is kept, to be corrected.
+    pub keep: i64,
+    /// Whose rows take part; all when empty. The others pass.
+    pub patterns: Vec<Pattern>,
+    /// The namespace of results.
+    pub name: Option<Namespace>,
+}
+
+/// The operation.
+#[derive(Debug)]
+pub struct Windowing {
+    spec: Spec,
+    /// The one used last in front.
+    plans: Vec<Plan>,
+    shape: Option<Shape>,
+    /// Source tables by their number.
+    tables: Vec<String>,
+    /// What the newest version of each row added, by table and key.
+    versions: HashMap<Box<[u8]>, Box<[u8]>>,
+    /// Versions after the last look for forgotten ones.
+    kept: usize,
+    groups: Groups,
+    sessions: Sessions,
+    horizon: i64,
+    reach: i64,
+    changes: Vec<Change>,
+    arena: Vec<u8>,
+    /// Rows taken in the mode append: the names of their events.
+    taken: u64,
+}
+
+/// A row of a message, read and not applied yet. Places are in the arena.
+#[derive(Debug, Clone, Copy)]
+struct Change {
+    row: usize,
+    op: Op,
+    id: i64,
+    ts: i64,
+    /// The event time; `None` where the column is NULL or has no date.
+    time: Option<i64>,
+    /// Where the key begins, the group, the arguments, and where they end.
+    places: [usize; 4],
+}
+
+/// What a version of a row added: the packed form is id, time, alive, group, arguments.
+#[derive(Clone, Copy)]
+struct Version<'a> {
+    id: i64,
+    time: i64,
+    alive: bool,
+    group: &'a [u8],
+    arguments: &'a [u8],
+}
+
+impl<'a> Version<'a> {
+    fn read(bytes: &'a [u8]) -> Result<Self> {
+        let mut unpack = Unpack::new(bytes);
+        let (id, time, alive) = (unpack.i64()?, unpack.i64()?, unpack.byte()? != 0);
+        Ok(Self { id, time, alive, group: unpack.bytes()?, arguments: unpack.bytes()? })
+    }
+
+    fn pack(&self) -> Box<[u8]> {
+        let mut out = Vec::with_capacity(25 + self.group.len() + self.arguments.len());
+        put_i64(&mut out, self.id);
+        put_i64(&mut out, self.time);
+        out.push(u8::from(self.alive));
+        put_bytes(&mut out, self.group);
+        put_bytes(&mut out, self.arguments);
+        out.into()
+    }
+}
+
+/// What is added to a group, or taken from it.
+#[derive(Clone, Copy)]
+struct Step<'a> {
+    id: i64,
+    ts: i64,
+    time: i64,
+    group: &'a [u8],
+    arguments: &'a [u8],
+    add: bool,
+}
+
+impl Windowing {
+    /// An operation without state.
+    pub fn new(spec: Spec) -> Self {
+        Self {
+            plans: Vec::new(),
+            shape: None,
+            tables: Vec::new(),
+            versions: HashMap::new(),
+            kept: 0,
+            groups: Groups::default(),
+            sessions: Sessions::default(),
+            horizon: i64::MIN,
+            reach: i64::MIN,
+            changes: Vec::new(),
+            arena: Vec::new(),
+            taken: 0,
+            spec,
+        }
+    }
+
+    fn forget(&self) -> i64 {
+        match self.horizon {
+            i64::MAX => i64::MAX,
+            horizon => horizon.saturating_sub(self.spec.keep),
+        }
+    }
+
+    /// Whether rows at this time come too late for every window.
+    fn is_late(&self, time: i64) -> bool {
+        match self.spec.window {
+            Window::Session { .. } => time < self.forget(),
+            window => window.last_end(time) <= self.forget(),
+        }
+    }
+
+    /// The plan for the message's schema, in front of the others.
+    fn planned(&mut self, message: &Message) -> Result<()> {
+        let header = &message.header;
+        match self.plans.iter().position(|plan| std::sync::Arc::ptr_eq(&plan.header, header)) {
+            Some(0) => {}
+            Some(known) => {
+                if let Some(recent) = self.plans.get_mut(..=known) {
+                    recent.rotate_right(1);
+                }
+            }
+            None => {
+                let source = header.schema.namespace.source();
+                let table = self.tables.iter().position(|table| *table == source);
+                let number = table.unwrap_or(self.tables.len()) as u64;
+                let plan = shape::plan(&self.spec, header, number, &mut self.shape)?;
+                if table.is_none() {
+                    self.tables.push(source);
+                }
+                self.plans.truncate(MAX_PLANS - 1);
+                self.plans.insert(0, plan);
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the rows of a message into `changes`; nothing of the state changes.
+    fn read(&mut self, message: &Message) -> Result<()> {
+        self.changes.clear();
+        self.arena.clear();
+        let Some(plan) = self.plans.first() else { return Ok(()) };
+        let measures = self.shape.as_ref().map_or(&[][..], |shape| &shape.measures);
+        let fields = plan.header.schema.fields.len();
+        let mut cells = Vec::with_capacity(fields);
+        for (row, tuple) in message.rows().enumerate() {
+            tuple?.split(fields, &mut cells)?;
+            let place = |error: Error| error.at(format_args!("row {} of the message", row + 1));
+            let change = read_row(plan, measures, &cells, &mut self.arena, row).map_err(place)?;
+            self.changes.extend(change);
+        }
+        Ok(())
+    }
+
+    /// Applies one change; true when it came too late.
+    fn apply(&mut self, change: Change, arena: &[u8], unknown: &mut u64) -> Result<bool> {
+        let [key, group, arguments, end] = change.places;
+        let part = |from: usize, to: usize| arena.get(from..to).unwrap_or_default();
+        let (group, arguments, key) =
+            (part(group, arguments), part(arguments, end), part(key, group));
+        let Change { op, id, ts, .. } = change;
+        if self.spec.append {
+            let Some(time) = change.time.filter(|time| !self.is_late(*time)) else {
+                return Ok(true);
+            };
+            self.taken += 1;
+            let name = self.taken.to_be_bytes();
+            self.step(Step { id, ts, time, group, arguments, add: true }, &name)?;
+            return Ok(false);
+        }
+        let mut forgotten = true;
+        let mut kept = None;
+        // Taken out, so that the state may change meanwhile; every way out puts something back.
+        let old_bytes = self.versions.get_mut(key).map(std::mem::take);
+        if let Some(bytes) = &old_bytes {
+            let old = Version::read(bytes)?;
+            let live = old.alive && !self.is_late(old.time);
+            forgotten = old.alive && !live;
+            let same = op != Op::Delete
+                && live
+                && change.time == Some(old.time)
+                && old.group == group
+                && old.arguments == arguments;
+            if old.id > id || same {
+                // Older, delivered again, or a change of columns that nobody looks at.
+                kept = Some(Version { id: old.id.max(id), ..old }.pack());
+            } else if live {
+                let step = Step {
+                    id,
+                    ts,
+                    time: old.time,
+                    group: old.group,
+                    arguments: old.arguments,
+                    add: false,
+                };
+                self.step(step, key)?;
+            }
+        }
+        if let Some(kept) = kept {
+            self.put(key, kept);
+            return Ok(false);
+        }
+        // The first version of a row that an update brings is of before the stream's start.
+        if forgotten && (op == Op::Delete || old_bytes.is_some()) {
+            *unknown += 1;
+        }
+        let time = change.time.filter(|time| op != Op::Delete && !self.is_late(*time));
+        let version = match time {
+            Some(time) => Version { id, time, alive: true, group, arguments },
+            // It keeps older versions of the row away for as long as they could still count.
+            None => Version { id, time: ts, alive: false, group: &[], arguments: &[] },
+        };
+        self.put(key, version.pack());
+        match time {
+            Some(time) => {
+                self.step(Step { id, ts, time, group, arguments, add: true }, key)?;
+                Ok(false)
+            }
+            None => Ok(op != Op::Delete),
+        }
+    }
+
+    fn put(&mut self, key: &[u8], version: Box<[u8]>) {
+        match self.versions.get_mut(key) {
+            Some(place) => *place = version,
+            None => {
+                self.versions.insert(key.into(), version);
+            }
+        }
+    }
+
+    fn step(&mut self, step: Step, name: &[u8]) -> Result<()> {
+        let Some(shape) = &self.shape else { return Ok(()) };
+        let end = self.spec.window.last_end(step.time);
+        self.reach = self.reach.max(end.saturating_add(self.spec.keep));
+        let forget = self.forget();
+        match self.spec.window {
+            Window::Session { gap } => {
+                self.sessions.step(step, name, gap);
+                Ok(())
+            }
+            window => {
+                let hurry = if self.spec.on_change { i64::MAX } else { self.horizon };
+                self.groups.step(step, window, forget, hurry, &shape.measures)
+            }
+        }
+    }
+
+    /// The table is empty: everything that its rows added is taken away.
+    fn empty(&mut self, notice: &Termination) -> Result<()> {
+        let source = notice.namespace.source();
+        let Some(table) = self.tables.iter().position(|table| *table == source) else {
+            return Ok(());
+        };
+        let prefix = (table as u64).to_le_bytes();
+        let mut keys: Vec<Box<[u8]>> =
+            self.versions.keys().filter(|key| key.starts_with(&prefix)).cloned().collect();
+        keys.sort_unstable();
+        let ts = clock::micros(&notice.ts).unwrap_or_default();
+        for key in keys {
+            let places = [0, key.len(), key.len(), key.len()];
+            let gone = Change { row: 0, op: Op::Delete, id: notice.id, ts, time: None, places };
+            self.apply(gone, &key, &mut 0)?;
+        }
+        Ok(())
+    }
+
+    /// Versions whose windows are forgotten go, when there are so many that it is worth while.
+    fn sweep(&mut self) {
+        if self.versions.len() > FEW.max(2 * self.kept) || self.horizon == i64::MAX {
+            let (window, forget) = (self.spec.window, self.forget());
+            self.versions.retain(|_, bytes| {
+                Version::read(bytes).is_ok_and(|version| window.last_end(version.time) > forget)
+            });
+            self.kept = self.versions.len();
+        }
+    }
+}
+
+/// Reads one row; `None` for the image before an update.
+#[inline]
+fn read_row(
+    plan: &Plan,
+    measures: &[tally::Measure],
+    cells: &[Cell],
+    arena: &mut Vec<u8>,
+    row: usize,
+) -> Result<Option<Change>> {
+    let system = plan.header.system;
+    let text = |place: Option<usize>| -> Result<Option<_>> {
+        Ok(match place.and_then(|place| cells.get(place)) {
+            Some(cell) => cell.text()?,
+            None => None,
+        })
+    };
+    let op = match text(system.op)? {
+        None if system.op.is_none() => Some(Op::Insert),
+        None => None,
+        Some(text) => Op::parse(text.as_bytes()),
+    };
+    let op = op.ok_or_else(|| Error::data("_ums_op_ is none of I, U, D, B"))?;
+    if op == Op::Before {
+        return Ok(None);
+    }
+    let id = text(system.id)?.and_then(|text| text.parse().ok());
+    let id = id.ok_or_else(|| Error::data("_ums_id_ is no 64-bit number"))?;
+    let ts = text(system.ts)?.and_then(|text| clock::micros(&text));
+    let ts = ts.ok_or_else(|| Error::data("_ums_ts_ is no time"))?;
+    let start = arena.len();
+    arena.extend_from_slice(&plan.table.to_le_bytes());
+    for (place, ty) in &plan.keys {
+        if let Some(cell) = cells.get(*place) {
+            push_cell(arena, cell, *ty)?;
+            arena.push(b',');
+        }
+    }
+    let group = arena.len();
+    let mut change = Change { row, op, id, ts, time: None, places: [start, group, group, group] };
+    // A delete needs nothing but its key: what it takes away is in the state.
+    let counts = op != Op::Delete || plan.keys.is_empty();
+    if counts {
+        change.time = match Some(plan.time) == system.ts {
+            true => Some(ts),
+            false => text(Some(plan.time))?.and_then(|text| clock::micros(&text)),
+        };
+        plan.push_group(cells, arena)?;
+        let arguments = arena.len();
+        for (scalar, measure) in plan.arguments.iter().zip(measures) {
+            if let Some(scalar) = scalar {
+                let text = scalar.text(cells)?;
+                measure.check(text.as_deref())?;
+                put_text(arena, text.as_deref());
+            }
+        }
+        change.places = [start, group, arguments, arena.len()];
+    }
+    Ok(Some(change))
+}
+
+impl Operation for Windowing {
+    fn take(&mut self, message: &Message, line: &[u8], sent: &mut Sent) -> Result<()> {
+        let namespace = &message.header.schema.namespace;
+        let wanted = |pattern: &Pattern| pattern.matches(namespace);
+        if !self.spec.patterns.is_empty() && !self.spec.patterns.iter().any(wanted) {
+            sent.pass(line, message.row_count() as u64);
+            return Ok(());
+        }
+        match message.protocol {
+            Protocol::IncrementTermination => {
+                if let Some(notice) = Termination::read(message)?
+                    && matches!(notice.cause, Some(Cause::Truncate | Cause::Drop))
+                    && notice.whole
+                    && !self.spec.append
+                {
+                    self.empty(&notice)?;
+                }
+                return Ok(());
+            }
+            protocol if !protocol.is_data() => return Ok(()),
+            _ => {}
+        }
+        self.planned(message)?;
+        self.read(message)?;
+        let (changes, arena) = (std::mem::take(&mut self.changes), std::mem::take(&mut self.arena));
+        let mut late = Vec::new();
+        for change in &changes {
+            if self.apply(*change, &arena, &mut sent.unknown)? {
+                late.push(change.row);
+            }
+        }
+        (self.changes, self.arena) = (changes, arena);
+        if !late.is_empty() {
+            sent.late_rows += late.len() as u64;
+            push_rows(message, line, &late, &mut sent.late);
+        }
+        Ok(())
+    }
+
+    fn advance(&mut self, horizon: i64, sent: &mut Sent) -> Result<()> {
+        let before = self.horizon;
+        self.horizon = before.max(horizon);
+        let forget = self.forget();
+        let Some(shape) = &mut self.shape else { return Ok(()) };
+        match self.spec.window {
+            Window::Session { gap } => {
+                let limits = session::Limits {
+                    gap,
+                    horizon: self.horizon,
+                    forget,
+                    keep: self.spec.keep,
+                    on_change: self.spec.on_change,
+                };
+                self.sessions.emit(shape, limits, sent)?;
+            }
+            window => self.groups.emit(shape, window, before, self.horizon, forget, sent)?,
+        }
+        sent.messages += shape.flush(&mut sent.bytes);
+        self.sweep();
+        Ok(())
+    }
+
+    fn reach(&self) -> i64 {
+        self.reach
+    }
+
+    fn save(&self, state: &mut Vec<u8>) {
+        put_i64(state, self.horizon);
+        put_i64(state, self.reach);
+        put_u64(state, self.taken);
+        put_u64(state, self.tables.len() as u64);
+        for table in &self.tables {
+            put_bytes(state, table.as_bytes());
+        }
+        put_u64(state, self.versions.len() as u64);
+        for (key, version) in &self.versions {
+            put_bytes(state, key);
+            put_bytes(state, version);
+        }
+        shape::save(self.shape.as_ref(), state);
+        if let Some(shape) = &self.shape {
+            self.groups.save(&shape.measures, state);
+            self.sessions.save(state);
+        }
+    }
+
+    fn load(&mut self, state: &mut Unpack) -> Result<()> {
+        self.horizon = state.i64()?;
+        self.reach = state.i64()?;
+        self.taken = state.u64()?;
+        for _ in 0..state.u64()? {
+            self.tables.push(String::from_utf8_lossy(state.bytes()?).into_owned());
+        }
+        for _ in 0..state.u64()? {
+            let key = state.bytes()?.into();
+            self.versions.insert(key, state.bytes()?.into());
+        }
+        self.kept = self.versions.len();
+        self.shape = shape::load(&self.spec, state)?;
+        if let Some(shape) = &self.shape {
+            self.groups = Groups::load(&shape.measures, state)?;
+            self.sessions = Sessions::load(state)?;
+        }
+        Ok(())
+    }
+
+    fn size(&self) -> usize {
+        // A version of a few columns with its key and its place in the table.
+        self.versions.len() * 160 + self.groups.size() + self.sessions.size()
+    }
+}
+
+#[cfg(test)]
+mod tests;

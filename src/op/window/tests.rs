@@ -1,0 +1,213 @@
+//! Messages through windows, one at a time. Uses `op::window`.
+
+use super::*;
+use crate::error::Kind;
+use crate::ums::Decoder;
+
+const SECOND: i64 = 1_000_000;
+
+fn spec(window: Window, group: &str, aggregates: &str) -> Spec {
+    let aggregate = |item: Item| {
+        let call = item.aggregate().unwrap();
+        let function = Function::of(&call).unwrap();
+        (item.name, call, function)
+    };
+    Spec {
+        window,
+        group: if group.is_empty() { Vec::new() } else { Item::list(group).unwrap() },
+        aggregates: Item::list(aggregates).unwrap().into_iter().map(aggregate).collect(),
+        having: None,
+        time: None,
+        keys: Vec::new(),
+        append: false,
+        on_change: false,
+        keep: 0,
+        patterns: Vec::new(),
+        name: None,
+    }
+}
+
+fn tumble(seconds: i64) -> Window {
+    Window::Hop { size: seconds * SECOND, slide: seconds * SECOND }
+}
+
+/// A message of one row: id, second, op, key, city, amount.
+fn row(id: i64, second: i64, op: char, key: i64, city: &str, amount: &str) -> String {
+    let time = clock::text(second * SECOND);
+    format!(
+        r#"{{"protocol":{{"type":"data_increment_data"}},"schema":{{"namespace":"mysql.db1.shop.t.0.0.0","keys":["k"],"fields":[{{"name":"_ums_id_","type":"long"}},{{"name":"_ums_ts_","type":"datetime"}},{{"name":"_ums_op_","type":"string"}},{{"name":"k","type":"long"}},{{"name":"city","type":"string"}},{{"name":"amount","type":"decimal","origin":"decimal(12,2)"}}]}},"payload":[{{"tuple":["{id}","{time}","{op}","{key}","{city}",{amount}]}}]}}"#
+    )
+}
+
+fn take(windowing: &mut Windowing, line: &str, sent: &mut Sent) -> Result<()> {
+    let mut decoder = Decoder::default();
+    let message = decoder.decode(line.as_bytes()).unwrap();
+    windowing.take(&message, line.as_bytes(), sent)
+}
+
+/// What is written when time comes to a second: op, and the cells behind the uid.
+fn at(windowing: &mut Windowing, second: i64) -> Vec<String> {
+    let mut sent = Sent::default();
+    let horizon = if second == i64::MAX { second } else { second * SECOND };
+    windowing.advance(horizon, &mut sent).unwrap();
+    rows(&sent.bytes)
+}
+
+fn rows(bytes: &[u8]) -> Vec<String> {
+    let mut found = Vec::new();
+    for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        let mut decoder = Decoder::default();
+        let message = decoder.decode(line).unwrap();
+        for row in message.rows() {
+            let mut cells = Vec::new();
+            row.unwrap().split(message.header.schema.fields.len(), &mut cells).unwrap();
+            let text = |cell: &Cell| cell.text().unwrap().unwrap_or("NULL".into()).into_owned();
+            let cells: Vec<String> = cells.iter().map(text).collect();
+            let short = |text: &String| {
+                let text = text.strip_prefix("1970-01-01 00:").unwrap_or(text);
+                text.strip_suffix(".000000").unwrap_or(text).to_owned()
+            };
+            let told: Vec<String> = cells[4..].iter().map(short).collect();
+            found.push(format!("{} {}", cells[2], told.join(" ")));
+        }
+    }
+    found
+}
+
+#[test]
+fn updates_and_deletes_take_away_what_was_added() {
+    let mut windowing = Windowing::new(spec(
+        tumble(10),
+        "city",
+        "count(*) AS n, sum(amount) AS s, max(amount) AS m",
+    ));
+    let mut sent = Sent::default();
+    for line in [
+        row(1, 1, 'I', 1, "Wien", "\"1.50\""),
+        row(2, 2, 'I', 2, "Wien", "\"2.25\""),
+        row(3, 3, 'I', 3, "Graz", "null"),
+        row(4, 4, 'B', 2, "Wien", "\"2.25\""),
+        row(4, 4, 'U', 2, "Graz", "\"4\""),
+        row(5, 5, 'D', 1, "Wien", "null"),
+        row(6, 12, 'I', 4, "Graz", "\"7\""),
+        // Delivered again, and older than what is known.
+        row(1, 1, 'I', 1, "Wien", "\"1.50\""),
+        row(4, 4, 'U', 2, "Graz", "\"4\""),
+    ] {
+        take(&mut windowing, &line, &mut sent).unwrap();
+    }
+    assert!(sent.bytes.is_empty());
+    assert!(at(&mut windowing, 9).is_empty(), "the window is open");
+    assert_eq!(at(&mut windowing, 10), ["I 00:00 00:10 Graz 2 4 4"]);
+    assert!(at(&mut windowing, 11).is_empty());
+    take(&mut windowing, &row(7, 13, 'U', 2, "Graz", "\"9\""), &mut sent).unwrap();
+    assert_eq!(sent.unknown, 1, "its old version is in a window that closed");
+    take(&mut windowing, &row(8, 3, 'I', 9, "Graz", "\"9\""), &mut sent).unwrap();
+    assert_eq!(sent.late_rows, 1);
+    assert!(String::from_utf8_lossy(&sent.late).contains(r#"["8","1970-01-01 00:00:03"#));
+    assert_eq!(at(&mut windowing, i64::MAX), ["I 00:10 00:20 Graz 2 16 9"]);
+}
+
+#[test]
+fn results_that_change_are_written_again_and_what_is_empty_goes() {
+    let mut asked = spec(tumble(10), "", "count(*) AS n");
+    (asked.on_change, asked.keep) = (true, i64::MAX);
+    asked.having = Some(Condition::parse("n < 3").unwrap());
+    let mut windowing = Windowing::new(asked);
+    let mut step = |line: String| {
+        take(&mut windowing, &line, &mut Sent::default()).unwrap();
+        at(&mut windowing, 0)
+    };
+    assert_eq!(step(row(1, 1, 'I', 1, "", "null")), ["I 00:00 00:10 1"]);
+    assert_eq!(step(row(2, 1, 'I', 2, "", "null")), ["U 00:00 00:10 2"]);
+    assert_eq!(step(row(3, 1, 'I', 3, "", "null")), ["D 00:00 00:10 3"]);
+    assert!(step(row(4, 1, 'I', 4, "", "null")).is_empty());
+    assert!(step(row(5, 1, 'D', 4, "", "null")).is_empty());
+    assert_eq!(step(row(6, 1, 'D', 3, "", "null")), ["I 00:00 00:10 2"]);
+    let truncate = r#"{"protocol":{"type":"data_increment_termination"},"schema":{"namespace":"mysql.db1.shop.t.0.0.0","fields":[{"name":"_ums_id_","type":"long"},{"name":"_ums_ts_","type":"datetime"},{"name":"cause","type":"string"},{"name":"whole","type":"boolean"}]},"payload":[{"tuple":["7","1970-01-01 00:00:02","truncate",true]}]}"#;
+    assert_eq!(step(truncate.to_owned()), ["D 00:00 00:10 0"]);
+    assert_eq!(step(row(8, 1, 'I', 1, "", "null")), ["I 00:00 00:10 1"]);
+}
+
+#[test]
+fn a_session_that_loses_a_row_falls_in_two() {
+    let mut asked = spec(Window::Session { gap: 5 * SECOND }, "", "count(*) AS n");
+    (asked.on_change, asked.keep) = (true, i64::MAX);
+    let mut windowing = Windowing::new(asked);
+    let mut sent = Sent::default();
+    for (id, second) in [(1, 0), (2, 4), (3, 8)] {
+        take(&mut windowing, &row(id, second, 'I', id, "", "null"), &mut sent).unwrap();
+    }
+    assert_eq!(at(&mut windowing, 0), ["I 00:00 00:13 3"]);
+    take(&mut windowing, &row(4, 9, 'D', 2, "", "null"), &mut sent).unwrap();
+    assert_eq!(at(&mut windowing, 0), ["U 00:00 00:05 1", "I 00:08 00:13 1"]);
+    take(&mut windowing, &row(5, 9, 'D', 1, "", "null"), &mut sent).unwrap();
+    assert_eq!(at(&mut windowing, 0), ["D 00:00 00:05 1"]);
+}
+
+#[test]
+fn a_state_goes_on_where_it_was() {
+    let windows = [tumble(10), Window::Session { gap: 3 * SECOND }, Window::Whole];
+    for (window, append) in windows.into_iter().flat_map(|window| [(window, false), (window, true)])
+    {
+        let aggregates =
+            "count(*) AS n, count(DISTINCT city) AS d, sum(amount) AS s, min(amount) AS m";
+        let mut asked = spec(window, "city", aggregates);
+        (asked.append, asked.on_change) = (append, window == Window::Whole);
+        let run = |stops: bool| {
+            let mut windowing = Windowing::new(asked.clone());
+            let mut all = Vec::new();
+            for id in 1..40 {
+                let op = if id % 7 == 0 { 'D' } else { 'I' };
+                let line =
+                    row(id, id / 2, op, id % 17, if id % 3 == 0 { "a" } else { "b" }, "\"1.5\"");
+                take(&mut windowing, &line, &mut Sent::default()).unwrap();
+                all.extend(at(&mut windowing, id / 2 - 2));
+                if stops {
+                    let mut state = Vec::new();
+                    windowing.save(&mut state);
+                    windowing = Windowing::new(asked.clone());
+                    windowing.load(&mut Unpack::new(&state)).unwrap();
+                }
+            }
+            all.extend(at(&mut windowing, i64::MAX));
+            all
+        };
+        let rows = run(false);
+        assert!(rows.len() > 1, "{window:?}: {rows:?}");
+        assert_eq!(rows, run(true), "{window:?}");
+    }
+}
+
+#[test]
+fn what_does_not_fit_is_refused_by_name_and_bad_rows_leave_nothing() {
+    let mut windowing = Windowing::new(spec(tumble(10), "city", "sum(amount) AS s"));
+    let mut sent = Sent::default();
+    let good = row(1, 1, 'I', 1, "Wien", "\"1\"");
+    let bad = good
+        .replace(
+            r#"{"tuple":"#,
+            &format!(
+                "{{\"tuple\":{},{{\"tuple\":",
+                r#"["2","1970-01-01 00:00:01","I","2","Wien","2"]}"#
+            ),
+        )
+        .replace("\"1\"]}", "\"x\"]}");
+    let error = take(&mut windowing, &bad, &mut sent).unwrap_err();
+    assert_eq!(
+        (error.kind(), error.to_string().as_str()),
+        (Kind::Data, "row 2 of the message: the argument of an aggregate is no number")
+    );
+    take(&mut windowing, &good, &mut sent).unwrap();
+    for (from, to, why) in [
+        (r#""city","type":"string""#, r#""city","type":"int""#, "'city' has another type"),
+        (r#""name":"city""#, r#""name":"town""#, "--group-by: character 1: no column 'city'"),
+        (r#""keys":["k"],"#, "", "no primary key"),
+        (r#""amount","type":"decimal""#, r#""amount","type":"string""#, "sum takes no text"),
+    ] {
+        let error = take(&mut windowing, &good.replace(from, to), &mut sent).unwrap_err();
+        assert_eq!(error.kind(), Kind::Refused);
+        assert!(error.to_string().contains(why), "{error}");
+    }
+    assert_eq!(at(&mut windowing, 10), ["I 00:00 00:10 Wien 1"]);
+}
