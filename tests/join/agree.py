@@ -355,7 +355,7 @@ def piped_run(rng, program, folder, name, lines, arguments, kills):
         feeder = threading.Thread(target=feed)
         feeder.start()
         end = rng.randrange(1, len(lines)) if died < kills else None
-        pending = []
+        pending, killed = [], False
         for number, one in enumerate(child.stdout):
             pending.append(one)
             if b"heartbeat" in one and rng.random() < 0.4:
@@ -369,16 +369,18 @@ def piped_run(rng, program, folder, name, lines, arguments, kills):
                     json.dump({"version": 1, "positions": [position]}, file)
                 start = lines.index(one.decode().rstrip("\n")) + 1
             if number == end:
+                # It may have ended by itself, but nobody read what it wrote.
                 child.kill()
+                killed = True
                 break
-        said = child.stderr.read().decode() if number != end else ""
+        said = "" if killed else child.stderr.read().decode()
         code = child.wait()
         feeder.join()
-        if code == 0:
+        if code == 0 and not killed:
             with open(out, "wb") as file:
                 file.writelines(durable + pending)
             return out, died
-        if code != -signal.SIGKILL:
+        if not killed:
             raise SystemExit(f"{' '.join(command)}\n{said}")
         died += 1
 

@@ -21,6 +21,8 @@ pub(super) struct Sessions {
     due: BTreeSet<(i64, Box<[u8]>)>,
     /// Rows in all.
     count: usize,
+    /// Groups after the last look for forgotten ones.
+    kept: usize,
 }
 
 /// The time of a row and its key.
@@ -113,8 +115,12 @@ impl Sessions {
                 None => {}
             }
         }
-        let forget = limits.forget;
-        self.groups.retain(|_, events| !events.rows.is_empty() || events.stamp.ts > forget);
+        // When there are so many that it is worth while.
+        if self.groups.len() > 1000.max(2 * self.kept) {
+            let forget = limits.forget;
+            self.groups.retain(|_, events| !events.rows.is_empty() || events.stamp.ts > forget);
+            self.kept = self.groups.len();
+        }
         Ok(())
     }
 
