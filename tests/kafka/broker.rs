@@ -113,9 +113,10 @@ impl Brokers {
     /// What a topic holds, read by kcat: committed records, one a line. Of a topic whose leaders are
     /// still being chosen it may wait for ever, so it is asked again then.
     pub fn read(&self, topic: &str, more: &[&str]) -> String {
-        for _ in 0..4 {
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_secs(120) {
             let output = Command::new("timeout")
-                .args(["30", "kcat", "-C", "-q", "-e", "-b", &self.list, "-t", topic])
+                .args(["15", "kcat", "-C", "-q", "-e", "-b", &self.list, "-t", topic])
                 .args(["-o", "beginning", "-X", "isolation.level=read_committed"])
                 .args(more)
                 .output()
@@ -124,6 +125,7 @@ impl Brokers {
                 return String::from_utf8(output.stdout).unwrap();
             }
             eprintln!("kcat: {}: {}", output.status, String::from_utf8_lossy(&output.stderr));
+            std::thread::sleep(Duration::from_millis(500));
         }
         panic!("kcat cannot read {topic}");
     }
