@@ -36,10 +36,15 @@ pub(super) fn read(url: &Url, settings: &Settings) -> Result<Input> {
         raw: settings.raw,
         saved: settings.saved.clone(),
         confirm: settings.confirm.clone(),
+        exactly: settings.member.is_some(),
         voice: Voice::new(&name, note),
         name: name.clone(),
     };
     let (stream, receipt) = consume::open(wanted)?;
+    if let Some(place) = &settings.member {
+        // One input is read so, and there is one.
+        let _ = place.set(stream.member.clone());
+    }
     let taken = Arc::clone(&stream.taken);
     let receipt: Option<Arc<dyn Receipt>> = Some(Arc::new(Offsets(receipt)));
     Ok(Input { name, reader: Box::new(stream), size: 0, taken, receipt })

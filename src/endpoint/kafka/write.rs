@@ -34,6 +34,7 @@ pub(super) fn write(url: &Url, settings: &Settings) -> Result<Box<dyn Output>> {
         missing: Missing { partitions: settings.partitions, replication: settings.replication },
         transactional: settings.transactional.clone(),
         key,
+        member: settings.member.as_ref().and_then(|member| member.get().cloned()),
         stop: Arc::clone(&settings.stop),
     })?;
     Ok(Box::new(Topics { producer, pending: Vec::new() }))
@@ -85,8 +86,7 @@ impl Topics {
 
 impl Output for Topics {
     fn sync(&mut self) -> Result<bool> {
-        self.producer.drain()?;
-        Ok(true)
+        self.producer.drain()
     }
 
     fn settled(&mut self) -> Result<Option<Vec<Marker>>> {
