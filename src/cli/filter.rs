@@ -81,6 +81,11 @@ fn run(matches: &ArgMatches) -> Result<Outcome> {
             Bad::Keep(path.clone(), file)
         }
     };
+    let foreign = args.out.is_some_and(|dialect| dialect.name != "dbus");
+    if (foreign || args.flat || args.table) && kafka::is_topic(&args.to) {
+        return Err(Error::usage(format!("--to {}: a topic takes UMS messages", args.to))
+            .advise("leave out --out, --flat and --table, or pipe the lines into kcat -P"));
+    }
     let stop = Stop::install(true)?;
     let checkpoint = args.checkpoint.as_ref().map(Checkpoint::open).transpose()?;
     args.consuming.check(&args.from)?;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::super::{Input, Receipt, Settings};
+use super::warn_of_password;
 use crate::error::{Error, Result};
 use crate::kafka::consume::{self, DEFAULTS, Start, Wanted, millis};
 use crate::kafka::{Address, Properties, Voice};
@@ -40,6 +41,7 @@ pub(super) fn read(url: &Url, settings: &Settings) -> Result<Input> {
         voice: Voice::new(&name, note),
         name: name.clone(),
     };
+    warn_of_password(url, &wanted.voice);
     let (stream, receipt) = consume::open(wanted)?;
     if let Some(place) = &settings.member {
         // One input is read so, and there is one.

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::sync::Arc;
 
 use super::super::Settings;
+use super::warn_of_password;
 use crate::error::{Error, Result};
 use crate::kafka::key::KeyRule;
 use crate::kafka::produce::{Producer, Setup};
@@ -26,8 +27,10 @@ pub(super) fn write(url: &Url, settings: &Settings) -> Result<Box<dyn Output>> {
     let key = key.map_err(|error| error.at(url))?.unwrap_or_default();
     let name = format!("kafka://{}/{}", address.brokers, address.topic);
     let note = settings.note.clone().unwrap_or_else(|| Arc::new(|_: &str| {}));
+    let voice = Voice::new(&name, note);
+    warn_of_password(url, &voice);
     let producer = Producer::open(Setup {
-        voice: Voice::new(&name, note),
+        voice,
         name,
         address,
         properties: Properties::new(settings.properties.clone())?,
