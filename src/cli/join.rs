@@ -76,6 +76,10 @@ fn run(matches: &ArgMatches) -> Result<Outcome> {
     let checkpoint = args.checkpoint.as_ref().map(Checkpoint::open).transpose()?;
     let mut settings = args.kafka.settings(stop.flag())?;
     args.consuming.add_to(&mut settings, checkpoint.as_ref());
+    if let Some(state) = state.as_ref().filter(|state| state.checkpoint.is_none()) {
+        // The state has the rows up to here; a group may have been told less before a kill.
+        settings.saved = state.folder.position(None).to_vec();
+    }
     settings.confirm.clone_from(&args.checkpoint);
     let open = |from: &String| {
         args.consuming.check(from)?;
