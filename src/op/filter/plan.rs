@@ -104,8 +104,9 @@ impl Plans {
             ));
         }
         let sampled = if rules.sample.is_some() { sample::places(header) } else { Vec::new() };
+        let columns = if rules.select.is_some() { "--select" } else { "--drop" };
         let reshape =
-            self.reshape(rules, header, &absent).map_err(|error| wrong(error, "--select"))?;
+            self.reshape(rules, header, &absent).map_err(|error| wrong(error, columns))?;
         Ok(Plan { header: Arc::clone(header), filter, sampled, by_key, reshape })
     }
 
@@ -169,10 +170,7 @@ impl Plans {
                 }
             }
             if !kept && is_system(header, place) {
-                return Err(Error::refused(format!(
-                    "--drop {}: a system column stays",
-                    field.name
-                )));
+                return Err(Error::refused(format!("{}: a system column stays", field.name)));
             }
             if kept {
                 columns.push(Column::Cell(place));
