@@ -82,6 +82,30 @@ impl<'a> Marks<'a> {
     }
 }
 
+/// Appends the offsets right behind the commas of `text[from..to]` that are outside of strings; `from`
+/// must be outside.
+#[inline]
+pub(super) fn push_behind_commas(text: &[u8], from: usize, to: usize, found: &mut Vec<usize>) {
+    let mut at = from;
+    let mut inside_before = 0u64;
+    let mut escaped_before = 0u64;
+    while at < to {
+        let block = block_at(text.get(at..).unwrap_or_default());
+        let escaped = escaped_bits(places(&block, b'\\'), &mut escaped_before);
+        let inside = running_parity(places(&block, b'"') & !escaped) ^ inside_before;
+        inside_before = ((inside as i64) >> 63) as u64;
+        let mut commas = places(&block, b',') & !inside;
+        if to - at < BLOCK {
+            commas &= (1 << (to - at)) - 1;
+        }
+        while commas != 0 {
+            found.push(at + commas.trailing_zeros() as usize + 1);
+            commas &= commas - 1;
+        }
+        at += BLOCK;
+    }
+}
+
 /// The block at the front of `rest`, filled up with spaces.
 #[inline(always)]
 fn block_at(rest: &[u8]) -> [u8; BLOCK] {
@@ -166,6 +190,36 @@ fn classify_sse2(block: &[u8; BLOCK]) -> Masks {
     masks
 }
 
+/// Where in a block a letter is.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn places(block: &[u8; BLOCK], letter: u8) -> u64 {
+    // SAFETY: the only condition is SSE2, which every x86-64 processor has.
+    unsafe { places_sse2(block, letter) }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "sse2")]
+#[inline]
+fn places_sse2(block: &[u8; BLOCK], letter: u8) -> u64 {
+    use std::arch::x86_64::{_mm_cmpeq_epi8, _mm_movemask_epi8, _mm_set_epi64x, _mm_set1_epi8};
+    let wanted = _mm_set1_epi8(letter as i8);
+    let mut found = 0;
+    for (step, sixteen) in block.as_chunks::<16>().0.iter().enumerate() {
+        let pair = u128::from_le_bytes(*sixteen);
+        let bytes = _mm_set_epi64x((pair >> 64) as i64, pair as i64);
+        let equal = _mm_movemask_epi8(_mm_cmpeq_epi8(bytes, wanted));
+        found |= u64::from(equal as u16) << (step * 16);
+    }
+    found
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+#[inline(always)]
+fn places(block: &[u8; BLOCK], letter: u8) -> u64 {
+    places_words(block, letter)
+}
+
 /// The masks of a block on other processors.
 #[cfg(not(target_arch = "x86_64"))]
 #[inline(always)]
@@ -173,27 +227,49 @@ fn classify(block: &[u8; BLOCK]) -> Masks {
     classify_words(block)
 }
 
+#[cfg(any(test, not(target_arch = "x86_64")))]
+const ONES: u64 = 0x0101_0101_0101_0101;
+
+/// The top bit of every lane that is zero; no lane carries into the next.
+#[cfg(any(test, not(target_arch = "x86_64")))]
+fn zero_lanes(word: u64) -> u64 {
+    const LOWS: u64 = ONES * 0x7f;
+    !(((word & LOWS) + LOWS) | word | LOWS)
+}
+
+/// The top bits of the lanes, gathered: the product puts each into a place of its own.
+#[cfg(any(test, not(target_arch = "x86_64")))]
+fn lane_bits(lanes: u64) -> u64 {
+    (lanes >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56
+}
+
 /// The masks of a block, eight bytes at a time in one word.
 #[cfg(any(test, not(target_arch = "x86_64")))]
 fn classify_words(block: &[u8; BLOCK]) -> Masks {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const LOWS: u64 = ONES * 0x7f;
-    // The top bit of every lane that is zero; no lane carries into the next.
-    let zero = |word: u64| !(((word & LOWS) + LOWS) | word | LOWS);
-    let equal = |word: u64, letter: u8| zero(word ^ (ONES * u64::from(letter)));
-    // The top bits of the lanes, gathered: the product puts each into a place of its own.
-    let bits = |lanes: u64| (lanes >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56;
-    let mut masks = Masks::default();
+    let mut masks = Masks {
+        quote: places_words(block, b'"'),
+        backslash: places_words(block, b'\\'),
+        ..Masks::default()
+    };
     for (step, eight) in block.as_chunks::<8>().0.iter().enumerate() {
         let word = u64::from_le_bytes(*eight);
         let folded = word | (ONES * 0x20);
-        let shift = step * 8;
-        masks.quote |= bits(equal(word, b'"')) << shift;
-        masks.backslash |= bits(equal(word, b'\\')) << shift;
-        masks.bracket |= bits(equal(folded, b'{') | equal(folded, b'}')) << shift;
-        masks.control |= bits(zero(word & (ONES * 0xe0))) << shift;
+        let equal = |letter: u8| zero_lanes(folded ^ (ONES * u64::from(letter)));
+        masks.bracket |= lane_bits(equal(b'{') | equal(b'}')) << (step * 8);
+        masks.control |= lane_bits(zero_lanes(word & (ONES * 0xe0))) << (step * 8);
     }
     masks
+}
+
+/// Where in a block a letter is, eight bytes at a time in one word.
+#[cfg(any(test, not(target_arch = "x86_64")))]
+fn places_words(block: &[u8; BLOCK], letter: u8) -> u64 {
+    let words = block.as_chunks::<8>().0.iter().enumerate();
+    let bits = words.map(|(step, eight)| {
+        let word = u64::from_le_bytes(*eight) ^ (ONES * u64::from(letter));
+        lane_bits(zero_lanes(word)) << (step * 8)
+    });
+    bits.fold(0, |all, bits| all | bits)
 }
 
 #[cfg(test)]
@@ -240,6 +316,10 @@ mod tests {
         fn ways_of_classifying_agree(block in proptest::collection::vec(any::<u8>(), BLOCK)) {
             let block: [u8; BLOCK] = block.try_into().unwrap();
             prop_assert_eq!(classify(&block), classify_words(&block));
+            let letter = block[0];
+            prop_assert_eq!(places(&block, letter), places_words(&block, letter));
+            let plainly = |at: usize| u64::from(block[at] == letter) << at;
+            prop_assert_eq!(places(&block, letter), (0..BLOCK).map(plainly).sum::<u64>());
         }
 
         #[test]
