@@ -4,6 +4,7 @@
 
 pub mod base64;
 pub mod batch;
+mod block;
 mod bounds;
 mod cell;
 mod cursor;
