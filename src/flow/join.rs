@@ -66,6 +66,8 @@ pub struct Plan<'a> {
     pub state: Option<State>,
     /// Bytes of state in memory at most.
     pub memory: usize,
+    /// Where the state goes that does not fit there, when none is kept: into files without a name.
+    pub spill: PathBuf,
     /// The longest line in bytes.
     pub max_line: usize,
     /// A wish to stop.
@@ -119,6 +121,7 @@ pub fn run(plan: Plan) -> Result<Summary> {
             state: plan.state,
             receipts: receipts.iter().map(|one| Receipts::new(Some(one.clone()), None)).collect(),
             memory: plan.memory,
+            spill: plan.spill,
             counters: Arc::clone(&counters),
             note: plan.note,
         },
