@@ -110,9 +110,9 @@ pub trait Operation: Send + fmt::Debug {
 /// The state cannot be made smaller.
 #[cold]
 pub fn too_large(bytes: usize) -> Error {
-    let size = bytes >> 20;
+    let size = bytes >> 10;
     Error::refused(format!(
-        "what must be in memory of the state takes {size} MiB, more than --memory"
+        "what must be in memory of the state takes {size} KiB, more than --memory"
     ))
     .advise("raise it, or shorten --keep, --lateness, --within or the windows")
 }
