@@ -147,6 +147,11 @@ impl Groups {
         sent: &mut Sent,
     ) -> Result<bool> {
         let mut values = Vec::new();
+        if self.unlisted {
+            // All are looked at, so that the order is that of a whole list.
+            self.hurried.clear();
+            self.hurried_bytes = 0;
+        }
         while let Some((start, name)) = self.hurried.pop_first() {
             self.hurried_bytes -= 64 + name.len();
             let groups = self.windows.entry(start).or_default();

@@ -280,7 +280,7 @@ impl Side {
                 }
             };
             entry.on = read_on(plan, cells)?.map(Key::from);
-            let mut own = Vec::new();
+            let mut own = Vec::with_capacity(256);
             for place in &plan.own {
                 if let Some(cell) = cells.get(*place) {
                     cell.push_json(&mut own);
@@ -289,7 +289,9 @@ impl Side {
             }
             own.pop();
             own.push(b']');
-            entry.cells = String::from_utf8_lossy(&own).into();
+            let own = String::from_utf8(own);
+            let own = own.map_err(|_| Error::data("a row that is not UTF-8"))?;
+            entry.cells = own.into();
         }
         Ok(Some(Change { row, op, key: key.into(), time, entry }))
     }
