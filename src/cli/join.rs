@@ -102,6 +102,7 @@ fn run(matches: &ArgMatches) -> Result<Outcome> {
         late,
         state,
         memory: usize::try_from(args.memory).unwrap_or(usize::MAX),
+        spill: args.spill_dir.clone().unwrap_or_else(std::env::temp_dir),
         max_line: usize::try_from(args.max_line).unwrap_or(usize::MAX),
         stop: stop.flag(),
         counters,
