@@ -175,7 +175,10 @@ mod tests {
             let (mut parts, names) = library.compile(pattern).unwrap();
             assert!(parts.find(line), "{pattern}: {line}");
             let text = |(group, name): &(usize, String)| {
-                format!("{name}={}", parts.group(*group).map_or("NULL", |(from, to)| &line[from..to]))
+                format!(
+                    "{name}={}",
+                    parts.group(*group).map_or("NULL", |(from, to)| &line[from..to])
+                )
             };
             names.iter().map(text).collect::<Vec<_>>().join("|")
         };

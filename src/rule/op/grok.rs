@@ -79,11 +79,10 @@ impl Operator for Grok {
             if !parts.find(text) {
                 continue;
             }
-            for (group, name) in groups.iter().zip(&self.names) {
+            row.extend(groups.iter().zip(&self.names).map(|(group, name)| {
                 let span = group.and_then(|group| parts.group(group));
-                let found = span.map_or(Cell::NULL, |(from, to)| cell.part(from, to));
-                row.push(found.named(*name));
-            }
+                span.map_or(Cell::NULL, |(from, to)| cell.part(from, to)).named(*name)
+            }));
             return Verdict::Keep;
         }
         Verdict::Drop("the pattern does not match")

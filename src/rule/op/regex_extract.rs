@@ -57,8 +57,7 @@ impl Operator for RegexExtract {
     fn apply(&mut self, row: &mut Row, work: &mut Work) -> Verdict {
         let Self { scope, parts, names, optional } = self;
         super::expand(scope, row, work, |cell, work, out| {
-            let found =
-                work.text(cell).is_some_and(|text| parts.find(text));
+            let found = work.text(cell).is_some_and(|text| parts.find(text));
             if !found && !*optional {
                 return Verdict::Drop("the expression does not match");
             }

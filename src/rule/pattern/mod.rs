@@ -8,9 +8,9 @@
 //! `[^"]` take whole characters. `\p{L}` and the like mean Unicode.
 
 mod plan;
-mod set;
 #[cfg(test)]
 mod same;
+mod set;
 mod walk;
 
 use regex::{CaptureLocations, Regex, RegexBuilder};
@@ -97,12 +97,34 @@ pub(super) fn build(pattern: &str) -> Result<Regex, String> {
         .map_err(|error| said(&error))
 }
 
-/// The same for bytes that need not be UTF-8.
-pub(super) fn build_bytes(pattern: &str) -> Result<regex::bytes::Regex, String> {
-    regex::bytes::RegexBuilder::new(&ascii_classes(pattern))
-        .size_limit(MOST_BUILT)
-        .build()
-        .map_err(|error| said(&error))
+/// A test of bytes that need not be UTF-8.
+#[derive(Debug, Clone)]
+pub(super) struct Test {
+    regex: regex::bytes::Regex,
+    walk: Option<Walk>,
+}
+
+impl Test {
+    /// Builds it.
+    ///
+    /// # Errors
+    /// A text that says what is wrong, on one line.
+    pub(super) fn build(pattern: &str) -> Result<Self, String> {
+        let pattern = ascii_classes(pattern);
+        let built = regex::bytes::RegexBuilder::new(&pattern).size_limit(MOST_BUILT).build();
+        let walk = plan::plan(&pattern).filter(|walk| walk.any_bytes);
+        Ok(Self { regex: built.map_err(|error| said(&error))?, walk })
+    }
+
+    /// Whether there is a match.
+    #[inline]
+    pub(super) fn is_match(&self, bytes: &[u8]) -> bool {
+        match self.walk.as_ref().map(|walk| walk.look(bytes)) {
+            Some(Found::Match) => true,
+            Some(Found::No) => false,
+            Some(Found::Unsure) | None => self.regex.is_match(bytes),
+        }
+    }
 }
 
 fn said(error: &regex::Error) -> String {

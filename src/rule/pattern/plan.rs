@@ -5,13 +5,13 @@
 //! becomes a block where its texts have no byte with which the rest can begin: their end is known then,
 //! and an automaton tells whether they fit.
 
-use regex_automata::hybrid::dfa::DFA;
-use regex_automata::nfa::thompson::{NFA, WhichCaptures};
 use regex_automata::MatchKind;
+use regex_automata::hybrid::dfa::{Cache, DFA};
+use regex_automata::nfa::thompson::{NFA, WhichCaptures};
 use regex_syntax::hir::{Capture, Hir, HirKind, Look, Repetition};
 
 use super::set::{First, Set, alphabet};
-use super::walk::{Block, Choice, Kind, NO_WAY, OTHER_WAYS, Run, Step, Walk};
+use super::walk::{Block, Choice, Kind, NO_WAY, OTHER_WAYS, Outside, Run, Step, Walk};
 
 /// More steps than this gain nothing over the engine.
 const MOST_STEPS: usize = 2000;
@@ -25,7 +25,7 @@ const MOST_BUILT: usize = 1 << 20;
 /// The walk of an expression; `None` where it has none.
 pub(super) fn plan(pattern: &str) -> Option<Walk> {
     let hir = regex_syntax::parse(pattern).ok()?;
-    let mut plan = Plan { steps: Vec::new(), forks: 0, any_bytes: true };
+    let mut plan = Plan { steps: Vec::new(), caches: Vec::new(), forks: 0, any_bytes: true };
     if plan.count(&hir) > MOST_STEPS {
         return None;
     }
@@ -38,11 +38,13 @@ pub(super) fn plan(pattern: &str) -> Option<Walk> {
         anchored: hir.properties().look_set_prefix().contains(Look::Start),
         any_bytes: plan.any_bytes,
         places: vec![0; groups * 2],
+        caches: plan.caches,
     })
 }
 
 struct Plan {
     steps: Vec<Step>,
+    caches: Vec<Cache>,
     /// Steps after which a walk is no longer sure.
     forks: usize,
     /// Whether no step looks for the ends of characters.
@@ -82,7 +84,7 @@ impl Plan {
                 if built.is_some() && self.forks == forks {
                     return built;
                 }
-                match block(hir, follow) {
+                match self.block(hir, follow) {
                     Some(block) => {
                         self.steps.truncate(before);
                         self.forks = forks;
@@ -258,7 +260,13 @@ impl Plan {
         {
             return self.push(Kind::UntilLast { set, min, literal }, next);
         }
-        let outside = set.few_outside().filter(|_| max == usize::MAX);
+        let outside = match set.few_outside().as_deref() {
+            Some([]) if max == usize::MAX => Outside::None,
+            Some([a]) if max == usize::MAX => Outside::One(*a),
+            Some([a, b]) if max == usize::MAX => Outside::Two(*a, *b),
+            Some([a, b, c]) if max == usize::MAX => Outside::Three(*a, *b, *c),
+            _ => Outside::Many,
+        };
         self.push(Kind::Run(Run { set, outside, min, max, group, other_ways }), next)
     }
 
@@ -315,6 +323,31 @@ impl Plan {
         let targets = ways.iter().map(|(_, target)| *target).collect();
         Some(Kind::Choice(Box::new(Choice { by_byte, at_end, targets })))
     }
+
+    /// The block of an expression without groups and without looks around.
+    fn block(&mut self, hir: &Hir, follow: &First) -> Option<Block> {
+        let properties = hir.properties();
+        if properties.explicit_captures_len() > 0 || !properties.look_set().is_empty() {
+            return None;
+        }
+        let set = alphabet(hir)?;
+        if follow.meets(&set) {
+            return None;
+        }
+        let nfa = NFA::compiler()
+            .configure(
+                NFA::config().which_captures(WhichCaptures::None).nfa_size_limit(Some(MOST_BUILT)),
+            )
+            .build_from_hir(hir)
+            .ok()?;
+        let config = DFA::config()
+            .match_kind(MatchKind::All)
+            .cache_capacity(MOST_BUILT)
+            .minimum_cache_clear_count(Some(2));
+        let automaton = DFA::builder().configure(config).build_from_nfa(nfa).ok()?;
+        self.caches.push(automaton.create_cache());
+        Some(Block { set, automaton, cache: self.caches.len() - 1 })
+    }
 }
 
 /// What characters a repetition takes and how many bytes of them; `None` where it is not of single
@@ -329,29 +362,4 @@ fn of_characters(repetition: &Repetition) -> Option<(Set, (usize, usize))> {
     }
     let max = max.map_or(Some(usize::MAX), |max| usize::try_from(max).ok())?;
     Some((set, (usize::try_from(*min).ok()?, max)))
-}
-
-/// The block of an expression without groups and without looks around.
-fn block(hir: &Hir, follow: &First) -> Option<Block> {
-    let properties = hir.properties();
-    if properties.explicit_captures_len() > 0 || !properties.look_set().is_empty() {
-        return None;
-    }
-    let set = alphabet(hir)?;
-    if follow.meets(&set) {
-        return None;
-    }
-    let nfa = NFA::compiler()
-        .configure(
-            NFA::config().which_captures(WhichCaptures::None).nfa_size_limit(Some(MOST_BUILT)),
-        )
-        .build_from_hir(hir)
-        .ok()?;
-    let config = DFA::config()
-        .match_kind(MatchKind::All)
-        .cache_capacity(MOST_BUILT)
-        .minimum_cache_clear_count(Some(2));
-    let automaton = DFA::builder().configure(config).build_from_nfa(nfa).ok()?;
-    let cache = automaton.create_cache();
-    Some(Block { set, automaton, cache })
 }

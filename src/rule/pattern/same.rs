@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use regex::Regex;
 
 use super::walk::{Found, Walk};
-use super::{Parts, plan};
+use super::{Parts, Test, plan};
 use crate::rule::grok::{Library, patterns};
 
 /// An expression for the engine, and its walk.
@@ -36,8 +36,27 @@ fn compare((regex, walk): &mut (Regex, Walk), text: &str) -> Found {
 }
 
 const LEAVES: &[&str] = &[
-    "a", "b", " ", "-", "\"", "é", "ab", "- ", r"\\", "[ab]", "[^a]", "[^ ]", r#"[^"\\]"#, "[0-9]", ".", "(?s:.)",
-    "[a-z]", "(?i:s)", r"(?-u:\b)", "[é-ü]", "1",
+    "a",
+    "b",
+    " ",
+    "-",
+    "\"",
+    "é",
+    "ab",
+    "- ",
+    r"\\",
+    "[ab]",
+    "[^a]",
+    "[^ ]",
+    r#"[^"\\]"#,
+    "[0-9]",
+    ".",
+    "(?s:.)",
+    "[a-z]",
+    "(?i:s)",
+    r"(?-u:\b)",
+    "[é-ü]",
+    "1",
 ];
 const REPEATS: &[&str] =
     &["*", "+", "?", "*?", "+?", "??", "{2}", "{1,2}", "{0,3}", "{2,}", "{1,2}?"];
@@ -87,6 +106,21 @@ proptest! {
     }
 
     #[test]
+    fn tests_say_what_the_engine_says_of_any_bytes(
+        pattern in expression(),
+        texts in prop::collection::vec(
+            prop::collection::vec(prop::sample::select(&b"ab -1\"\\\xc3\xa9\xff\n"[..]), 0..7),
+            24,
+        ),
+    ) {
+        let regex = regex::bytes::Regex::new(&pattern).unwrap();
+        let test = Test::build(&pattern).unwrap();
+        for text in texts {
+            prop_assert_eq!(test.is_match(&text), regex.is_match(&text), "{} {:?}", pattern, text);
+        }
+    }
+
+    #[test]
     fn walks_fail_where_the_engine_fails(
         which in 0..LINES.len(),
         changes in prop::collection::vec(changes(), 16),
@@ -128,11 +162,11 @@ const LINES: [(&str, &str); 9] = [
         r"(?s)^(?<time>[-\d]+ [\d:,]+) \[(?<thread>[^\]]*)\] (?<level>[A-Z]+) +(?<class>\S+) - (?<message>[^\n]*)(?:\n(?<rest>.*))?$",
         "2026-11-21 01:02:03,123 [main] WARN  org.a.B - took\n\tat x\n\tat y",
     ),
+    (r"^(?<method>[A-Z]+) (?<target>\S+)(?: (?<protocol>\S+))?$", "GET /a HTTP/1.1"),
     (
-        r"^(?<method>[A-Z]+) (?<target>\S+)(?: (?<protocol>\S+))?$",
-        "GET /a HTTP/1.1",
+        "^%{DAY} %{MONTH:month} %{MONTHDAY:day} %{TIME:time} %{YEAR:year}$",
+        "Mon Mar 31 23:59:60 2026",
     ),
-    ("^%{DAY} %{MONTH:month} %{MONTHDAY:day} %{TIME:time} %{YEAR:year}$", "Mon Mar 31 23:59:60 2026"),
     (r"^(.*) (\d+)ms(.*)$", "took 17ms, not 18ms, or 1ms"),
     (r#"^key="(.+?)",?(?: (\w+)=(\S*))*$"#, r#"key="a, b", c=1 d=é"#),
 ];

@@ -112,7 +112,9 @@ impl First {
         let mut first = Self::nothing();
         match hir.kind() {
             HirKind::Empty => return follow.clone(),
-            HirKind::Literal(literal) => literal.0.first().iter().for_each(|b| first.bytes.add(**b)),
+            HirKind::Literal(literal) => {
+                literal.0.first().iter().for_each(|b| first.bytes.add(**b))
+            }
             HirKind::Class(class) => first.bytes = Set::of(class).0,
             HirKind::Look(Look::End) => first.end = true,
             HirKind::Look(_) => return follow.clone(),

@@ -8,8 +8,8 @@
 //! nothing; the engine of regular expressions then answers.
 
 use memchr::{memchr, memchr2, memchr3, memmem, memrchr};
-use regex_automata::hybrid::dfa::{Cache, DFA};
 use regex_automata::Anchored;
+use regex_automata::hybrid::dfa::{Cache, DFA};
 use regex_automata::util::start;
 
 use super::set::Set;
@@ -75,8 +75,7 @@ pub(super) enum Kind {
 #[derive(Debug, Clone)]
 pub(super) struct Run {
     pub(super) set: Set,
-    /// The bytes outside the set, where they are few.
-    pub(super) outside: Option<Vec<u8>>,
+    pub(super) outside: Outside,
     pub(super) min: usize,
     pub(super) max: usize,
     /// The group that the run is, or 0.
@@ -84,11 +83,22 @@ pub(super) struct Run {
     pub(super) other_ways: bool,
 }
 
+/// The bytes outside a set, where they are so few that they are searched for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Outside {
+    None,
+    One(u8),
+    Two(u8, u8),
+    Three(u8, u8, u8),
+    Many,
+}
+
 #[derive(Debug, Clone)]
 pub(super) struct Block {
     pub(super) set: Set,
     pub(super) automaton: DFA,
-    pub(super) cache: Cache,
+    /// The number of its cache.
+    pub(super) cache: usize,
 }
 
 #[derive(Debug, Clone)]
@@ -110,6 +120,8 @@ pub(super) struct Walk {
     pub(super) any_bytes: bool,
     /// Begin and end of every group.
     pub(super) places: Vec<usize>,
+    /// What the automata of blocks have worked out.
+    pub(super) caches: Vec<Cache>,
 }
 
 impl Walk {
@@ -124,83 +136,100 @@ impl Walk {
     /// Walks through a text; UTF-8, unless `any_bytes`.
     #[inline]
     pub(super) fn walk(&mut self, text: &[u8]) -> Found {
-        let Self { steps, entry, anchored, places, .. } = self;
+        let Self { steps, entry, anchored, places, caches, .. } = self;
         places.fill(NOWHERE);
-        let (mut at, mut next, mut sure) = (0, *entry, *anchored);
-        while let Some(step) = steps.get_mut(next) {
-            let rest = text.get(at..).unwrap_or_default();
-            next = step.next;
-            let length = match &mut step.kind {
-                Kind::Byte(byte) => (rest.first() == Some(byte)).then_some(1),
-                Kind::Literal(literal) => rest.starts_with(literal).then_some(literal.len()),
-                Kind::One(set) => one(set, rest),
-                Kind::Run(run) => {
-                    sure &= !run.other_ways;
-                    let length = run.length(rest);
-                    if let Some(length) = length
-                        && run.group > 0
-                    {
-                        save(places, run.group * 2, at);
-                        save(places, run.group * 2 + 1, at + length);
-                    }
-                    length
-                }
-                Kind::Until { set, min, literal, other_ways } => {
-                    sure &= !*other_ways;
-                    let behind = rest.get(*min..).unwrap_or_default();
-                    memmem::find(behind, literal)
-                        .map(|found| found + *min)
-                        .filter(|found| all_in(set, rest, *found))
-                }
-                Kind::UntilOne { set, min, stop, end, other_ways } => {
-                    sure &= !*other_ways;
-                    let behind = rest.get(*min..).unwrap_or_default();
-                    let found = behind.iter().position(|byte| stop.has(*byte));
-                    let found = found.or_else(|| end.then_some(behind.len()));
-                    found.map(|found| found + *min).filter(|found| all_in(set, rest, *found))
-                }
-                Kind::UntilLast { set, min, literal } => {
-                    sure = false;
-                    until_last(set, rest, literal).filter(|found| *found >= *min)
-                }
-                Kind::Block(block) => match block.length(rest) {
-                    Some(length) => length,
-                    None => return Found::Unsure,
-                },
-                Kind::Choice(choice) => {
-                    let way = match rest.first() {
-                        Some(byte) => choice.by_byte[usize::from(*byte)],
-                        None => choice.at_end,
-                    };
-                    sure &= way & OTHER_WAYS == 0;
-                    choice.targets.get(usize::from(way & !OTHER_WAYS)).map(|target| {
-                        next = *target;
-                        0
-                    })
-                }
-                Kind::Save(place) => {
-                    save(places, *place, at);
-                    Some(0)
-                }
-                Kind::Start => (at == 0).then_some(0),
-                Kind::End => rest.is_empty().then_some(0),
-                Kind::WordBoundary => {
-                    let before = at.checked_sub(1).and_then(|at| text.get(at));
-                    (is_word(before) != is_word(rest.first())).then_some(0)
-                }
-                Kind::Over => {
-                    save(places, 0, 0);
-                    save(places, 1, at);
-                    return Found::Match;
-                }
-            };
-            match length {
-                Some(length) => at += length,
-                None => break,
-            }
-        }
-        if sure { Found::No } else { Found::Unsure }
+        go(steps, (*entry, *anchored), text, places, caches)
     }
+
+    /// The same without groups, and unsure of blocks.
+    #[inline]
+    pub(super) fn look(&self, text: &[u8]) -> Found {
+        go(&self.steps, (self.entry, self.anchored), text, &mut [], &mut [])
+    }
+}
+
+#[inline]
+fn go(
+    steps: &[Step],
+    (entry, anchored): (usize, bool),
+    text: &[u8],
+    places: &mut [usize],
+    caches: &mut [Cache],
+) -> Found {
+    let (mut at, mut next, mut sure) = (0, entry, anchored);
+    while let Some(step) = steps.get(next) {
+        let rest = text.get(at..).unwrap_or_default();
+        next = step.next;
+        let length = match &step.kind {
+            Kind::Byte(byte) => (rest.first() == Some(byte)).then_some(1),
+            Kind::Literal(literal) => begins(rest, literal).then_some(literal.len()),
+            Kind::One(set) => one(set, rest),
+            Kind::Run(run) => {
+                sure &= !run.other_ways;
+                let length = run.length(rest);
+                if let Some(length) = length
+                    && run.group > 0
+                {
+                    save(places, run.group * 2, at);
+                    save(places, run.group * 2 + 1, at + length);
+                }
+                length
+            }
+            Kind::Until { set, min, literal, other_ways } => {
+                sure &= !*other_ways;
+                let behind = rest.get(*min..).unwrap_or_default();
+                memmem::find(behind, literal)
+                    .map(|found| found + *min)
+                    .filter(|found| all_in(set, rest, *found))
+            }
+            Kind::UntilOne { set, min, stop, end, other_ways } => {
+                sure &= !*other_ways;
+                let behind = rest.get(*min..).unwrap_or_default();
+                let found = behind.iter().position(|byte| stop.has(*byte));
+                let found = found.or_else(|| end.then_some(behind.len()));
+                found.map(|found| found + *min).filter(|found| all_in(set, rest, *found))
+            }
+            Kind::UntilLast { set, min, literal } => {
+                sure = false;
+                until_last(set, rest, literal).filter(|found| *found >= *min)
+            }
+            Kind::Block(block) => match block.length(rest, caches) {
+                Some(length) => length,
+                None => return Found::Unsure,
+            },
+            Kind::Choice(choice) => {
+                let way = match rest.first() {
+                    Some(byte) => choice.by_byte[usize::from(*byte)],
+                    None => choice.at_end,
+                };
+                sure &= way & OTHER_WAYS == 0;
+                choice.targets.get(usize::from(way & !OTHER_WAYS)).map(|target| {
+                    next = *target;
+                    0
+                })
+            }
+            Kind::Save(place) => {
+                save(places, *place, at);
+                Some(0)
+            }
+            Kind::Start => (at == 0).then_some(0),
+            Kind::End => rest.is_empty().then_some(0),
+            Kind::WordBoundary => {
+                let before = at.checked_sub(1).and_then(|at| text.get(at));
+                (is_word(before) != is_word(rest.first())).then_some(0)
+            }
+            Kind::Over => {
+                save(places, 0, 0);
+                save(places, 1, at);
+                return Found::Match;
+            }
+        };
+        match length {
+            Some(length) => at += length,
+            None => break,
+        }
+    }
+    if sure { Found::No } else { Found::Unsure }
 }
 
 #[inline]
@@ -212,6 +241,30 @@ fn save(places: &mut [usize], place: usize, at: usize) {
 
 fn is_word(byte: Option<&u8>) -> bool {
     byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
+}
+
+/// Most literals are short: a loop beats a call.
+#[inline]
+fn begins(rest: &[u8], literal: &[u8]) -> bool {
+    let front = rest.get(..literal.len());
+    front.is_some_and(|front| front.iter().zip(literal).all(|(one, other)| one == other))
+}
+
+/// How many bytes in front are in the set.
+#[inline]
+fn run_length(set: &Set, bytes: &[u8]) -> usize {
+    let mut at = 0;
+    while let Some([a, b, c, d]) = bytes.get(at..).and_then(|rest| rest.first_chunk()) {
+        match () {
+            () if !set.has(*a) => return at,
+            () if !set.has(*b) => return at + 1,
+            () if !set.has(*c) => return at + 2,
+            () if !set.has(*d) => return at + 3,
+            () => at += 4,
+        }
+    }
+    let tail = bytes.get(at..).unwrap_or_default();
+    at + tail.iter().position(|byte| !set.has(*byte)).unwrap_or(tail.len())
 }
 
 /// The length of the character in front, when it is in the set.
@@ -227,12 +280,12 @@ fn one(set: &Set, rest: &[u8]) -> Option<usize> {
 }
 
 fn all_in(set: &Set, rest: &[u8], length: usize) -> bool {
-    rest.get(..length).is_some_and(|bytes| bytes.iter().all(|byte| set.has(*byte)))
+    rest.get(..length).is_some_and(|bytes| run_length(set, bytes) == length)
 }
 
 /// The last place of the literal with nothing but bytes of the set before it.
 fn until_last(set: &Set, rest: &[u8], literal: &[u8]) -> Option<usize> {
-    let run = rest.iter().position(|byte| !set.has(*byte)).unwrap_or(rest.len());
+    let run = run_length(set, rest);
     let first = *literal.first()?;
     // The literal may begin right behind the run.
     let mut end = run.saturating_add(1).min(rest.len());
@@ -248,16 +301,12 @@ fn until_last(set: &Set, rest: &[u8], literal: &[u8]) -> Option<usize> {
 impl Run {
     #[inline]
     fn length(&self, rest: &[u8]) -> Option<usize> {
-        let end = match self.outside.as_deref() {
-            Some([]) => None,
-            Some([a]) => memchr(*a, rest),
-            Some([a, b]) => memchr2(*a, *b, rest),
-            Some([a, b, c]) => memchr3(*a, *b, *c, rest),
-            _ if self.max < rest.len() => {
-                let bytes = rest.get(..self.max).unwrap_or_default();
-                Some(bytes.iter().position(|byte| !self.set.has(*byte)).unwrap_or(self.max))
-            }
-            _ => rest.iter().position(|byte| !self.set.has(*byte)),
+        let end = match self.outside {
+            Outside::None => None,
+            Outside::One(a) => memchr(a, rest),
+            Outside::Two(a, b) => memchr2(a, b, rest),
+            Outside::Three(a, b, c) => memchr3(a, b, c, rest),
+            Outside::Many => Some(run_length(&self.set, rest.get(..self.max).unwrap_or(rest))),
         };
         let length = end.unwrap_or(rest.len());
         (length >= self.min).then_some(length)
@@ -266,8 +315,9 @@ impl Run {
 
 impl Block {
     /// `None` where the automaton gives up, `Some(None)` where it takes the bytes not.
-    fn length(&mut self, rest: &[u8]) -> Option<Option<usize>> {
+    fn length(&self, rest: &[u8], caches: &mut [Cache]) -> Option<Option<usize>> {
         let Self { set, automaton, cache } = self;
+        let cache = caches.get_mut(*cache)?;
         let start = start::Config::new().anchored(Anchored::Yes);
         let mut state = automaton.start_state(cache, &start).ok()?;
         let mut length = 0;
