@@ -22,6 +22,9 @@ pub mod url;
 /// Layer 1: files that are replaced whole.
 pub mod durable;
 
+/// Layer 1: names that somebody may have meant.
+pub mod near;
+
 /// Above layer 1: masks over rows of messages.
 pub mod mask;
 

@@ -18,11 +18,11 @@ use super::cast::{Target, castable, target};
 use super::function::{self, Wanted};
 use super::like::Like;
 use super::literal::{Typed, literal, plain_text, quoted_as, shown, wrong};
-use super::near;
 use super::node::{Arithmetic, Comparison, Matcher, Node};
 use super::pattern::{Dynamic, REGEX_BYTES};
 use super::value::{Kind, Value};
 use crate::error::{Error, Result};
+use crate::near;
 use crate::ums::{Field, Schema};
 
 /// How deep an expression may nest: the tree is walked by recursion.

@@ -14,7 +14,6 @@ mod like;
 pub mod list;
 mod literal;
 pub mod moment;
-pub mod near;
 mod node;
 pub mod number;
 mod pattern;

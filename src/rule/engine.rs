@@ -328,6 +328,28 @@ fn operate<'e, W: Watch>(
     watch: &mut W,
 ) -> End<'e> {
     for (number, (name, operator)) in group.operators.iter_mut().enumerate() {
+        // Nearly always there is one row, and it stays one.
+        if let [row] = rows.as_mut_slice() {
+            match operator.apply(row, work) {
+                Verdict::Keep if work.more.is_empty() => {}
+                Verdict::Keep => rows.append(&mut work.more),
+                Verdict::Drop(reason) => {
+                    work.more.clear();
+                    spare.append(rows);
+                    watch.rows(number + 1, name, rows, work, names);
+                    return End::Missed(reason);
+                }
+                Verdict::Fail(reason) => {
+                    work.more.clear();
+                    return End::Failed(reason);
+                }
+            }
+            if rows.len() > MOST_CELLS {
+                return End::Failed("the record makes too many rows");
+            }
+            watch.rows(number + 1, name, rows, work, names);
+            continue;
+        }
         let mut why = "there is no row";
         for mut row in rows.drain(..) {
             match operator.apply(&mut row, work) {

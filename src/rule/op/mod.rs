@@ -149,7 +149,7 @@ impl Context<'_> {
             );
             return Err(fault(keys, key, text));
         }
-        self.names.intern(name).ok_or_else(|| fault(keys, key, "there are too many names".into()))
+        self.names.give(name).ok_or_else(|| fault(keys, key, "there are too many names".into()))
     }
 
     fn names(&mut self, keys: &Keys, key: &'static str) -> Placed<Vec<super::cells::Name>> {

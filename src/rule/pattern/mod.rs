@@ -8,9 +8,9 @@
 //! `[^"]` take whole characters. `\p{L}` and the like mean Unicode.
 
 mod plan;
-#[cfg(test)]
-mod same;
 mod set;
+#[cfg(test)]
+mod tests;
 mod walk;
 
 use regex::{CaptureLocations, Regex, RegexBuilder};
@@ -175,32 +175,4 @@ fn ascii_classes(pattern: &str) -> String {
 /// `\b{start}` and its like stay as they are.
 fn word_boundary(out: &mut String, rest: &str) {
     out.push_str(if rest.starts_with('{') { "\\b" } else { "(?-u:\\b)" });
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn short_classes_are_ascii_and_the_dot_is_a_character() {
-        let found = |pattern: &str, text: &str| {
-            build(pattern).unwrap().find(text).map(|found| found.as_str().to_owned())
-        };
-        assert_eq!(found(r"\d+", "٣4"), Some("4".into()));
-        assert_eq!(found(r"\w+", "äb_1"), Some("b_1".into()));
-        assert_eq!(found(r"[\w.-]+", "ä a-b.c ü"), Some("a-b.c".into()));
-        assert_eq!(found(r"[^\s]+", "\u{a0}x y"), Some("\u{a0}x".into()));
-        assert_eq!(found(r"x.y", "xäy"), Some("xäy".into()));
-        assert_eq!(found(r"\\d", "\\d4"), Some("\\d".into()));
-        assert_eq!(found(r"\bb\b", "äb"), Some("b".into()));
-        assert_eq!(found(r"\p{L}+", "1ä2"), Some("ä".into()));
-    }
-
-    #[test]
-    fn what_cannot_be_linear_or_is_too_large_is_refused() {
-        assert!(build(r"(?=a)").unwrap_err().contains("look-around"));
-        assert!(build(r"(a)\1").unwrap_err().contains("backreferences"));
-        assert!(build(r"((a{999}){999}){99}").unwrap_err().contains("too large"));
-        assert!(!build("(").unwrap_err().contains('\n'));
-    }
 }

@@ -1,11 +1,11 @@
-//! Tests that walks and the engine find the same: expressions and texts by chance, and the expressions of
+//! Tests of expressions: what they mean, and that walks and the engine find the same: expressions and texts by chance, and the expressions of
 //! the library over lines that fit them nearly.
 
 use proptest::prelude::*;
 use regex::Regex;
 
 use super::walk::{Found, Walk};
-use super::{Parts, Test, plan};
+use super::{Parts, Test, build, plan};
 use crate::rule::grok::{Library, patterns};
 
 /// An expression for the engine, and its walk.
@@ -89,9 +89,7 @@ fn changes() -> impl Strategy<Value = Vec<(prop::sample::Index, u8, String)>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(
-        std::env::var("DWS_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(500)
-    ))]
+    #![proptest_config(ProptestConfig::with_cases(500))]
 
     #[test]
     fn walks_find_what_the_engine_finds(
@@ -202,4 +200,27 @@ fn an_expression_that_is_not_for_walks_is_left_to_the_engine() {
         assert!(parts.find("aaaac") && parts.group(3) == Some((3, 4)) && !parts.find("aaad"));
     }
     assert!(parts.walk.is_none());
+}
+
+#[test]
+fn short_classes_are_ascii_and_the_dot_is_a_character() {
+    let found = |pattern: &str, text: &str| {
+        build(pattern).unwrap().find(text).map(|found| found.as_str().to_owned())
+    };
+    assert_eq!(found(r"\d+", "٣4"), Some("4".into()));
+    assert_eq!(found(r"\w+", "äb_1"), Some("b_1".into()));
+    assert_eq!(found(r"[\w.-]+", "ä a-b.c ü"), Some("a-b.c".into()));
+    assert_eq!(found(r"[^\s]+", "\u{a0}x y"), Some("\u{a0}x".into()));
+    assert_eq!(found(r"x.y", "xäy"), Some("xäy".into()));
+    assert_eq!(found(r"\\d", "\\d4"), Some("\\d".into()));
+    assert_eq!(found(r"\bb\b", "äb"), Some("b".into()));
+    assert_eq!(found(r"\p{L}+", "1ä2"), Some("ä".into()));
+}
+
+#[test]
+fn what_cannot_be_linear_or_is_too_large_is_refused() {
+    assert!(build(r"(?=a)").unwrap_err().contains("look-around"));
+    assert!(build(r"(a)\1").unwrap_err().contains("backreferences"));
+    assert!(build(r"((a{999}){999}){99}").unwrap_err().contains("too large"));
+    assert!(!build("(").unwrap_err().contains('\n'));
 }
