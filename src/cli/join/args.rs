@@ -48,6 +48,7 @@ pub struct Args {
     /// Windows begin at multiples of their length since 1970 in UTC. Without --window, --agg
     /// aggregates all rows, and writes results as they change.
     #[arg(short, long, value_name = "WINDOW", help_heading = WINDOWS, value_parser = self::window)]
+    #[arg(requires = "aggregates")]
     pub window: Option<Window>,
 
     /// Group rows by these: 'city, upper(status) AS status'
@@ -382,7 +383,11 @@ fn pattern(text: &str) -> Result<Pattern, String> {
 }
 
 fn namespace(text: &str) -> Result<Namespace, String> {
-    Namespace::parse(text).map_err(|error| error.to_string())
+    let found = Namespace::parse(text).map_err(|error| error.to_string())?;
+    if found.parts.iter().any(|part| part.contains('*')) {
+        return Err("a namespace of rows has no *; that of a marker has".into());
+    }
+    Ok(found)
 }
 
 fn micros(duration: Duration) -> i64 {
@@ -403,6 +408,9 @@ pub(super) fn length(text: &str) -> Result<i64, String> {
     }
 }
 
+/// Windows that a row is in, at most: each takes memory for every row.
+const OVERLAP_MAX: i64 = 10_000;
+
 fn window(text: &str) -> Result<Window, String> {
     let wrong = || "a window is tumble:1m, hop:5m/1m or session:30s".to_owned();
     let length = |text: &str| match length(text) {
@@ -416,7 +424,11 @@ fn window(text: &str) -> Result<Window, String> {
         }
         ("hop", sizes) => {
             let (size, slide) = sizes.split_once('/').ok_or_else(wrong)?;
-            Ok(Window::Hop { size: length(size)?, slide: length(slide)? })
+            let (size, slide) = (length(size)?, length(slide)?);
+            match size / slide {
+                0..=OVERLAP_MAX => Ok(Window::Hop { size, slide }),
+                all => Err(format!("a row would be in {all} windows, at most {OVERLAP_MAX}")),
+            }
         }
         ("session", gap) => Ok(Window::Session { gap: length(gap)? }),
         _ => Err(wrong()),
@@ -433,8 +445,17 @@ mod tests {
         assert_eq!(window("tumble:1m"), Ok(Window::Hop { size: minute, slide: minute }));
         assert_eq!(window("hop:5m/30s"), Ok(Window::Hop { size: 5 * minute, slide: minute / 2 }));
         assert_eq!(window("session:1h"), Ok(Window::Session { gap: 60 * minute }));
-        for wrong in ["", "tumble", "tumble:", "tumble:0", "hop:5m", "slide:1m", "session:forever"]
-        {
+        assert!(window("hop:10s/1ms").is_ok());
+        for wrong in [
+            "",
+            "tumble",
+            "tumble:",
+            "tumble:0",
+            "hop:5m",
+            "slide:1m",
+            "session:forever",
+            "hop:10001ms/1ms",
+        ] {
             assert!(window(wrong).is_err(), "{wrong}");
         }
         assert_eq!(length("2d"), Ok(2 * 1440 * minute));

@@ -145,6 +145,9 @@ impl Run<'_> {
     }
 
     fn tables(&mut self) -> Result<()> {
+        for text in files::unmet(&self.plan.tree, &self.plan.wanted.patterns)? {
+            (self.plan.note)(&text);
+        }
         let tables = files::list(&self.plan.tree, &self.plan.wanted)?;
         let passes = if self.plan.question == Question::Rows { 1 } else { 2 };
         let bytes: u64 = tables.iter().map(|table| table.bytes).sum();
