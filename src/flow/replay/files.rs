@@ -112,12 +112,15 @@ pub struct Wanted {
 /// What people should know of a log that has not what they ask for: a wrong folder or a name with a
 /// slip gives nothing, and looks like a log without such rows.
 pub fn unmet(tree: &Tree, patterns: &[Pattern]) -> Result<Vec<String>> {
-    let all = names::namespaces(|folder| tree.list(folder))?;
-    if all.is_empty() {
+    let all = Wanted { patterns: Vec::new(), bounds: Bounds::ALL, newest_version: false };
+    let tables = list(tree, &all)?;
+    if tables.is_empty() {
         let text = "no table of a Parquet log is here; name the folder that ums-sink was given";
         return Ok(vec![text.to_owned()]);
     }
-    let unmet = patterns.iter().filter(|p| !all.iter().any(|(namespace, _)| p.matches(namespace)));
+    let names: Vec<_> =
+        tables.iter().flat_map(|table| &table.versions).map(|version| &version.0).collect();
+    let unmet = patterns.iter().filter(|p| !names.iter().any(|name| p.matches(name)));
     Ok(unmet.map(|p| format!("--namespace {p}: the log has no such table")).collect())
 }
 
