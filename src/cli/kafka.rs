@@ -1,6 +1,7 @@
 //! Options of streams that are Kafka topics, the same in every command. Uses `endpoint`, `flow`,
 //! `url`, `cli::message`. Not hot.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -157,15 +158,30 @@ impl Producing {
     }
 }
 
+/// Whether a command line has `-X list`.
+pub fn asks_for_list(arguments: impl Iterator<Item = OsString>) -> bool {
+    let arguments: Vec<_> = arguments.take_while(|argument| argument != "--").collect();
+    arguments.iter().any(|argument| argument == "-Xlist")
+        || arguments.windows(2).any(|pair| matches!(pair, [x, list] if x == "-X" && list == "list"))
+}
+
+/// Prints every property of the client.
+///
+/// # Errors
+/// `Usage` in a build without it.
 #[cfg(feature = "kafka")]
-fn show() -> Result<()> {
+pub fn show() -> Result<()> {
     message::data(crate::kafka::properties::list()?.as_bytes())
 }
 
+/// Prints every property of the client.
+///
+/// # Errors
+/// `Usage` in a build without it.
 #[cfg(not(feature = "kafka"))]
-fn show() -> Result<()> {
+pub fn show() -> Result<()> {
     Err(Error::usage("-X list: this build has no Kafka client")
-        .advise("build with the feature kafka"))
+        .advise(crate::endpoint::kafka::BUILD))
 }
 
 fn pair(text: &str) -> Option<(String, Secret)> {
@@ -214,6 +230,14 @@ mod tests {
             .collect();
         assert_eq!(pairs, [("sasl.password", "a=b"), ("x", "1"), ("linger.ms", "3")]);
         assert!(!format!("{settings:?}").contains("a=b"));
+    }
+
+    #[test]
+    fn a_list_is_asked_for_in_two_spellings() {
+        let asks = |line: &str| asks_for_list(line.split(' ').map(OsString::from));
+        assert!(asks("dbus-tail -X list") && asks("logrules -Xlist"));
+        assert!(!asks("logrules list") && !asks("logrules -X linger.ms=1 list"));
+        assert!(!asks("logrules -- -X list"));
     }
 
     #[test]

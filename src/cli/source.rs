@@ -1,12 +1,12 @@
 //! What the programs that read servers have in common: how they log in, and what stands around
 //! what they write. Uses `cli::{kafka, mask, message, progress}`, `mysql`. Not hot.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::{kafka, mask, progress};
 use crate::error::Result;
-use crate::mysql::defaults_file::Defaults;
-use crate::mysql::options::{ConnectOptions, Sources, resolve};
+use crate::mysql::login;
+use crate::mysql::options::ConnectOptions;
 
 /// Who logs in.
 #[derive(Debug, Clone, clap::Args)]
@@ -51,22 +51,11 @@ impl Login {
     /// # Errors
     /// `Usage` for a URL or a file that cannot be understood or read.
     pub fn options(&self, url: &str, program: &str, warn: fn(&str)) -> Result<ConnectOptions> {
-        let groups = ["client", "dws", program];
-        let defaults = match &self.defaults_file {
-            Some(path) => Defaults::read(path, &groups)?,
-            None => {
-                let home = std::env::var_os("HOME").unwrap_or_default();
-                Defaults::read_existing(&[Path::new(&home).join(".my.cnf")], &groups)?
-            }
+        let login = crate::url::Login {
+            password_file: self.password_file.clone(),
+            defaults_file: self.defaults_file.clone(),
+            lookup: |name| std::env::var(name).ok(),
         };
-        let resolved = resolve(&Sources {
-            url,
-            password_file: self.password_file.as_deref(),
-            lookup: &|name| std::env::var(name).ok(),
-            defaults: Some(&defaults),
-            extra_keys: &[],
-        })?;
-        resolved.warnings.iter().for_each(|warning| warn(warning));
-        Ok(resolved.options)
+        login::options(program, url, &login, &[], &warn)
     }
 }

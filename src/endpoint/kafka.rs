@@ -15,6 +15,11 @@ use self::{read::read, write::write};
 use super::Spec;
 use crate::url::Opt;
 
+/// How a program comes to have the client. It is not in every build, because librdkafka needs a C++
+/// compiler and make.
+pub const BUILD: &str = "run cargo build --release --features kafka, with a C++ compiler and make at \
+    hand (--features kafka-tls, with perl, too, for TLS and SASL SCRAM)";
+
 /// The row.
 pub const SPEC: Spec = Spec {
     scheme: "kafka",
@@ -124,7 +129,10 @@ mod tests {
         for error in said {
             let error = error.unwrap();
             assert_eq!(error.kind(), Kind::Usage);
-            assert!(error.to_string().contains("feature kafka"), "{error}");
+            assert!(
+                error.to_string().contains("cargo build --release --features kafka"),
+                "{error}"
+            );
         }
     }
 }

@@ -32,6 +32,7 @@ use crate::mysql::options::ConnectOptions;
 use crate::mysql::schema_store::SchemaStore;
 use crate::mysql::select::identifier;
 use crate::ums::{Marker, Namespace, id};
+use crate::url::Url;
 
 /// A pull that is ready.
 pub(super) struct Opened {
@@ -51,7 +52,7 @@ struct Server {
 }
 
 fn options(args: &Args, url: &str) -> Result<ConnectOptions> {
-    let parsed = crate::url::Url::parse(url)?;
+    let parsed = Url::parse(url)?;
     if parsed.scheme() != "mysql" {
         return Err(Error::usage(format!("{parsed}: tables cannot be pulled from there"))
             .advise("a SOURCE is mysql://user@host:3306/"));

@@ -8,14 +8,12 @@ use rdkafka::consumer::{CommitMode, Consumer};
 
 use super::Partition;
 use super::context::{News, give_back, list, take_over};
+use super::of_template;
 use super::run::{Part, Run, TICK};
-use super::start::{Failure, Known, of_topic, starts};
+use super::start::{Begin, Failure, Known, of_topic, starts};
 use crate::error::Result;
 use crate::kafka::failed;
 use crate::ums::marker::parse_checkpoint;
-
-/// Between looks for partitions that were added, where no group does it.
-const LOOK: Duration = Duration::from_secs(60);
 
 /// How long partitions that are wanted elsewhere wait until what was read of them is durable: where
 /// reports come, and where none has come yet.
@@ -73,15 +71,15 @@ impl Run {
         if !self.arriving.is_empty() {
             return self.settle();
         }
-        if self.wanted.group.is_some() || self.looked.elapsed() < LOOK {
+        if self.wanted.group.is_some() || self.looked.elapsed() < self.look {
             return Ok(());
         }
-        self.looked = Instant::now();
-        let mut topics: Vec<_> =
-            self.parts.iter().map(|part| Arc::clone(&part.partition.topic)).collect();
-        topics.dedup();
-        for topic in topics {
-            // Whoever does not answer is asked again.
+        // Whoever does not answer is asked again.
+        let topics = match self.wanted.topic.fixed() {
+            Some(topic) => Ok(vec![topic.to_owned()]),
+            None => of_template(&self.consumer, &self.wanted.topic, TICK * 20),
+        };
+        for topic in topics.unwrap_or_default() {
             let found = of_topic(&self.consumer, &topic, TICK * 20).unwrap_or_default();
             let added =
                 |partition: &Partition| !self.parts.iter().any(|part| part.partition == *partition);
@@ -90,6 +88,7 @@ impl Run {
             self.saved.extend(added.iter().map(|partition| (partition.clone(), 0)));
             self.arriving.extend(added);
         }
+        self.looked = Instant::now();
         if self.arriving.is_empty() { Ok(()) } else { self.settle() }
     }
 
@@ -114,14 +113,16 @@ impl Run {
         // Without a group the library takes one list of everything.
         let before = self.parts.iter().filter(|_| !group);
         let before = before.map(|part| (&part.partition, part.next));
-        let offsets = found.iter().map(|(partition, next)| (partition, *next));
+        let offsets = found.iter().map(|begin| (&begin.partition, begin.next));
         take_over(&self.consumer, &list(before.chain(offsets)))?;
         self.arriving.clear();
         let names = Arc::clone(&self.shared);
-        self.parts.extend(found.into_iter().map(|(partition, next)| {
+        let ends = self.wanted.exit_at_end;
+        self.parts.extend(found.into_iter().map(|Begin { partition, next, end }| {
             let name = names.name(&partition);
-            Part::new(partition, next, name)
+            Part::new(partition, next, ends.then_some(end), name)
         }));
+        self.rest_again();
         Ok(())
     }
 
