@@ -48,6 +48,7 @@ pub struct Args {
     /// Windows begin at multiples of their length since 1970 in UTC. Without --window, --agg
     /// aggregates all rows, and writes results as they change.
     #[arg(short, long, value_name = "WINDOW", help_heading = WINDOWS, value_parser = self::window)]
+    #[arg(requires = "aggregates")]
     pub window: Option<Window>,
 
     /// Group rows by these: 'city, upper(status) AS status'
@@ -389,7 +390,11 @@ fn pattern(text: &str) -> Result<Pattern, String> {
 }
 
 fn namespace(text: &str) -> Result<Namespace, String> {
-    Namespace::parse(text).map_err(|error| error.to_string())
+    let found = Namespace::parse(text).map_err(|error| error.to_string())?;
+    if found.parts.iter().any(|part| part.contains('*')) {
+        return Err("a namespace of rows has no *; that of a marker has".into());
+    }
+    Ok(found)
 }
 
 fn micros(duration: Duration) -> i64 {
