@@ -15,8 +15,8 @@ use self::{read::read, write::write};
 use super::Spec;
 use crate::url::Opt;
 
-/// How a program comes to have the client. It is not in every build, because librdkafka needs a C++
-/// compiler and make.
+/// How a program comes to have the client: builds without default features lack it, for want of a C++
+/// compiler mostly.
 pub const BUILD: &str = "run cargo build --release --features kafka, with a C++ compiler and make at \
     hand (--features kafka-tls, with perl, too, for TLS and SASL SCRAM)";
 
@@ -24,7 +24,7 @@ pub const BUILD: &str = "run cargo build --release --features kafka, with a C++ 
 pub const SPEC: Spec = Spec {
     scheme: "kafka",
     form: "kafka://BROKERS/TOPIC",
-    summary: "a topic of Apache Kafka, or many by a template; builds with the feature kafka",
+    summary: "a topic of Apache Kafka, or many by a template",
     description: DESCRIPTION,
     options: &[
         Opt {
@@ -69,8 +69,9 @@ fn warn_of_password(url: &crate::url::Url, voice: &crate::kafka::Voice) {
 }
 
 const DESCRIPTION: &str = "\
-The client is not in every build, because librdkafka, which is compiled in, needs a C++ compiler and make: \
-cargo build --release --features kafka, or kafka-tls for TLS and SASL SCRAM, which needs perl, too.
+The client, librdkafka, is compiled in, which takes a C++ compiler and make; a build without default features \
+lacks it, and cargo build --release --features kafka has it. TLS and SASL SCRAM are in builds with --features \
+kafka-tls, which take perl, too.
 
 BROKERS are HOST:PORT separated by commas, some of the cluster; the client asks them for the others. \
 A user in front of them, USER@BROKERS, is one of SASL PLAIN; other mechanisms and TLS are properties \

@@ -8,6 +8,7 @@ mod cell;
 mod cursor;
 pub mod decode;
 pub mod encode;
+pub mod hash;
 mod header;
 pub mod id;
 pub mod json;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -22,7 +23,12 @@ pub struct Brokers {
     /// `host:port`, separated by commas.
     pub list: String,
     private: Option<Private>,
+    /// Kept as long as the handle.
+    _turn: MutexGuard<'static, ()>,
 }
+
+/// One test after the other: each has up to three brokers, and programs beside them, on two cores.
+static TURN: Mutex<()> = Mutex::new(());
 
 struct Private {
     folder: tempfile::TempDir,
@@ -34,11 +40,8 @@ struct Private {
 impl Brokers {
     /// The broker that all tests share, or `None` (and the reason is said).
     pub fn shared(test: &str) -> Option<Self> {
-        let list = std::env::var("DWS_TEST_KAFKA").ok().filter(|list| !list.is_empty());
-        if list.is_none() {
-            skipped(test, "no Kafka broker; run scripts/test");
-        }
-        Some(Self { list: list?, private: None })
+        let list = known(test)?;
+        Some(Self { list, private: None, _turn: turn() })
     }
 
     /// Brokers of the test's own.
@@ -55,7 +58,8 @@ impl Brokers {
         prepare: impl FnOnce(&Path) -> bool,
     ) -> Option<Self> {
         // Where there is no shared one, none can be had.
-        Self::shared(test)?;
+        known(test)?;
+        let turn = turn();
         let folder = tempfile::Builder::new().prefix("dws-kafka.").tempdir().unwrap();
         if !prepare(folder.path()) {
             return None;
@@ -63,7 +67,7 @@ impl Brokers {
         let port = free_ports(count * 2 + 2);
         let list: Vec<_> = (port..port + count).map(|port| format!("127.0.0.1:{port}")).collect();
         let private = Some(Private { folder, port, count, settings });
-        let brokers = Self { list: list.join(","), private };
+        let brokers = Self { list: list.join(","), private, _turn: turn };
         brokers.start();
         Some(brokers)
     }
@@ -200,6 +204,20 @@ impl Drop for Brokers {
                 .status();
         }
     }
+}
+
+/// The broker that all tests share, or the reason said why there is none.
+fn known(test: &str) -> Option<String> {
+    let list = std::env::var("DWS_TEST_KAFKA").ok().filter(|list| !list.is_empty());
+    if list.is_none() {
+        skipped(test, "no Kafka broker; run scripts/test");
+    }
+    list
+}
+
+/// A test that failed has had its turn, too.
+fn turn() -> MutexGuard<'static, ()> {
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The first of so many free ports in a row.

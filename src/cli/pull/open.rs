@@ -27,12 +27,13 @@ use crate::mysql::charset::Bad;
 use crate::mysql::chunk::LogName;
 use crate::mysql::connect::{ServerInfo, describe, failed};
 use crate::mysql::ddl::TableName;
-use crate::mysql::defaults_file::Defaults;
 use crate::mysql::live;
-use crate::mysql::options::{ConnectOptions, Sources, resolve};
+use crate::mysql::login;
+use crate::mysql::options::ConnectOptions;
 use crate::mysql::schema_store::SchemaStore;
 use crate::mysql::select::identifier;
 use crate::ums::{Marker, Namespace, id};
+use crate::url::{Login, Url};
 
 /// A pull that is ready.
 pub(super) struct Opened {
@@ -52,30 +53,17 @@ struct Server {
 }
 
 fn options(args: &Args, url: &str) -> Result<ConnectOptions> {
-    const GROUPS: [&str; 3] = ["client", "dws", "dbus-pull"];
-    let parsed = crate::url::Url::parse(url)?;
+    let parsed = Url::parse(url)?;
     if parsed.scheme() != "mysql" {
         return Err(Error::usage(format!("{parsed}: tables cannot be pulled from there"))
             .advise("a SOURCE is mysql://user@host:3306/"));
     }
-    let defaults = match &args.defaults_file {
-        Some(path) => Defaults::read(path, &GROUPS)?,
-        None => {
-            let home = std::env::var_os("HOME").unwrap_or_default();
-            Defaults::read_existing(&[Path::new(&home).join(".my.cnf")], &GROUPS)?
-        }
+    let login = Login {
+        password_file: args.password_file.clone(),
+        defaults_file: args.defaults_file.clone(),
+        lookup: |name| std::env::var(name).ok(),
     };
-    let resolved = resolve(&Sources {
-        url,
-        password_file: args.password_file.as_deref(),
-        lookup: &|name| std::env::var(name).ok(),
-        defaults: Some(&defaults),
-        extra_keys: &[],
-    })?;
-    for warning in &resolved.warnings {
-        message::warn(warning);
-    }
-    Ok(resolved.options)
+    login::options("dbus-pull", url, &login, &[], &|text| message::warn(text))
 }
 
 fn connect(args: &Args) -> Result<Server> {

@@ -20,16 +20,17 @@ use crate::mysql::body::SpillPolicy;
 use crate::mysql::chunk::LogName;
 use crate::mysql::connect::{ServerInfo, connect};
 use crate::mysql::ddl::TableName;
-use crate::mysql::defaults_file::Defaults;
 use crate::mysql::format::Format;
 use crate::mysql::frame::EventLog;
 use crate::mysql::gtid::GtidSet;
 use crate::mysql::live::{self, From, LiveLog};
-use crate::mysql::options::{ConnectOptions, Sources, resolve};
+use crate::mysql::login;
+use crate::mysql::options::ConnectOptions;
 use crate::mysql::schema::{Catalog, from_information_schema};
 use crate::mysql::schema_store::SchemaStore;
 use crate::mysql::transaction::Assembler;
 use crate::ums::{Marker, Namespace, id};
+use crate::url::Login;
 
 /// Bytes of open transactions that wait in memory; larger ones go to a spill file.
 const TRANSACTION_MEMORY: usize = 12 << 20;
@@ -270,23 +271,12 @@ fn open_files(
 
 /// Address, user and password of the server.
 pub fn server_options(args: &Args, warn: fn(&str)) -> Result<ConnectOptions> {
-    const GROUPS: [&str; 3] = ["client", "dws", "dbus-tail"];
-    let defaults = match &args.defaults_file {
-        Some(path) => Defaults::read(path, &GROUPS)?,
-        None => {
-            let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
-            Defaults::read_existing(&[home.join(".my.cnf")], &GROUPS)?
-        }
+    let login = Login {
+        password_file: args.password_file.clone(),
+        defaults_file: args.defaults_file.clone(),
+        lookup: |name| std::env::var(name).ok(),
     };
-    let resolved = resolve(&Sources {
-        url: args.sources.first().map_or("", String::as_str),
-        password_file: args.password_file.as_deref(),
-        lookup: &|name| std::env::var(name).ok(),
-        defaults: Some(&defaults),
-        extra_keys: &[],
-    })?;
-    resolved.warnings.iter().for_each(|warning| warn(warning));
-    Ok(resolved.options)
+    login::options("dbus-tail", args.sources.first().map_or("", String::as_str), &login, &[], &warn)
 }
 
 fn open_server(args: &Args, known: &[Marker]) -> Result<Opened> {

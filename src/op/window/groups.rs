@@ -9,8 +9,8 @@ use super::span::Window;
 use super::tally::{Function, Measure, Sum};
 use crate::error::Result;
 use crate::op::join::Sent;
-use crate::op::join::cells::stable_hash;
 use crate::op::join::pack::{Unpack, put_bytes, put_i64, put_u64};
+use crate::ums::hash::fnv1a;
 
 /// The groups, by the start of their window and the JSON of their cells.
 #[derive(Debug, Default)]
@@ -197,7 +197,7 @@ impl Group {
         values.clear();
         shape.values(&self.sums, self.rows, values)?;
         let span = (window != Window::Whole).then(|| (start, window.end(start)));
-        let key = Key { window: span, group: name, hash: stable_hash(name) };
+        let key = Key { window: span, group: name, hash: fnv1a(name) };
         let visible = self.rows > 0 && shape.holds(self.stamp, &key, values)?;
         let op = match (visible, self.out) {
             (true, false) => b'I',
