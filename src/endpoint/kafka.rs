@@ -118,8 +118,9 @@ on behind the newest marker; readers with isolation.level=read_committed see eac
 ums-filter --from 'kafka://B/T?group=G' --to kafka://B/U --transactional ID keeps the group's offsets in the \
 transactions of the rows, so U has each row of T that passes once, whatever is killed; both topics are of one \
 cluster. Transactions then end with the offsets, about once a second. Each process of the group has an ID of its own; one \
-that loses partitions while a transaction is open gives that up and exits with 4, to be started again. ums-join \
-has a state that is in no transaction: after a kill it writes some results again, with the same keys and ids.
+that loses partitions while a transaction is open gives that up and exits with 4, to be started again. The \
+state of ums-join and the offsets of logrules are in no transaction: after a kill these write some rows again, with \
+the same keys and ids.
 
 Reading: a record is one message or several, one a line. Without a group every partition is read, \
 new ones included; with one, processes that name the same group share the partitions, and when one \
