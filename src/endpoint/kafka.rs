@@ -15,8 +15,8 @@ use self::{read::read, write::write};
 use super::Spec;
 use crate::url::Opt;
 
-/// How a program comes to have the client. It is not in every build, because librdkafka needs a C++
-/// compiler and make.
+/// How a program comes to have the client: builds without default features lack it, for want of a C++
+/// compiler mostly.
 pub const BUILD: &str = "run cargo build --release --features kafka, with a C++ compiler and make at \
     hand (--features kafka-tls, with perl, too, for TLS and SASL SCRAM)";
 
@@ -24,7 +24,7 @@ pub const BUILD: &str = "run cargo build --release --features kafka, with a C++ 
 pub const SPEC: Spec = Spec {
     scheme: "kafka",
     form: "kafka://BROKERS/TOPIC",
-    summary: "a topic of Apache Kafka, or many by a template; builds with the feature kafka",
+    summary: "a topic of Apache Kafka, or many by a template",
     description: DESCRIPTION,
     options: &[
         Opt {
@@ -69,8 +69,9 @@ fn warn_of_password(url: &crate::url::Url, voice: &crate::kafka::Voice) {
 }
 
 const DESCRIPTION: &str = "\
-The client is not in every build, because librdkafka, which is compiled in, needs a C++ compiler and make: \
-cargo build --release --features kafka, or kafka-tls for TLS and SASL SCRAM, which needs perl, too.
+The client, librdkafka, is compiled in, which takes a C++ compiler and make; a build without default features \
+lacks it, and cargo build --release --features kafka has it. TLS and SASL SCRAM are in builds with --features \
+kafka-tls, which take perl, too.
 
 BROKERS are HOST:PORT separated by commas, some of the cluster; the client asks them for the others. \
 A user in front of them, USER@BROKERS, is one of SASL PLAIN; other mechanisms and TLS are properties \
@@ -117,8 +118,9 @@ on behind the newest marker; readers with isolation.level=read_committed see eac
 ums-filter --from 'kafka://B/T?group=G' --to kafka://B/U --transactional ID keeps the group's offsets in the \
 transactions of the rows, so U has each row of T that passes once, whatever is killed; both topics are of one \
 cluster. Transactions then end with the offsets, about once a second. Each process of the group has an ID of its own; one \
-that loses partitions while a transaction is open gives that up and exits with 4, to be started again. ums-join \
-has a state that is in no transaction: after a kill it writes some results again, with the same keys and ids.
+that loses partitions while a transaction is open gives that up and exits with 4, to be started again. The \
+state of ums-join and the offsets of logrules are in no transaction: after a kill these write some rows again, with \
+the same keys and ids.
 
 Reading: a record is one message or several, one a line. Without a group every partition is read, \
 new ones included; with one, processes that name the same group share the partitions, and when one \
