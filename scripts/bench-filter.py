@@ -23,7 +23,7 @@ rows = ("SELECT t FROM (SELECT unnest(payload).tuple AS t FROM read_json('" + pa
 if count == "count":
     print(base.execute(f"SELECT count(*) FROM ({rows})").fetchone()[0])
 else:
-    base.execute(f"COPY ({rows}) TO '/dev/null' (FORMAT json)")
+    base.execute(f"COPY ({rows}) TO '/dev/null' (FORMAT csv)")
 """
 MILLER = '$payload = select($payload, func(row) {return float(row["tuple"][6]) >= 900}); filter length($payload) > 0'
 JQ = ".payload |= map(select((.tuple[5] | tonumber) >= 900)) | select(.payload != [])"
