@@ -397,11 +397,11 @@ mod tests {
                 "f.toml:8: table t: group g: operator 1 (saveAs): '_UMS_ID_' cannot",
             ),
             (
-                "{ op = \"saveAs\", columns = [{ name = \"a\", type = \"int\", default = \"x\" }] }",
+                "{ op = \"saveAs\", columns = [{ name = \"a\", type = \"int\", cell = 0, default = \"x\" }] }",
                 "f.toml:7: table t: group g: operator 1 (saveAs): column a: the default is no int",
             ),
             (
-                "{ op = \"saveAs\", columns = [{ name = \"a\", type = \"int\", bad = \"default\" }] }",
+                "{ op = \"saveAs\", columns = [{ name = \"a\", type = \"int\", cell = 0, bad = \"default\" }] }",
                 "f.toml:7: table t: group g: operator 1 (saveAs): column a: default = ",
             ),
         ] {

@@ -8,10 +8,23 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
+/// How a terminal treats what is typed and shown.
+fn modes(terminal: &OwnedFd) -> (u32, u32, u32, u32) {
+    // SAFETY: a termios is plain numbers, and tcgetattr fills it.
+    let modes = unsafe {
+        let mut modes: libc::termios = std::mem::zeroed();
+        assert_eq!(libc::tcgetattr(terminal.as_raw_fd(), &mut modes), 0);
+        modes
+    };
+    (modes.c_iflag, modes.c_oflag, modes.c_cflag, modes.c_lflag)
+}
+
 /// A terminal, and the program in it.
 struct Terminal {
     outside: File,
     inside: OwnedFd,
+    /// How it was before the program.
+    before: (u32, u32, u32, u32),
     child: Child,
     shown: Receiver<Vec<u8>>,
     text: String,
@@ -29,6 +42,7 @@ impl Terminal {
         // SAFETY: both descriptors are new and nobody else's.
         let (outside, inside) =
             unsafe { (File::from_raw_fd(outside), OwnedFd::from_raw_fd(inside)) };
+        let before = modes(&inside);
         let end = || Stdio::from(inside.try_clone().unwrap());
         let child = Command::new(env!("CARGO_BIN_EXE_logrules"))
             .arg(rules)
@@ -49,18 +63,7 @@ impl Terminal {
                 }
             }
         });
-        Self { outside, inside, child, shown, text: String::new() }
-    }
-
-    /// How the terminal treats what is typed and shown.
-    fn modes(&self) -> (u32, u32, u32, u32) {
-        // SAFETY: a termios is plain numbers, and tcgetattr fills it.
-        let modes = unsafe {
-            let mut modes: libc::termios = std::mem::zeroed();
-            assert_eq!(libc::tcgetattr(self.inside.as_raw_fd(), &mut modes), 0);
-            modes
-        };
-        (modes.c_iflag, modes.c_oflag, modes.c_cflag, modes.c_lflag)
+        Self { outside, inside, before, child, shown, text: String::new() }
     }
 
     fn wait_for(&mut self, wanted: &str) {
@@ -98,20 +101,23 @@ fn the_terminal_is_as_before_however_it_ends() {
     let (rules, sample) = (folder.path().join("r.toml"), folder.path().join("s.log"));
     std::fs::write(&sample, "1|x\n2|y\n").unwrap();
     type Ending = (&'static str, fn(&mut Terminal));
-    let endings: [Ending; 6] = [
+    let endings: [Ending; 7] = [
         ("q", |terminal| terminal.outside.write_all(b"q").unwrap()),
         ("Control-C", |terminal| terminal.outside.write_all(b"\x03").unwrap()),
         ("SIGINT", |terminal| terminal.kill(libc::SIGINT)),
         ("SIGTERM", |terminal| terminal.kill(libc::SIGTERM)),
         ("SIGHUP", |terminal| terminal.kill(libc::SIGHUP)),
         ("SIGQUIT", |terminal| terminal.kill(libc::SIGQUIT)),
+        ("SIGTSTP, then q", |terminal| {
+            terminal.kill(libc::SIGTSTP);
+            terminal.outside.write_all(b"q").unwrap();
+        }),
     ];
     for (name, end) in endings {
         std::fs::write(&rules, RULES).unwrap();
         let mut terminal = Terminal::start(&rules, &sample);
-        let before = terminal.modes();
         terminal.wait_for("record 1 of 2");
-        assert_ne!(terminal.modes(), before, "keys are read one by one");
+        assert_ne!(modes(&terminal.inside), terminal.before, "keys are read one by one");
         terminal.outside.write_all(b"j").unwrap();
         terminal.wait_for("record 2 of 2");
         // Saved as editors do it.
@@ -122,7 +128,7 @@ fn the_terminal_is_as_before_however_it_ends() {
         end(&mut terminal);
         terminal.wait_for("\u{1b}[?7h\u{1b}[?25h\u{1b}[?1049l");
         let _ = terminal.child.wait().unwrap();
-        assert_eq!(terminal.modes(), before, "{name}");
+        assert_eq!(modes(&terminal.inside), terminal.before, "{name}");
     }
 }
 
