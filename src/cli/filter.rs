@@ -86,12 +86,26 @@ fn run(matches: &ArgMatches) -> Result<Outcome> {
             Bad::Keep(path.clone(), file)
         }
     };
+    let foreign = args.out.is_some_and(|dialect| dialect.name != "dbus");
+    if (foreign || args.flat || args.table) && kafka::is_topic(&args.to) {
+        return Err(Error::usage(format!("--to {}: a topic takes UMS messages", args.to))
+            .advise("leave out --out, --flat and --table, or pipe the lines into kcat -P"));
+    }
     let stop = Stop::install(true)?;
     let checkpoint = args.checkpoint.as_ref().map(Checkpoint::open).transpose()?;
     args.consuming.check(&args.from)?;
     let mut settings = args.kafka.settings(stop.flag())?;
     args.consuming.add_to(&mut settings, checkpoint.as_ref());
     settings.confirm.clone_from(&args.checkpoint);
+    if args.kafka.transactional.is_some() && kafka::is_group(&args.from) {
+        if args.limit.is_some() {
+            return Err(Error::usage(
+                "--limit: a transaction ends with the offsets of all its rows, not between two of them",
+            )
+            .advise("leave out --limit, --transactional or the group"));
+        }
+        kafka::keep_offsets(&mut settings);
+    }
     if args.to == "-" && args.checkpoint.is_none() && kafka::is_group(&args.from) {
         message::warn(
             "a pipe gives no receipt, so the group gets no offsets; name the checkpoint of the \

@@ -82,6 +82,10 @@ fn run(matches: &ArgMatches) -> Result<Outcome> {
     let checkpoint = args.checkpoint.as_ref().map(Checkpoint::open).transpose()?;
     let mut settings = args.kafka.settings(stop.flag())?;
     args.consuming.add_to(&mut settings, checkpoint.as_ref());
+    if let Some(state) = state.as_ref().filter(|state| state.checkpoint.is_none()) {
+        // The state has the rows up to here; a group may have been told less before a kill.
+        settings.saved = state.folder.position(None).to_vec();
+    }
     settings.confirm.clone_from(&args.checkpoint);
     let open = |from: &String| {
         args.consuming.check(from)?;
@@ -104,6 +108,7 @@ fn run(matches: &ArgMatches) -> Result<Outcome> {
         late,
         state,
         memory: usize::try_from(args.memory).unwrap_or(usize::MAX),
+        spill: args.spill_dir.clone().unwrap_or_else(std::env::temp_dir),
         max_line: usize::try_from(args.max_line).unwrap_or(usize::MAX),
         stop: stop.flag(),
         counters,

@@ -55,7 +55,9 @@ pub struct Producing {
     ///
     /// A transaction ends at a marker. Readers with isolation.level=read_committed see each row
     /// once, also when the command was killed and started again: a process that begins with an id
-    /// ends what another with the same id has left open.
+    /// ends what another with the same id has left open. An ums-filter that reads a topic as a
+    /// member of a group keeps the group's offsets in the same transactions. Each process needs an
+    /// id of its own.
     #[arg(long, value_name = "ID", help_heading = HEADING, hide_short_help = true)]
     #[arg(value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub transactional: Option<String>,
@@ -92,6 +94,16 @@ impl Consuming {
         }
         Ok(())
     }
+}
+
+/// Lets the group's offsets go into the transactions of what is written.
+pub fn keep_offsets(settings: &mut Settings) {
+    #[cfg(feature = "kafka")]
+    {
+        settings.member = Some(Arc::default());
+    }
+    #[cfg(not(feature = "kafka"))]
+    let _ = settings;
 }
 
 /// Whether an address names a topic that is read as a member of a group.

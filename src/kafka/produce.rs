@@ -21,6 +21,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _,
 
 use super::address::Address;
 use super::client::Voice;
+use super::consume::Member;
 use super::dispatch::{Destination, Dispatch, Headers, Record, Took};
 use super::error::{failed, of_code};
 use super::key::KeyRule;
@@ -71,6 +72,8 @@ pub struct Setup {
     pub transactional: Option<String>,
     /// What keys are made of.
     pub key: KeyRule,
+    /// Who reads what is written; its offsets go into the transactions.
+    pub member: Option<Member>,
     /// Tells people something.
     pub voice: Voice,
     /// Set when the run shall end.
@@ -183,7 +186,7 @@ impl Producer {
         match self.dispatch.line(line, &mut self.lines)? {
             Took::Sent => {}
             Took::Marker(marker) if self.lines.transactions.is_some() => {
-                self.lines.end_transaction(Some((line, marker)))?;
+                self.lines.mark_transaction(line, marker)?;
             }
             Took::Marker(marker) => {
                 self.lines.producer.context().ledger().mark(line.to_vec(), marker);
@@ -204,17 +207,21 @@ impl Producer {
         self.lines.send_ripe()
     }
 
-    /// Waits until everything is acknowledged, markers included; ends an open transaction.
+    /// Waits until everything is acknowledged, markers included; ends an open transaction. False when
+    /// it must not end here, because its rows go on behind the reader's offsets.
     ///
     /// # Errors
     /// As `poll`; `Unreachable` when a stop is wished for while no broker answers.
-    pub fn drain(&mut self) -> Result<()> {
-        self.lines.end_transaction(None)?;
+    pub fn drain(&mut self) -> Result<bool> {
+        let ends = self.lines.setup.member.is_none();
+        if ends {
+            self.lines.end_transaction()?;
+        }
         self.lines.rest();
         loop {
             self.poll()?;
             if self.lines.producer.context().ledger().is_quiet() {
-                return Ok(());
+                return Ok(ends);
             }
             self.lines.wait()?;
         }

@@ -79,6 +79,13 @@ impl Properties {
             config.set("sasl.password", password.reveal());
         }
         config.create_native_config().map_err(|error| unknown(&error))?;
+        let of = |name: &str| config.get(name).is_some_and(|value| value.starts_with("SCRAM-"));
+        if cfg!(not(feature = "kafka-tls"))
+            && let Some(name) =
+                ["sasl.mechanisms", "sasl.mechanism"].into_iter().find(|name| of(name))
+        {
+            return Err(lacks(name));
+        }
         if asks_for_password(&config) {
             return Err(Error::usage("there is no password for the user of SASL").advise(
                 "set DWS_KAFKA_PASSWORD, or write sasl.password=… to a file that only you can read and \
@@ -87,6 +94,12 @@ impl Properties {
         }
         Ok(config)
     }
+}
+
+fn lacks(name: &str) -> Error {
+    Error::usage(format!("-X {name}: needs TLS or SASL SCRAM, which this build lacks")).advise(
+        "run cargo build --release --features kafka-tls, with a C++ compiler, make and perl at hand",
+    )
 }
 
 /// Whether somebody will be asked for a password and has none.
@@ -110,12 +123,7 @@ pub(super) fn unknown(error: &KafkaError) -> Error {
                 RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN => "is no property of the client".to_owned(),
                 // Where a feature was left out the library says so; elsewhere its text has the value.
                 _ if text.contains("not available at build time") => {
-                    return Error::usage(format!(
-                        "-X {name}: needs TLS or SASL SCRAM, which this build lacks"
-                    ))
-                    .advise(
-                        "run cargo build --release --features kafka-tls, with a C++ compiler, make and perl at hand",
-                    );
+                    return lacks(name);
                 }
                 _ => "does not take that value".to_owned(),
             };

@@ -80,6 +80,13 @@ impl Pattern {
         Ok(Self { parts })
     }
 
+    /// The parts that do not match, each with what stands there in the namespace.
+    pub fn unlike<'n>(&'n self, namespace: &'n Namespace) -> Vec<(&'n str, &'n str)> {
+        let parts = self.parts.iter().zip(&namespace.parts);
+        let parts = parts.map(|(pattern, part)| (pattern.as_str(), part.as_str()));
+        parts.filter(|(pattern, part)| !glob(pattern, part)).collect()
+    }
+
     /// Whether the namespace matches, part by part, upper and lower case apart.
     pub fn matches(&self, namespace: &Namespace) -> bool {
         self.parts.iter().zip(&namespace.parts).all(|(pattern, part)| glob(pattern, part))

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -298,6 +298,13 @@ impl Running {
 
     /// SIGTERM, and a clean end.
     pub fn end(&mut self) {
+        use std::os::unix::process::ExitStatusExt;
+        let status = self.terminate();
+        assert_eq!(status.signal(), Some(15), "{}", self.said());
+    }
+
+    /// SIGTERM, and how it ended.
+    pub fn terminate(&mut self) -> ExitStatus {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
         let mut status = None;
@@ -305,8 +312,7 @@ impl Running {
             status = self.child.try_wait().unwrap();
             status.is_some()
         });
-        use std::os::unix::process::ExitStatusExt;
-        assert_eq!(status.unwrap().signal(), Some(15), "{}", self.said());
+        status.unwrap()
     }
 
     /// Resident memory in MiB.

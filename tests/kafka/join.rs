@@ -29,7 +29,15 @@ fn a_window_over_topics_counts_each_row_once() {
         let (first, second, to) = (from(left), from(right), brokers.url(&out));
         let arguments = [
             &["--quiet", "--from", &first, "--from", &second, "--to", &to, "--window"][..],
-            &["tumble:1m", "--agg", "count(*) AS n, sum(id) AS total", "--emit", "close"][..],
+            &[
+                "tumble:1m",
+                "--agg",
+                "count(*) AS n, sum(id) AS total",
+                "--emit",
+                "close",
+                "--mode",
+                "append",
+            ][..],
             &["--state", &state, "--state-every", "200ms", "-X", "session.timeout.ms=2000"][..],
             &["-X", "heartbeat.interval.ms=300"][..],
         ]

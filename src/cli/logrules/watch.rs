@@ -8,7 +8,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
 
 use super::screen::{Key, View};
-use super::{Args, micros, now, read_file};
+use super::{Args, masked, micros, now, read_file};
 use crate::cli::Outcome;
 use crate::cli::signal::Stop;
 use crate::error::{Error, Result};
@@ -35,6 +35,8 @@ pub(super) fn watch(rules: &Path, sample: &Path, args: &Args) -> Result<Outcome>
         let file = rules.display().to_string();
         read_file(&file)
             .and_then(|text| Rules::parse(&text, &file))
+            .and_then(|rules| Ok((masked(args, &rules)?, rules)))
+            .map(|(masked, rules)| (rules, masked))
             .map_err(|error| error.to_string())
     };
     let (bytes, near) = read_sample(sample, args.max_line)?;

@@ -11,7 +11,7 @@ use super::context::{News, give_back, list, take_over};
 use super::of_template;
 use super::run::{Part, Run, TICK};
 use super::start::{Begin, Failure, Known, of_topic, starts};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kafka::failed;
 use crate::ums::marker::parse_checkpoint;
 
@@ -50,7 +50,7 @@ impl Run {
                     self.arriving.extend(partitions);
                     self.settle()?;
                 }
-                News::Revoked(partitions) => self.release(&partitions),
+                News::Revoked(partitions) => self.release(&partitions)?,
                 News::Committed(offsets) => {
                     self.committing = false;
                     for (partition, next) in offsets {
@@ -128,7 +128,7 @@ impl Run {
 
     /// Gives partitions back: what was read of them is made durable first and committed, so that
     /// the next member goes on behind it. Where that takes too long, it reads some of it again.
-    fn release(&mut self, gone: &[Partition]) {
+    fn release(&mut self, gone: &[Partition]) -> Result<()> {
         self.balanced = Instant::now();
         self.arriving.retain(|partition| !gone.contains(partition));
         let lost = self.consumer.assignment_lost();
@@ -149,6 +149,14 @@ impl Run {
             self.shared.set_hurry(false);
             self.commit(CommitMode::Sync);
         }
+        if self.wanted.exactly && !self.is_durable(gone) {
+            // Their rows are in the open transaction, and the next member reads them again.
+            return Err(Error::unreachable(format!(
+                "{}: the group has gone on without us, and the open transaction is given up",
+                self.wanted.name
+            ))
+            .advise("start again: the run goes on where the group is"));
+        }
         self.parts.retain(|part| !gone.contains(&part.partition));
         for partition in gone {
             self.least.forget(partition);
@@ -157,6 +165,7 @@ impl Run {
         // The session may be over; then there is nothing to give back.
         let _ = give_back(&self.consumer, &list(gone.iter().map(|partition| (partition, -1))));
         self.tell_all();
+        Ok(())
     }
 
     /// Whether all that was read of these partitions is durable.
@@ -185,7 +194,7 @@ impl Run {
     /// Gives the group the offsets below which everything is durable.
     pub(super) fn commit(&mut self, mode: CommitMode) {
         let waits = matches!(mode, CommitMode::Sync);
-        if self.wanted.group.is_none() || self.committing && !waits {
+        if self.wanted.group.is_none() || self.wanted.exactly || self.committing && !waits {
             return;
         }
         let due = |part: &Part| {

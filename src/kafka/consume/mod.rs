@@ -15,6 +15,7 @@ mod context;
 mod ends;
 mod least;
 mod lines;
+mod member;
 mod offsets;
 mod run;
 mod shared;
@@ -44,6 +45,7 @@ use super::topic::Template;
 use crate::error::{Error, Kind, Result};
 use crate::ums::Marker;
 
+pub use self::member::{Member, offsets};
 pub use self::offsets::KIND;
 pub use self::shared::Receipt;
 pub use self::start::{Start, millis};
@@ -107,6 +109,8 @@ pub struct Wanted {
     pub saved: Vec<Marker>,
     /// The checkpoint of whoever makes the rows durable behind a pipe: followed while reading.
     pub confirm: Option<PathBuf>,
+    /// Offsets are kept by whoever writes, in transactions, and not committed here.
+    pub exactly: bool,
     /// Speaks to people.
     pub voice: Voice,
     /// Stands in front of errors.
@@ -120,6 +124,8 @@ pub struct Stream {
     at: usize,
     /// Bytes handed out.
     pub taken: Arc<AtomicU64>,
+    /// Who reads.
+    pub member: Member,
 }
 
 impl Read for Stream {
@@ -169,9 +175,10 @@ pub fn open(wanted: Wanted) -> Result<(Stream, Receipt)> {
     let look = look.map_or(Duration::MAX, Duration::from_millis);
     let mut run = Run::new(consumer, wanted, saved, Arc::clone(&shared), out, look);
     run.begin(&topics)?;
+    let member = Member { consumer: Arc::downgrade(&run.consumer), shared: Arc::clone(&shared) };
     let thread = std::thread::Builder::new().name("kafka".into()).spawn(move || run.go());
     thread.map_err(|error| Error::io("cannot start a thread", error))?;
-    let stream = Stream { blocks, block: Vec::new(), at: 0, taken: Arc::default() };
+    let stream = Stream { blocks, block: Vec::new(), at: 0, taken: Arc::default(), member };
     Ok((stream, Receipt(shared)))
 }
 

@@ -262,13 +262,22 @@ impl Run {
         if self.wanted.raw || self.out.is_none() {
             return;
         }
+        let mut last = None;
         for part in &mut self.parts {
             let next = self.ends.least(&part.partition).unwrap_or(part.next);
             if next > part.marked {
                 self.shared.reader.push(&part.partition, next, &mut self.block);
                 part.marked = next;
                 self.lines += 1;
+                last = Some((part.partition.clone(), next));
             }
+        }
+        // While a notice waits, the offsets are those in front of it.
+        if let Some((partition, next)) = last
+            && self.wanted.exactly
+            && !self.ends.are_waiting()
+        {
+            self.shared.add_covering(partition, next);
         }
     }
 

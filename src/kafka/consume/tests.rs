@@ -51,6 +51,7 @@ fn wanted(cluster: &Cluster, topic: &str) -> Wanted {
         raw: false,
         saved: Vec::new(),
         confirm: None,
+        exactly: false,
         voice: Voice::new("t", Arc::new(|_: &str| {})),
         name: "t".into(),
     }
