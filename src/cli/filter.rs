@@ -12,7 +12,7 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
 use super::progress::Progress;
 use super::signal::Stop;
-use super::{Outcome, Tool, kafka, message};
+use super::{Outcome, Tool, apart, kafka, message};
 use crate::endpoint;
 use crate::error::{Error, Result};
 use crate::flow::checkpoint::Checkpoint;
@@ -71,6 +71,11 @@ fn run(matches: &ArgMatches) -> Result<Outcome> {
         None if before.is_some() => Some(Box::new(Gather::default())),
         None => None,
     };
+    let aside = match &args.on_bad_line {
+        OnBadLine::File(path) => Some(("--on-bad-line", path.as_str())),
+        _ => None,
+    };
+    apart::check([args.from.as_str()], [("--to", args.to.as_str())].into_iter().chain(aside))?;
     let bad = match &args.on_bad_line {
         OnBadLine::Stop => Bad::Stop,
         OnBadLine::Skip => Bad::Skip,

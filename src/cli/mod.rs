@@ -6,6 +6,7 @@
 
 #![allow(clippy::disallowed_methods)]
 
+pub mod apart;
 pub mod doc;
 pub mod exit;
 pub mod filter;
@@ -20,6 +21,7 @@ pub mod pull;
 pub mod replay;
 pub mod signal;
 pub mod sink;
+pub mod source;
 pub mod tail;
 pub mod value;
 

@@ -4,6 +4,8 @@
 
 pub mod base64;
 pub mod batch;
+mod block;
+mod bounds;
 mod cell;
 mod cursor;
 pub mod decode;
@@ -19,6 +21,7 @@ mod scan;
 pub mod termination;
 
 pub use batch::{BatchEnd, Covered};
+pub use bounds::Bounds;
 pub use decode::{Cell, Decoder, Message, Row};
 pub use encode::MessageWriter;
 pub use marker::{Marker, checkpoint_text, parse_checkpoint};

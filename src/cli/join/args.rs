@@ -48,6 +48,7 @@ pub struct Args {
     /// Windows begin at multiples of their length since 1970 in UTC. Without --window, --agg
     /// aggregates all rows, and writes results as they change.
     #[arg(short, long, value_name = "WINDOW", help_heading = WINDOWS, value_parser = self::window)]
+    #[arg(requires = "aggregates")]
     pub window: Option<Window>,
 
     /// Group rows by these: 'city, upper(status) AS status'
@@ -186,8 +187,8 @@ pub struct Args {
 
     /// Keep the state so often
     ///
-    /// Markers go on when it has been kept, so this is also how far a checkpoint is behind. The whole state
-    /// is written each time.
+    /// Markers go on when it has been kept, so this is also how far a checkpoint is behind. What
+    /// changed since the last time is written (of sessions, everything).
     #[arg(long, value_name = "DURATION", default_value = "10s", help_heading = STATE)]
     #[arg(value_parser = value::duration, hide_short_help = true)]
     pub state_every: Duration,
@@ -204,12 +205,19 @@ pub struct Args {
     #[arg(long, help_heading = STATE, requires = "state", hide_short_help = true)]
     pub position: bool,
 
-    /// Stop when the state takes more memory than about this
+    /// About so much memory for the state; what does not fit goes to disk
     ///
-    /// A version of a row takes about 200 bytes in windows, and 350 and its cells in a join.
-    #[arg(long, value_name = "SIZE", default_value = "4GiB", help_heading = STATE)]
-    #[arg(value_parser = value::bytes, hide_short_help = true)]
+    /// Into --state, where there is one, else into --spill-dir. Sessions must fit. A version of a row takes
+    /// about 250 bytes in windows, and 600 and its cells in a join.
+    #[arg(long, value_name = "SIZE", default_value = "2GiB", help_heading = STATE)]
+    #[arg(value_parser = value::bytes)]
     pub memory: u64,
+
+    /// Where files for a state go that is not kept and does not fit into memory [TMPDIR]
+    ///
+    /// They have no name and are gone with the process.
+    #[arg(long, value_name = "DIR", help_heading = STATE, hide_short_help = true)]
+    pub spill_dir: Option<PathBuf>,
 
     /// For a line that cannot be taken: stop, skip, or a file for such lines
     ///
@@ -382,7 +390,11 @@ fn pattern(text: &str) -> Result<Pattern, String> {
 }
 
 fn namespace(text: &str) -> Result<Namespace, String> {
-    Namespace::parse(text).map_err(|error| error.to_string())
+    let found = Namespace::parse(text).map_err(|error| error.to_string())?;
+    if found.parts.iter().any(|part| part.contains('*')) {
+        return Err("a namespace of rows has no *; that of a marker has".into());
+    }
+    Ok(found)
 }
 
 fn micros(duration: Duration) -> i64 {

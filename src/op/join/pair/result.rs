@@ -45,9 +45,11 @@ impl std::fmt::Debug for Results {
 pub(super) struct Pair<'e> {
     pub(super) left: &'e Entry,
     pub(super) right: Option<&'e Entry>,
-    /// What led to it.
+    /// The greatest of what led to it.
     pub(super) id: i64,
     pub(super) ts: i64,
+    /// The id of the change that led to it.
+    pub(super) cause: i64,
 }
 
 impl Results {
@@ -129,7 +131,7 @@ impl Results {
             self.current = chosen;
         }
         let Some(form) = self.forms.get_mut(chosen) else { return Ok(()) };
-        let Pair { left, right, id, ts } = pair;
+        let Pair { left, right, id, ts, cause } = pair;
         let row = form.writer.begin_row();
         row.push(b'"');
         push_i64(row, id);
@@ -143,7 +145,8 @@ impl Results {
         let hash = fnv1a(name.as_bytes());
         let uid = match right {
             Some(_) => format!("\",\"j.{hash:016x}.{}.{of_right}.{id}.", left.id),
-            None => format!("\",\"j.{hash:016x}.{}.{id}.", left.id),
+            // A row may come to stand alone under one id more than once.
+            None => format!("\",\"j.{hash:016x}.{}.{id}.{cause}.{ts}.", left.id),
         };
         row.extend_from_slice(uid.as_bytes());
         row.push(op);
