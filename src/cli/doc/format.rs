@@ -316,8 +316,8 @@ written before me by the pull whose batchId is in file. dbus-pull --state writes
 sink's checkpoint.
 
 A marker of the type kafka is an offset. Its source is TOPIC/PARTITION, or TOPIC/PARTITION/GROUP where \
-a group reads; _ums_id_ and pos are the offset of the next record to read, file is the topic, server \
-the cluster's id. It says: every record of that partition with an offset below mine was written before \
+a group reads; _ums_id_ and pos are the offset of the next record to read, gtid is + where offsets of other \
+partitions follow that belong to the same moment, file is the topic, server the cluster's id. It says: every record of that partition with an offset below mine was written before \
 me. Whoever reads a topic writes one for each partition, at the latest a second after the records that it \
 covers, keeps the markers of other sources back until every partition has had one, and writes the least \
 of them. Given the sink's checkpoint by --checkpoint, it starts there the next time, and commits those \

@@ -125,7 +125,11 @@ impl<'a> Run<'a> {
             }
         }
         if let Some(begun) = self.begun.get_mut(input) {
-            *begun = epoch.marker.is_none() && (*begun || !epoch.lines.is_empty());
+            *begun = match &epoch.marker {
+                None => *begun || !epoch.lines.is_empty(),
+                // Offsets of a topic's partitions are true together: rows of all stand before the first.
+                Some((marker, _)) => marker.kind == "kafka" && marker.gtid == "+",
+            };
         }
         if let Some(marked) = epoch.marker
             && !self.is_old(input, &marked.0)

@@ -2,7 +2,8 @@
 //!
 //! `kind` is `kafka`, `source` is `TOPIC/PARTITION` or `TOPIC/PARTITION/GROUP` (no name of a topic
 //! holds a slash), `id` and `pos` are the offset of the next record to read, `file` is the topic and
-//! `server` the cluster. So a checkpoint, a sink's table of positions and every command in between
+//! `server` the cluster. Markers of several partitions that were written together are true together: all
+//! but the last have `+` as `gtid`. So a checkpoint, a sink's table of positions and every command in between
 //! keep and pass them like the position of a log.
 
 use super::Partition;
@@ -10,6 +11,9 @@ use crate::ums::{Dialect, Marker};
 
 /// Part one of the namespace.
 pub const KIND: &str = "kafka";
+
+/// In a marker behind which others stand that it is true with.
+pub const MORE: &str = "+";
 
 /// Whose offsets they are.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -41,9 +45,10 @@ impl Reader {
         }
     }
 
-    /// Appends the marker as a line.
-    pub(super) fn push(&self, partition: &Partition, next: i64, out: &mut Vec<u8>) {
-        self.marker(partition, next).write(Dialect::Dws, out);
+    /// Appends the marker as a line; `more` of what it goes with follow.
+    pub(super) fn push(&self, partition: &Partition, next: i64, more: bool, out: &mut Vec<u8>) {
+        let gtid = if more { MORE } else { "" }.to_owned();
+        Marker { gtid, ..self.marker(partition, next) }.write(Dialect::Dws, out);
     }
 
     /// The partition and offset of a marker, when it is one of ours.
@@ -68,9 +73,9 @@ mod tests {
         let partition = Partition { topic: "shop.orders".into(), number: 3 };
         let own = Reader { group: Some("a/b".into()), cluster: "c1".into() };
         let mut line = Vec::new();
-        own.push(&partition, 42, &mut line);
+        own.push(&partition, 42, true, &mut line);
         let marker = Marker::read(&Decoder::default().decode(&line).unwrap()).unwrap().unwrap();
-        assert_eq!(marker.source, "shop.orders/3/a/b");
+        assert_eq!((marker.source.as_str(), marker.gtid.as_str()), ("shop.orders/3/a/b", "+"));
         assert_eq!(own.own(&marker), Some((partition, 42)));
         for other in [
             Reader { group: None, ..own.clone() },

@@ -262,21 +262,22 @@ impl Run {
         if self.wanted.raw || self.out.is_none() {
             return;
         }
-        let mut last = None;
+        let mut moved = Vec::new();
         for part in &mut self.parts {
             let next = self.ends.least(&part.partition).unwrap_or(part.next);
             if next > part.marked {
-                self.shared.reader.push(&part.partition, next, &mut self.block);
                 part.marked = next;
-                self.lines += 1;
-                last = Some((part.partition.clone(), next));
+                moved.push((part.partition.clone(), next));
             }
         }
         // While a notice waits, the offsets are those in front of it.
-        if let Some((partition, next)) = last
-            && self.wanted.exactly
-            && !self.ends.are_waiting()
-        {
+        let whole = !self.ends.are_waiting();
+        for (place, (partition, next)) in moved.iter().enumerate() {
+            let more = place + 1 < moved.len() || !whole;
+            self.shared.reader.push(partition, *next, more, &mut self.block);
+            self.lines += 1;
+        }
+        if let Some((partition, next)) = moved.pop().filter(|_| whole && self.wanted.exactly) {
             self.shared.add_covering(partition, next);
         }
     }
