@@ -4,7 +4,7 @@
 //! row never use each other (`tests/layers.rs` reads the sources and keeps the rule):
 //!
 //! ```text
-//! error <- ums, url, durable <- mask <- line, expr, rule, mysql, postgres, lookup, kafka, columnar, store <- endpoint, op, sink <- flow <- cli
+//! error <- ums, url, durable, near <- mask <- line, expr, rule, mysql, postgres, lookup, kafka, columnar, store <- endpoint, op, sink <- flow <- cli
 //! ```
 
 #![warn(clippy::disallowed_methods, clippy::disallowed_macros)]

@@ -16,7 +16,7 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
 use super::progress::Progress;
 use super::signal::Stop;
-use super::{Outcome, Tool, message};
+use super::{Outcome, Tool, apart, message};
 use crate::endpoint::{self, Input, Settings};
 use crate::error::{Error, Result};
 use crate::flow::rules::{Filling, Masked, Plan, run as flow};
@@ -115,6 +115,7 @@ fn inputs(from: &[String], settings: &Settings) -> Result<Vec<(Input, Micros)>> 
 
 fn transform(args: &Args, rules: (String, String), shape: &Rules) -> Result<Outcome> {
     let masks = args.mask.load(&shape.masks)?;
+    apart::check(args.from.iter().map(String::as_str), [("--to", args.to.as_str())])?;
     let stop = Stop::install(true)?;
     let mut settings = args.kafka.settings(stop.flag())?;
     let counters = Arc::new(Counters::default());

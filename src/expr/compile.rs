@@ -245,8 +245,11 @@ impl Compiler<'_> {
             }
             let names = self.schema.fields.iter().map(|field| field.name.as_str());
             let near = near::names(&name.value, names);
-            let error = wrong(expr, format!("no column '{}'", name.value));
-            return Err(error.advise(near));
+            let error = wrong(expr, format!("no column '{}'", name.value)).advise(near);
+            return Err(match name.quote_style {
+                Some('"') => error.advise("a text stands in single quotes"),
+                _ => error,
+            });
         };
         let kind = Kind::of(field.ty);
         Ok((Node::Column { place, kind, name: field.name.clone() }, kind))

@@ -65,6 +65,11 @@ impl Computed {
         }
     }
 
+    /// The positions of the columns that it is made of.
+    pub fn columns(&self) -> Vec<usize> {
+        self.node.columns()
+    }
+
     /// The value for a row.
     ///
     /// # Errors

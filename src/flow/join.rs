@@ -66,6 +66,8 @@ pub struct Plan<'a> {
     pub state: Option<State>,
     /// Bytes of state in memory at most.
     pub memory: usize,
+    /// Where the state goes that does not fit there, when none is kept: into files without a name.
+    pub spill: PathBuf,
     /// The longest line in bytes.
     pub max_line: usize,
     /// A wish to stop.
@@ -119,6 +121,7 @@ pub fn run(plan: Plan) -> Result<Summary> {
             state: plan.state,
             receipts: receipts.iter().map(|one| Receipts::new(Some(one.clone()), None)).collect(),
             memory: plan.memory,
+            spill: plan.spill,
             counters: Arc::clone(&counters),
             note: plan.note,
         },
@@ -135,25 +138,17 @@ pub fn run(plan: Plan) -> Result<Summary> {
             counters.bytes_in.store(bytes, Ordering::Relaxed);
             continue;
         };
+        result = tell_ends(&mut feeds, &mut run);
+        if result.is_err() {
+            break;
+        }
         let Some(feed) = feeds.get_mut(chosen) else { break };
         let Some(epoch) = feed.ready.pop_front() else { break };
         feed.waiting -= epoch.bytes.len();
         result = run.epoch(chosen, &feed.name, epoch);
-        if result.is_ok() && feed.ended && feed.ready.is_empty() {
-            result = match feed.error.take() {
-                Some(error) => Err(error),
-                None => run.ended(chosen),
-            };
-        }
     }
-    // An input that ended without a line, or failed with its first.
-    for (place, feed) in feeds.iter_mut().enumerate() {
-        if result.is_ok() && feed.ended && feed.ready.is_empty() {
-            result = match feed.error.take() {
-                Some(error) => Err(error),
-                None => run.ended(place),
-            };
-        }
+    if result.is_ok() {
+        result = tell_ends(&mut feeds, &mut run);
     }
     let whole = result.is_ok() && !stop.load(Ordering::Relaxed);
     let result = run.finish(result, whole && plan.close);
@@ -162,6 +157,18 @@ pub fn run(plan: Plan) -> Result<Summary> {
         receipt.close();
     }
     result
+}
+
+/// Tells of inputs that have given everything. Before the next lines of any input and not as soon as it is
+/// known: ends have their place in the order of the inputs, too.
+fn tell_ends(feeds: &mut [Feed], run: &mut Run) -> Result<()> {
+    for (place, feed) in feeds.iter_mut().enumerate() {
+        if feed.ended && feed.ready.is_empty() {
+            feed.error.take().map_or(Ok(()), Err)?;
+            run.ended(place)?;
+        }
+    }
+    Ok(())
 }
 
 /// Whose turn it is: the input whose marker has the least time, when every input that goes on has one;

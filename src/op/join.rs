@@ -1,16 +1,19 @@
 //! What `ums-join` does with rows: the trait of its operations, and what they share. Uses `error`,
-//! `expr`, `ums`. The trait is called once a message; the operations say how hot they are.
+//! `expr`, `store`, `ums`. The trait is called once a message; the operations say how hot they are.
 
 pub mod cells;
 pub mod clock;
 pub mod late;
 pub mod pack;
 pub mod pair;
+pub mod row;
+pub mod shelf;
 pub mod union;
 
 use std::fmt;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::store::runs::Runs;
 use crate::ums::Message;
 use pack::Unpack;
 
@@ -34,7 +37,15 @@ pub struct Sent {
     pub alerts: u64,
 }
 
+/// Bytes of results after which they are handed on.
+const FULL: usize = 8 << 20;
+
 impl Sent {
+    /// Whether there is so much that it should be written before more comes.
+    pub fn is_full(&self) -> bool {
+        self.bytes.len() >= FULL
+    }
+
     /// Takes a message as it came.
     pub fn pass(&mut self, line: &[u8], rows: u64) {
         self.bytes.extend_from_slice(line);
@@ -56,11 +67,12 @@ pub trait Operation: Send + fmt::Debug {
     fn take(&mut self, message: &Message, line: &[u8], sent: &mut Sent) -> Result<()>;
 
     /// Rows before `horizon` (microseconds since 1970, lateness taken off) have come; `i64::MAX` at
-    /// the end of everything. Never falls.
+    /// the end of everything. Never falls. True when there is more to write than fits into `sent`: it
+    /// is called again with the same horizon, and with nothing in between, when that has been written.
     ///
     /// # Errors
-    /// `Refused` when a result cannot be held.
-    fn advance(&mut self, horizon: i64, sent: &mut Sent) -> Result<()>;
+    /// `Refused` when a result cannot be held, `Unreachable` for those of the disk.
+    fn advance(&mut self, horizon: i64, sent: &mut Sent) -> Result<bool>;
 
     /// What was taken since the last call is to be written; called when nothing more waits.
     ///
@@ -73,15 +85,51 @@ pub trait Operation: Send + fmt::Debug {
     /// When the horizon has come here, nothing that was taken so far is held any more.
     fn reach(&self) -> i64;
 
-    /// Appends everything that the next run needs.
-    fn save(&self, state: &mut Vec<u8>);
+    /// Where to put what does not fit into so many bytes of memory, and what `save` keeps. Called
+    /// once, before anything else, with the runs that an earlier `save` filled, or none.
+    fn lodge(&mut self, _: Runs, _memory: usize) {}
+
+    /// What `lodge` gave.
+    fn disk(&mut self) -> Option<&mut Runs> {
+        None
+    }
+
+    /// Appends what the next run needs beside the runs, into which everything else goes.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    fn save(&mut self, state: &mut Vec<u8>) -> Result<()>;
 
     /// Takes back what `save` gave.
     ///
     /// # Errors
     /// `Refused` for what is no such state.
     fn load(&mut self, state: &mut Unpack) -> Result<()>;
+}
 
-    /// About how many bytes the state takes in memory.
-    fn size(&self) -> usize;
+/// The state cannot be made smaller.
+#[cold]
+pub fn too_large(bytes: usize) -> Error {
+    let size = bytes >> 10;
+    Error::refused(format!(
+        "what must be in memory of the state takes {size} KiB, more than --memory"
+    ))
+    .advise("raise it, or shorten --keep, --lateness, --within or the windows")
+}
+
+/// Keeps the state of one operation in this folder and gives it to the next one.
+#[cfg(test)]
+pub fn hand_over(from: &mut dyn Operation, to: &mut dyn Operation, folder: &std::path::Path) {
+    let mut state = Vec::new();
+    from.save(&mut state).unwrap();
+    let runs = from.disk().unwrap().seal().unwrap();
+    to.lodge(Runs::open(folder, &runs).unwrap(), usize::MAX);
+    to.load(&mut Unpack::new(&state)).unwrap();
+}
+
+/// A place for the state of an operation that may take so many bytes of memory.
+#[cfg(test)]
+pub fn lodge(operation: &mut dyn Operation, folder: &std::path::Path, memory: usize) {
+    use crate::store::runs::Place;
+    operation.lodge(Runs::new(Place::Named(folder.to_owned())), memory);
 }

@@ -1,4 +1,5 @@
-//! Lookups: rows of the stream with what a store has for their keys. Uses `error`, `lookup`, `ums`.
+//! Lookups: rows of the stream with what a store has for their keys. Uses `error`, `lookup`, `store`,
+//! `ums`.
 //! HOT: once a row.
 //!
 //! Rows wait until nothing more has been read (at most some megabytes of them), then the store is
@@ -15,24 +16,28 @@ mod pending;
 mod result;
 mod write;
 
-use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Kind, Result};
 use crate::lookup::{Question, Store};
-use crate::op::join::pack::{Unpack, put_bytes, put_i64, put_u64};
+use crate::op::join::pack::Unpack;
 use crate::op::join::pair::Unmatched;
-use crate::op::join::{Operation, Sent};
+use crate::op::join::shelf::{Shelf, behind, disk_key};
+use crate::op::join::{Operation, Sent, too_large};
+use crate::store::runs::{Place, Runs};
 use crate::ums::{Cell, Field, Message, Op, Pattern, Row, Termination};
 use cache::{Cache, Found};
 use pending::{Asked, Entry, Pending, Waiting};
 use result::Plan;
-use write::{GIVEN, Given, Writing, table_prefix};
+use write::{Given, Writing, table_prefix};
 
 /// Rows that wait at most, and their bytes.
 const ROWS: usize = 20_000;
 const BYTES: usize = 8 << 20;
+/// What the keys of `given` begin with on disk.
+const GIVEN: u8 = 0;
 /// Schemas that are kept, as many as a decoder keeps.
 const MAX_PLANS: usize = 256;
 
@@ -69,8 +74,12 @@ pub struct Lookup {
     recent: usize,
     pending: Pending,
     /// What was written, where one row finds many.
-    given: HashMap<Box<[u8]>, Given>,
-    given_bytes: usize,
+    given: Shelf,
+    disk: Runs,
+    /// Bytes of memory that `given` may take.
+    memory: usize,
+    /// Nothing is on disk that is not in memory, too.
+    whole: bool,
     /// The store has failed for good.
     failed: bool,
     scratch: Vec<u8>,
@@ -92,8 +101,10 @@ impl Lookup {
             plans: Vec::new(),
             recent: 0,
             pending: Pending::default(),
-            given: HashMap::new(),
-            given_bytes: 0,
+            given: Shelf::new(GIVEN),
+            disk: Runs::new(Place::Nameless(PathBuf::new())),
+            memory: usize::MAX,
+            whole: true,
             failed: false,
             scratch: Vec::new(),
         })
@@ -239,7 +250,7 @@ impl Lookup {
                         width: self.fields.len(),
                         plan,
                         given: &mut self.given,
-                        given_bytes: &mut self.given_bytes,
+                        disk: (!self.whole).then_some(&self.disk),
                         sent,
                     };
                     for row in pending.rows.get(first..last).unwrap_or_default() {
@@ -258,10 +269,52 @@ impl Lookup {
     }
 
     /// A table that is empty now has given nothing.
-    fn forget(&mut self, notice: &Termination) {
+    fn forget(&mut self, notice: &Termination) -> Result<()> {
         let prefix = table_prefix(&notice.namespace.source());
-        self.given.retain(|key, given| !key.starts_with(&prefix) || given.id >= notice.id);
-        self.given_bytes = self.given.keys().map(|key| key.len() + GIVEN).sum();
+        if self.whole && self.disk.is_empty() {
+            let newer = |given: Given| given.id >= notice.id;
+            self.given.retain(|key, bytes| {
+                !key.starts_with(&prefix) || Given::read(bytes).is_ok_and(newer)
+            });
+            return Ok(());
+        }
+        self.flush()?;
+        let from = disk_key(GIVEN, &prefix);
+        let mut all = self.disk.scan(None, &from, &behind(&from))?;
+        while let Some((key, bytes)) = all.next()? {
+            if Given::read(bytes)?.id < notice.id {
+                let disk = (!self.whole).then_some(&self.disk);
+                self.given.remove(key.get(1..).unwrap_or_default(), disk)?;
+                self.fit()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what is newer than on disk.
+    fn flush(&mut self) -> Result<()> {
+        if self.given.dirty() == 0 {
+            return Ok(());
+        }
+        let mut run = self.disk.begin(self.given.dirty())?;
+        self.given.flush(&mut run, |_| i64::MAX)?;
+        self.disk.add(run)
+    }
+
+    /// Puts on disk what is not in use, where there is more than memory may hold. The cache has a bound
+    /// of its own.
+    fn fit(&mut self) -> Result<()> {
+        let on_disk = |lookup: &Self| if lookup.whole { 0 } else { lookup.disk.memory() };
+        if self.given.bytes() + on_disk(self) <= self.memory {
+            return Ok(());
+        }
+        self.flush()?;
+        self.whole = false;
+        self.given.evict((self.memory / 2).saturating_sub(self.disk.memory()));
+        match self.given.bytes() + on_disk(self) {
+            size if size > self.memory => Err(too_large(size)),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -284,7 +337,7 @@ impl Operation for Lookup {
                 && notice.removes_rows()
             {
                 self.settle(sent)?;
-                self.forget(&notice);
+                self.forget(&notice)?;
             }
             let rows = if message.protocol.is_data() { message.row_count() } else { 0 };
             return self.pass(line, rows as u64);
@@ -303,15 +356,16 @@ impl Operation for Lookup {
         Ok(())
     }
 
-    fn advance(&mut self, _: i64, sent: &mut Sent) -> Result<()> {
-        self.settle(sent)
+    fn advance(&mut self, _: i64, sent: &mut Sent) -> Result<bool> {
+        self.settle(sent)?;
+        Ok(false)
     }
 
     fn settle(&mut self, sent: &mut Sent) -> Result<()> {
         if self.pending.entries.is_empty() || self.failed {
             return Ok(());
         }
-        let result = self.find().and_then(|()| self.write(sent));
+        let result = self.find().and_then(|()| self.write(sent)).and_then(|()| self.fit());
         self.failed = result.is_err();
         self.pending = Pending::default();
         // It is no fault of the line at hand.
@@ -325,27 +379,21 @@ impl Operation for Lookup {
         i64::MIN
     }
 
-    fn save(&self, state: &mut Vec<u8>) {
-        put_u64(state, self.given.len() as u64);
-        for (key, given) in &self.given {
-            put_bytes(state, key);
-            put_i64(state, given.id);
-            put_u64(state, given.rows);
-        }
+    fn lodge(&mut self, runs: Runs, memory: usize) {
+        self.whole = runs.is_empty();
+        (self.disk, self.memory) = (runs, memory);
     }
 
-    fn load(&mut self, state: &mut Unpack) -> Result<()> {
-        for _ in 0..state.u64()? {
-            let key: Box<[u8]> = state.bytes()?.into();
-            self.given_bytes += key.len() + GIVEN;
-            self.given.insert(key, Given { id: state.i64()?, rows: state.u64()? });
-        }
+    fn disk(&mut self) -> Option<&mut Runs> {
+        Some(&mut self.disk)
+    }
+
+    fn save(&mut self, _: &mut Vec<u8>) -> Result<()> {
+        self.flush()
+    }
+
+    fn load(&mut self, _: &mut Unpack) -> Result<()> {
         Ok(())
-    }
-
-    /// The cache has a bound of its own.
-    fn size(&self) -> usize {
-        self.given_bytes
     }
 }
 

@@ -1,17 +1,21 @@
 //! Aggregates over windows of event time, and over rows that change: a row counts as the table has
-//! it. Uses `error`, `expr`, `ums`, `op::join`. HOT in `take`: once a row.
+//! it. Uses `error`, `expr`, `store`, `ums`, `op::join`. HOT in `take`: once a row.
 //!
 //! A row is known by its key; the state keeps what the newest version of it added, and an update or a
 //! delete takes that away again. So the results are those of the same query over the tables as they
 //! stand, whatever the stream repeats.
+//!
+//! Versions and groups that are not in use go to disk when there are more than memory may hold; what is
+//! forgotten goes there, too, by its time. Only sessions are held in memory as a whole.
 
 mod groups;
 mod session;
 mod shape;
 pub mod span;
 pub mod tally;
+mod version;
 
-use std::collections::HashMap;
+use std::path::PathBuf;
 
 use crate::error::{Error, Result};
 use crate::expr::Condition;
@@ -19,16 +23,22 @@ use crate::expr::list::{Aggregate, Item};
 use crate::op::join::cells::push_cell;
 use crate::op::join::late::push_rows;
 use crate::op::join::pack::{Unpack, put_bytes, put_i64, put_text, put_u64};
-use crate::op::join::{Operation, Sent, clock};
+use crate::op::join::row::{Told, told};
+use crate::op::join::shelf::{Shelf, behind, disk_key};
+use crate::op::join::{Operation, Sent, clock, too_large};
+use crate::store::runs::{Place, Runs};
 use crate::ums::{Cause, Cell, Message, Namespace, Op, Pattern, Protocol, Termination};
-use groups::Groups;
+use groups::{Groups, Times};
 use session::Sessions;
 use shape::{Plan, Shape};
 use span::Window;
 use tally::Function;
+use version::{Version, restamp};
 
 /// Compiled schemas that are kept, as many as a decoder keeps.
 const MAX_PLANS: usize = 256;
+/// What the keys of versions begin with on disk.
+const VERSIONS: u8 = 0;
 /// Versions below which it is not worth while to look for forgotten ones.
 const FEW: usize = 10_000;
 
@@ -69,12 +79,19 @@ pub struct Windowing {
     /// Source tables by their number.
     tables: Vec<String>,
     /// What the newest version of each row added, by table and key.
-    versions: HashMap<Box<[u8]>, Box<[u8]>>,
+    versions: Shelf,
     /// Versions after the last look for forgotten ones.
     kept: usize,
     groups: Groups,
     sessions: Sessions,
+    disk: Runs,
+    /// Bytes of memory that the state may take.
+    memory: usize,
+    /// Nothing is on disk that is not in memory, too.
+    whole: bool,
     horizon: i64,
+    /// The horizon before, while results of this one are still to be written.
+    before: Option<i64>,
     reach: i64,
     changes: Vec<Change>,
     arena: Vec<u8>,
@@ -95,34 +112,6 @@ struct Change {
     places: [usize; 4],
 }
 
-/// What a version of a row added: the packed form is id, time, alive, group, arguments.
-#[derive(Clone, Copy)]
-struct Version<'a> {
-    id: i64,
-    time: i64,
-    alive: bool,
-    group: &'a [u8],
-    arguments: &'a [u8],
-}
-
-impl<'a> Version<'a> {
-    fn read(bytes: &'a [u8]) -> Result<Self> {
-        let mut unpack = Unpack::new(bytes);
-        let (id, time, alive) = (unpack.i64()?, unpack.i64()?, unpack.byte()? != 0);
-        Ok(Self { id, time, alive, group: unpack.bytes()?, arguments: unpack.bytes()? })
-    }
-
-    fn pack(&self) -> Box<[u8]> {
-        let mut out = Vec::with_capacity(25 + self.group.len() + self.arguments.len());
-        put_i64(&mut out, self.id);
-        put_i64(&mut out, self.time);
-        out.push(u8::from(self.alive));
-        put_bytes(&mut out, self.group);
-        put_bytes(&mut out, self.arguments);
-        out.into()
-    }
-}
-
 /// What is added to a group, or taken from it.
 #[derive(Clone, Copy)]
 struct Step<'a> {
@@ -141,11 +130,15 @@ impl Windowing {
             plans: Vec::new(),
             shape: None,
             tables: Vec::new(),
-            versions: HashMap::new(),
+            versions: Shelf::new(VERSIONS),
             kept: 0,
             groups: Groups::default(),
             sessions: Sessions::default(),
+            disk: Runs::new(Place::Nameless(PathBuf::new())),
+            memory: usize::MAX,
+            whole: true,
             horizon: i64::MIN,
+            before: None,
             reach: i64::MIN,
             changes: Vec::new(),
             arena: Vec::new(),
@@ -227,12 +220,14 @@ impl Windowing {
             self.step(Step { id, ts, time, group, arguments, add: true }, &name)?;
             return Ok(false);
         }
+        let disk = (!self.whole).then_some(&self.disk);
+        // Every way out puts something back.
+        let old_bytes = self.versions.take(key, disk)?;
         let mut forgotten = true;
-        let mut kept = None;
-        // Taken out, so that the state may change meanwhile; every way out puts something back.
-        let old_bytes = self.versions.get_mut(key).map(std::mem::take);
         if let Some(bytes) = &old_bytes {
             let old = Version::read(bytes)?;
+            // One whose windows are all forgotten may be here or not.
+            let counts = self.spec.window.last_end(old.time) > self.forget();
             let live = old.alive && !self.is_late(old.time);
             forgotten = old.alive && !live;
             let same = op != Op::Delete
@@ -240,24 +235,17 @@ impl Windowing {
                 && change.time == Some(old.time)
                 && old.group == group
                 && old.arguments == arguments;
-            if old.id > id || same {
+            if counts && old.id > id || same {
                 // Older, delivered again, or a change of columns that nobody looks at.
-                kept = Some(Version { id: old.id.max(id), ..old }.pack());
-            } else if live {
-                let step = Step {
-                    id,
-                    ts,
-                    time: old.time,
-                    group: old.group,
-                    arguments: old.arguments,
-                    add: false,
-                };
-                self.step(step, key)?;
+                let id = old.id.max(id);
+                let kept = old_bytes.map(|bytes| restamp(bytes, id)).unwrap_or_default();
+                self.versions.put(key, kept);
+                return Ok(false);
             }
-        }
-        if let Some(kept) = kept {
-            self.put(key, kept);
-            return Ok(false);
+            if live {
+                let Version { time, group, arguments, .. } = old;
+                self.step(Step { id, ts, time, group, arguments, add: false }, key)?;
+            }
         }
         // The first version of a row that an update brings is of before the stream's start.
         if forgotten && (op == Op::Delete || old_bytes.is_some()) {
@@ -269,22 +257,13 @@ impl Windowing {
             // It keeps older versions of the row away for as long as they could still count.
             None => Version { id, time: ts, alive: false, group: &[], arguments: &[] },
         };
-        self.put(key, version.pack());
+        self.versions.put(key, version.pack());
         match time {
             Some(time) => {
                 self.step(Step { id, ts, time, group, arguments, add: true }, key)?;
                 Ok(false)
             }
             None => Ok(op != Op::Delete),
-        }
-    }
-
-    fn put(&mut self, key: &[u8], version: Box<[u8]>) {
-        match self.versions.get_mut(key) {
-            Some(place) => *place = version,
-            None => {
-                self.versions.insert(key.into(), version);
-            }
         }
     }
 
@@ -300,7 +279,8 @@ impl Windowing {
             }
             window => {
                 let hurry = if self.spec.on_change { i64::MAX } else { self.horizon };
-                self.groups.step(step, window, forget, hurry, &shape.measures)
+                let disk = (!self.whole).then_some(&self.disk);
+                self.groups.step(step, window, (forget, hurry), &shape.measures, disk)
             }
         }
     }
@@ -312,26 +292,83 @@ impl Windowing {
             return Ok(());
         };
         let prefix = (table as u64).to_le_bytes();
-        let mut keys: Vec<Box<[u8]>> =
-            self.versions.keys().filter(|key| key.starts_with(&prefix)).cloned().collect();
-        keys.sort_unstable();
         let ts = clock::micros(&notice.ts).unwrap_or_default();
-        for key in keys {
+        let gone = |windowing: &mut Self, key: &[u8]| {
             let places = [0, key.len(), key.len(), key.len()];
             let gone = Change { row: 0, op: Op::Delete, id: notice.id, ts, time: None, places };
-            self.apply(gone, &key, &mut 0)?;
+            windowing.apply(gone, key, &mut 0)
+        };
+        if self.whole {
+            for key in self.versions.keys(&prefix) {
+                gone(self, &key)?;
+            }
+            return Ok(());
+        }
+        self.flush()?;
+        let from = disk_key(VERSIONS, &prefix);
+        let mut all = self.disk.scan(None, &from, &behind(&from))?;
+        while let Some((key, _)) = all.next()? {
+            gone(self, key.get(1..).unwrap_or_default())?;
+            self.fit()?;
         }
         Ok(())
     }
 
-    /// Versions whose windows are forgotten go, when there are so many that it is worth while.
+    /// Forgets versions whose windows are forgotten: on disk by their time, and in memory when there
+    /// are so many that it is worth while.
     fn sweep(&mut self) {
+        let (window, forget) = (self.spec.window, self.forget());
+        self.disk.expire(forget);
         if self.versions.len() > FEW.max(2 * self.kept) || self.horizon == i64::MAX {
-            let (window, forget) = (self.spec.window, self.forget());
             self.versions.retain(|_, bytes| {
                 Version::read(bytes).is_ok_and(|version| window.last_end(version.time) > forget)
             });
             self.kept = self.versions.len();
+        }
+    }
+
+    /// Writes what is newer than on disk.
+    fn flush(&mut self) -> Result<()> {
+        let dirty = self.versions.dirty() + self.groups.dirty();
+        if dirty == 0 {
+            return Ok(());
+        }
+        let window = self.spec.window;
+        let mut run = self.disk.begin(dirty)?;
+        self.versions.flush(&mut run, |bytes| {
+            Version::read(bytes).map_or(i64::MAX, |version| window.last_end(version.time))
+        })?;
+        if let Some(shape) = &self.shape {
+            self.groups.flush(&mut run, window, &shape.measures)?;
+        }
+        self.disk.add(run)
+    }
+
+    /// About how many bytes of memory the state takes.
+    fn size(&self) -> usize {
+        let on_disk = if self.whole { 0 } else { self.disk.memory() };
+        self.versions.bytes() + self.groups.size() + self.sessions.size() + on_disk
+    }
+
+    /// Puts on disk what is not in use, where the state takes more memory than it may.
+    fn fit(&mut self) -> Result<()> {
+        if self.size() <= self.memory {
+            return Ok(());
+        }
+        self.flush()?;
+        self.disk.expire(self.forget());
+        let movable = self.versions.bytes() + self.groups.bytes();
+        let fixed = self.disk.memory() + self.sessions.size();
+        // Half is made free, so that the next time is far.
+        let room = (self.memory / 2).saturating_sub(fixed);
+        let of_versions = room as u128 * self.versions.bytes() as u128 / movable.max(1) as u128;
+        self.versions.evict(of_versions as usize);
+        self.groups.evict(room - of_versions as usize);
+        self.whole = false;
+        self.kept = self.versions.len();
+        match self.size() {
+            size if size > self.memory => Err(too_large(size)),
+            _ => Ok(()),
         }
     }
 }
@@ -345,26 +382,7 @@ fn read_row(
     arena: &mut Vec<u8>,
     row: usize,
 ) -> Result<Option<Change>> {
-    let system = plan.header.system;
-    let text = |place: Option<usize>| -> Result<Option<_>> {
-        Ok(match place.and_then(|place| cells.get(place)) {
-            Some(cell) => cell.text()?,
-            None => None,
-        })
-    };
-    let op = match text(system.op)? {
-        None if system.op.is_none() => Some(Op::Insert),
-        None => None,
-        Some(text) => Op::parse(text.as_bytes()),
-    };
-    let op = op.ok_or_else(|| Error::data("_ums_op_ is none of I, U, D, B"))?;
-    if op == Op::Before {
-        return Ok(None);
-    }
-    let id = text(system.id)?.and_then(|text| text.parse().ok());
-    let id = id.ok_or_else(|| Error::data("_ums_id_ is no 64-bit number"))?;
-    let ts = text(system.ts)?.and_then(|text| clock::micros(&text));
-    let ts = ts.ok_or_else(|| Error::data("_ums_ts_ is no time"))?;
+    let Some(Told { op, id, ts }) = told(plan.header.system, cells)? else { return Ok(None) };
     let start = arena.len();
     arena.extend_from_slice(&plan.table.to_le_bytes());
     for (place, ty) in &plan.keys {
@@ -378,9 +396,12 @@ fn read_row(
     // A delete needs nothing but its key: what it takes away is in the state.
     let counts = op != Op::Delete || plan.keys.is_empty();
     if counts {
-        change.time = match Some(plan.time) == system.ts {
+        change.time = match Some(plan.time) == plan.header.system.ts {
             true => Some(ts),
-            false => text(Some(plan.time))?.and_then(|text| clock::micros(&text)),
+            false => {
+                let text = cells.get(plan.time).map(Cell::text).transpose()?.flatten();
+                text.and_then(|text| clock::micros(&text))
+            }
         };
         plan.push_group(cells, arena)?;
         let arguments = arena.len();
@@ -412,6 +433,7 @@ impl Operation for Windowing {
                     && !self.spec.append
                 {
                     self.empty(&notice)?;
+                    self.fit()?;
                 }
                 return Ok(());
             }
@@ -432,37 +454,53 @@ impl Operation for Windowing {
             sent.late_rows += late.len() as u64;
             push_rows(message, line, &late, &mut sent.late);
         }
-        Ok(())
+        self.fit()
     }
 
-    fn advance(&mut self, horizon: i64, sent: &mut Sent) -> Result<()> {
-        let before = self.horizon;
-        self.horizon = before.max(horizon);
-        let forget = self.forget();
-        let Some(shape) = &mut self.shape else { return Ok(()) };
-        match self.spec.window {
+    fn advance(&mut self, horizon: i64, sent: &mut Sent) -> Result<bool> {
+        let before = self.before.take().unwrap_or(self.horizon);
+        self.horizon = self.horizon.max(horizon);
+        let (horizon, forget) = (self.horizon, self.forget());
+        let on_change = self.spec.on_change;
+        let Some(shape) = &mut self.shape else { return Ok(false) };
+        let more = match self.spec.window {
             Window::Session { gap } => {
-                let limits = session::Limits {
-                    gap,
-                    horizon: self.horizon,
-                    forget,
-                    keep: self.spec.keep,
-                    on_change: self.spec.on_change,
-                };
+                let keep = self.spec.keep;
+                let limits = session::Limits { gap, horizon, forget, keep, on_change };
                 self.sessions.emit(shape, limits, sent)?;
+                false
             }
-            window => self.groups.emit(shape, window, before, self.horizon, forget, sent)?,
-        }
+            window => {
+                let times = Times { before, horizon, forget, on_change };
+                let disk = (!self.whole).then_some(&mut self.disk);
+                self.groups.emit(shape, window, times, disk, sent)?
+            }
+        };
         sent.messages += shape.flush(&mut sent.bytes);
-        self.sweep();
-        Ok(())
+        if more {
+            self.before = Some(before);
+        } else {
+            self.sweep();
+        }
+        self.fit()?;
+        Ok(more)
     }
 
     fn reach(&self) -> i64 {
         self.reach
     }
 
-    fn save(&self, state: &mut Vec<u8>) {
+    fn lodge(&mut self, runs: Runs, memory: usize) {
+        self.whole = runs.is_empty();
+        (self.disk, self.memory) = (runs, memory);
+    }
+
+    fn disk(&mut self) -> Option<&mut Runs> {
+        Some(&mut self.disk)
+    }
+
+    fn save(&mut self, state: &mut Vec<u8>) -> Result<()> {
+        self.flush()?;
         put_i64(state, self.horizon);
         put_i64(state, self.reach);
         put_u64(state, self.taken);
@@ -470,16 +508,10 @@ impl Operation for Windowing {
         for table in &self.tables {
             put_bytes(state, table.as_bytes());
         }
-        put_u64(state, self.versions.len() as u64);
-        for (key, version) in &self.versions {
-            put_bytes(state, key);
-            put_bytes(state, version);
-        }
         shape::save(self.shape.as_ref(), state);
-        if let Some(shape) = &self.shape {
-            self.groups.save(&shape.measures, state);
-            self.sessions.save(state);
-        }
+        self.groups.save(state);
+        self.sessions.save(state);
+        Ok(())
     }
 
     fn load(&mut self, state: &mut Unpack) -> Result<()> {
@@ -489,22 +521,10 @@ impl Operation for Windowing {
         for _ in 0..state.u64()? {
             self.tables.push(String::from_utf8_lossy(state.bytes()?).into_owned());
         }
-        for _ in 0..state.u64()? {
-            let key = state.bytes()?.into();
-            self.versions.insert(key, state.bytes()?.into());
-        }
-        self.kept = self.versions.len();
         self.shape = shape::load(&self.spec, state)?;
-        if let Some(shape) = &self.shape {
-            self.groups = Groups::load(&shape.measures, state)?;
-            self.sessions = Sessions::load(state)?;
-        }
+        self.groups = Groups::load(state)?;
+        self.sessions = Sessions::load(state)?;
         Ok(())
-    }
-
-    fn size(&self) -> usize {
-        // A version of a few columns with its key and its place in the table.
-        self.versions.len() * 160 + self.groups.size() + self.sessions.size()
     }
 }
 

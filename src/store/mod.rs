@@ -12,6 +12,7 @@ pub mod local;
 #[cfg(feature = "s3")]
 mod object;
 mod remote;
+pub mod runs;
 pub mod swap;
 mod workshop;
 

@@ -313,11 +313,30 @@ def join_run(program, folder, name, inputs, arguments):
     return out, done.stderr
 
 
+def small(arguments):
+    """As little memory as a run can have, so that most of its state is on disk. Sessions must fit."""
+    sessions = any(one.startswith("session") for one in arguments)
+    return [] if sessions else ["--memory", "64KiB"]
+
+
+def spilled_run(seed, program, folder, name, inputs, arguments, whole):
+    """A run with little memory gives the same bytes as one with much, and leaves nothing behind."""
+    spill = os.path.join(folder, name + ".spill")
+    os.mkdir(spill)
+    out, _ = join_run(program, folder, name, inputs, [*arguments, *small(arguments), "--spill-dir", spill])
+    with open(out, "rb") as one, open(whole, "rb") as other:
+        same = one.read() == other.read()
+    if not same or os.listdir(spill):
+        print(f"seed {seed}: {name} with little memory differs from {whole}: {' '.join(arguments)}", file=sys.stderr)
+    return same and not os.listdir(spill)
+
+
 def killed_run(rng, program, folder, name, inputs, arguments, kills):
     """The same with a state, killed some times at random moments."""
     out, state = os.path.join(folder, name), os.path.join(folder, name + ".state")
+    memory = rng.choice([[], small(arguments)])
     command = [program, "--quiet", "--to", out, *[part for one in inputs for part in ("--from", one)], *arguments,
-               "--state", state, "--state-every", "1ms", "--at-end", "close"]
+               *memory, "--state", state, "--state-every", "1ms", "--at-end", "close"]
     died = 0
     while True:
         child = subprocess.Popen(command, stderr=subprocess.PIPE)
@@ -336,7 +355,8 @@ def piped_run(rng, program, folder, name, lines, arguments, kills):
     """The same between a source that starts at the sink's checkpoint and a sink that makes rows durable now and
     then; all three die together, and what was in the pipes is lost."""
     out, state, at = (os.path.join(folder, name + end) for end in ("", ".state", ".checkpoint"))
-    command = [program, "--quiet", *arguments, "--state", state, "--state-every", "1ms", "--checkpoint", at, "--at-end", "close"]
+    memory = rng.choice([[], small(arguments)])
+    command = [program, "--quiet", *arguments, *memory, "--state", state, "--state-every", "1ms", "--checkpoint", at, "--at-end", "close"]
     start, died, durable = 0, 0, []
     while True:
         child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -423,6 +443,7 @@ def case(seed, given, folder):
     wanted, names = aggregates(rng, sources, options, final(sources, "orders"))
     quiet = lambda rows: [row for row in rows if "customer_id" not in row]
     out, _ = join_run(given.program, folder, f"{seed}.windows", inputs, arguments)
+    ok &= spilled_run(seed, given.program, folder, f"{seed}.windows.small", inputs, arguments, out)
     rows, markers = landed(out)
     shown = " ".join(arguments)
     ok &= check(f"windows {shown}", quiet(rows), wanted, names)
@@ -483,6 +504,7 @@ def case(seed, given, folder):
         return {shaped([row.get(c) if c not in ("weight",) else row[c] for c in columns], names) for row in landed(path, False)[0]}
 
     out, _ = join_run(given.program, folder, f"{seed}.join", inputs, arguments)
+    ok &= spilled_run(seed, given.program, folder, f"{seed}.join.small", inputs, arguments, out)
     came = joined(out)
     if came != wanted:
         differ(seed, f"join {' '.join(arguments)}", wanted, came)

@@ -82,7 +82,7 @@ pub struct Args {
     ///
     /// Rows and ids do not depend on it.
     #[arg(long, value_name = "N", help_heading = INPUT, hide_short_help = true)]
-    #[arg(value_parser = value::positive::<NonZeroUsize>)]
+    #[arg(value_parser = value::threads)]
     pub threads: Option<NonZeroUsize>,
 
     /// Write messages to this endpoint

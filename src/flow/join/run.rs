@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -17,6 +18,7 @@ use crate::line::output::Output;
 use crate::op::join::late::push_rows;
 use crate::op::join::pack::{Unpack, put_bytes, put_i64, put_u64};
 use crate::op::join::{Operation, Sent};
+use crate::store::runs::{Place, Runs};
 use crate::ums::{Decoder, Marker, Message, Protocol};
 
 /// What a run is made of.
@@ -30,6 +32,8 @@ pub(super) struct Parts<'a> {
     /// Inputs that want to know what became of their rows.
     pub(super) receipts: Vec<Receipts>,
     pub(super) memory: usize,
+    /// Where the state goes that does not fit there, when none is kept.
+    pub(super) spill: PathBuf,
     pub(super) counters: Arc<Counters>,
     pub(super) note: &'a mut dyn FnMut(String),
 }
@@ -77,7 +81,13 @@ impl<'a> Run<'a> {
             scratch: Vec::new(),
             dirty: false,
         };
-        if let Some(state) = &mut run.parts.state {
+        let memory = run.parts.memory;
+        let Some(state) = &mut run.parts.state else {
+            let runs = Runs::new(Place::Nameless(run.parts.spill.clone()));
+            run.parts.operation.lodge(runs, memory);
+            return Ok(run);
+        };
+        {
             if state.checkpoint.is_none() && !run.parts.out.sync()? {
                 return Err(Error::usage(
                     "--state needs --checkpoint, because this output is a pipe",
@@ -87,7 +97,9 @@ impl<'a> Run<'a> {
                 ));
             }
             let positions = positions(state.checkpoint.as_ref())?;
-            if let Some(bytes) = state.folder.choose(positions.as_deref())? {
+            let chosen = state.folder.choose(positions.as_deref())?;
+            run.parts.operation.lodge(state.folder.runs()?, memory);
+            if let Some(bytes) = chosen {
                 run.load(&bytes)?;
             }
         }
@@ -107,6 +119,9 @@ impl<'a> Run<'a> {
             let line = epoch.bytes.get(*start..*end).unwrap_or_default();
             if let Err(error) = self.line(input, line) {
                 self.set_aside(line, error.at(format_args!("{name}:{number}")))?;
+            }
+            if self.sent.is_full() {
+                self.write()?;
             }
         }
         if let Some(begun) = self.begun.get_mut(input) {
@@ -196,14 +211,13 @@ impl<'a> Run<'a> {
         if let Some(time) = self.frontier.time() {
             self.horizon = self.horizon.max(time.saturating_sub(self.parts.lateness));
         }
-        self.parts.operation.advance(self.horizon, &mut self.sent)?;
-        let size = self.parts.operation.size();
-        if size > self.parts.memory {
-            return Err(Error::refused(format!(
-                "the state takes {} MiB, more than --memory",
-                size >> 20
-            ))
-            .advise("raise it, or shorten --keep, --lateness, --within or the windows"));
+        self.tell_time()
+    }
+
+    /// Lets the operation write what is due at this horizon.
+    fn tell_time(&mut self) -> Result<()> {
+        while self.parts.operation.advance(self.horizon, &mut self.sent)? {
+            self.write()?;
         }
         Ok(())
     }
@@ -298,14 +312,14 @@ impl<'a> Run<'a> {
             put_u64(&mut bytes, if whole { known.lines } else { 0 });
         }
         save_markers(&self.frontier.least, &mut bytes);
-        self.parts.operation.save(&mut bytes);
+        self.parts.operation.save(&mut bytes)?;
         sync_aside(&self.parts.bad, self.parts.late.as_ref())?;
         let passed = self.frontier.least.iter().map(|marked| marked.0.clone()).collect();
         let Some(state) = &mut self.parts.state else { return Ok(()) };
         if state.checkpoint.is_none() {
             self.parts.out.sync()?;
         }
-        state.folder.save(passed, &bytes)?;
+        state.folder.save(passed, self.parts.operation.disk(), &bytes)?;
         state.folder.prune(positions(state.checkpoint.as_ref())?.as_deref())
     }
 
@@ -378,10 +392,10 @@ impl<'a> Run<'a> {
         if result.is_ok() {
             if close {
                 self.horizon = i64::MAX;
-                self.parts.operation.advance(i64::MAX, &mut self.sent)?;
+                self.tell_time()?;
             } else if self.begun.contains(&true) {
                 // Rows without a marker behind them: what they led to is written all the same.
-                self.parts.operation.advance(self.horizon, &mut self.sent)?;
+                self.tell_time()?;
             }
             self.write()?;
             self.release(true)?;

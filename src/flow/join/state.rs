@@ -1,5 +1,8 @@
 //! The folder of a state: one file for each point that a run can go on from. Uses `error`, `durable`,
-//! `op::join::pack`, `ums`. Not hot.
+//! `op::join::pack`, `store`, `ums`. Not hot.
+//!
+//! A file names the runs that most of the state is in; points that follow each other share runs, so that
+//! a file costs what changed since the one before. Runs that no file names are removed.
 //!
 //! A file is of the moment at which certain markers were written. Whoever makes rows durable comes
 //! behind, so older files stay until the checkpoint has passed them: a run that begins at the
@@ -10,12 +13,13 @@ use std::path::{Path, PathBuf};
 
 use crate::durable;
 use crate::error::{Error, Result};
-use crate::op::join::pack::{Unpack, put_bytes};
+use crate::op::join::pack::{Unpack, put_bytes, put_u64};
+use crate::store::runs::{Place, Runs, run_file, run_number};
 use crate::ums::Marker;
 use crate::ums::marker::{checkpoint_text, parse_checkpoint};
 
 /// What a file begins with.
-const MAGIC: &[u8] = b"dws ums-join state 1\n";
+const MAGIC: &[u8] = b"dws ums-join state 2\n";
 
 /// A folder of states, locked by this process.
 #[derive(Debug)]
@@ -23,9 +27,20 @@ pub struct Folder {
     path: PathBuf,
     /// What the state was made with: inputs and options.
     made_with: String,
-    /// Numbers of the files with the positions that they are of, oldest first.
-    files: Vec<(u64, Vec<Marker>)>,
+    /// The points, oldest first.
+    files: Vec<Point>,
     _lock: File,
+}
+
+/// A point that a run can go on from.
+#[derive(Debug)]
+struct Point {
+    /// The number of its file.
+    number: u64,
+    /// The positions that it is of.
+    passed: Vec<Marker>,
+    /// Its runs.
+    runs: Vec<u64>,
 }
 
 impl Folder {
@@ -48,11 +63,11 @@ impl Folder {
             let number = name.to_str().and_then(|name| name.strip_suffix(".state"));
             if let Some(number) = number.and_then(|number| number.parse().ok()) {
                 let bytes = folder.read(number)?;
-                let (passed, _) = folder.unpack(number, &bytes)?;
-                folder.files.push((number, passed));
+                let (point, _) = folder.unpack(number, &bytes)?;
+                folder.files.push(point);
             }
         }
-        folder.files.sort_by_key(|file| file.0);
+        folder.files.sort_by_key(|file| file.number);
         Ok(folder)
     }
 
@@ -65,8 +80,8 @@ impl Folder {
         std::fs::read(&place).map_err(|error| Error::io(place.display(), error))
     }
 
-    /// The positions that a file is of, and the state itself.
-    fn unpack<'b>(&self, number: u64, bytes: &'b [u8]) -> Result<(Vec<Marker>, &'b [u8])> {
+    /// What a file is of, and the part of the state that is in it.
+    fn unpack<'b>(&self, number: u64, bytes: &'b [u8]) -> Result<(Point, &'b [u8])> {
         let place = self.place(number);
         let wrong = |what: &str| {
             Error::refused(format!("{}: {what}", place.display()))
@@ -82,7 +97,11 @@ impl Folder {
             return Err(wrong("was made with other options or another number of inputs"));
         }
         let passed = parse_checkpoint(&String::from_utf8_lossy(unpack.bytes()?))?;
-        Ok((passed, unpack.bytes()?))
+        let mut runs = Vec::new();
+        for _ in 0..unpack.u64()? {
+            runs.push(unpack.u64()?);
+        }
+        Ok((Point { number, passed, runs }, unpack.bytes()?))
     }
 
     /// The state to go on from, and forgets those behind it: the newest one, or with a checkpoint the
@@ -95,9 +114,8 @@ impl Folder {
             None => self.files.len().checked_sub(1),
             Some([]) => None,
             Some(positions) => {
-                let is_of = |file: &(u64, Vec<Marker>)| {
-                    file.1.iter().all(|passed| positions.contains(passed))
-                };
+                let is_of =
+                    |file: &Point| file.passed.iter().all(|passed| positions.contains(passed));
                 let found = self.files.iter().rposition(is_of);
                 if found.is_none() && !self.files.is_empty() {
                     return Err(Error::refused(format!(
@@ -112,41 +130,92 @@ impl Folder {
             }
         };
         // What is newer was made of rows that come again.
-        for (number, _) in self.files.drain(chosen.map_or(0, |chosen| chosen + 1)..) {
-            let place = self.path.join(format!("{number:012}.state"));
+        let newer = self.files.split_off(chosen.map_or(0, |chosen| chosen + 1));
+        self.remove(newer)?;
+        self.sweep()?;
+        let Some(point) = self.files.last() else { return Ok(None) };
+        let bytes = self.read(point.number)?;
+        Ok(Some(self.unpack(point.number, &bytes)?.1.to_vec()))
+    }
+
+    /// The runs of the newest state, or none.
+    ///
+    /// # Errors
+    /// `Refused` where one is missing or damaged.
+    pub fn runs(&self) -> Result<Runs> {
+        let mut runs = match self.files.last() {
+            Some(point) => Runs::open(&self.path, &point.runs)?,
+            None => Runs::new(Place::Named(self.path.clone())),
+        };
+        for point in &self.files {
+            point.runs.iter().for_each(|number| runs.number_above(*number));
+        }
+        Ok(runs)
+    }
+
+    fn remove(&self, points: Vec<Point>) -> Result<()> {
+        for point in points {
+            let place = self.place(point.number);
             std::fs::remove_file(&place).map_err(|error| Error::io(place.display(), error))?;
         }
-        let Some((number, _)) = self.files.last() else { return Ok(None) };
-        let bytes = self.read(*number)?;
-        Ok(Some(self.unpack(*number, &bytes)?.1.to_vec()))
+        Ok(())
+    }
+
+    /// Removes runs that no file names: a killed process was writing them, or they were merged. Not
+    /// between two saves, when there are new ones.
+    fn sweep(&self) -> Result<()> {
+        let shown = self.path.display();
+        let failed = |error| Error::io(format_args!("{shown}"), error);
+        for entry in std::fs::read_dir(&self.path).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let number = entry.file_name().to_str().and_then(run_number);
+            let named = |number| self.files.iter().any(|point| point.runs.contains(&number));
+            if number.is_some_and(|number| !named(number)) {
+                std::fs::remove_file(entry.path()).map_err(failed)?;
+            }
+        }
+        Ok(())
     }
 
     /// The positions of the newest state that is not ahead of the checkpoint.
     pub fn position(&self, checkpoint: Option<&[Marker]>) -> &[Marker] {
-        let fits = |file: &&(u64, Vec<Marker>)| match checkpoint {
+        let fits = |file: &&Point| match checkpoint {
             None => true,
-            Some(positions) => file.1.iter().all(|passed| reached(positions, passed)),
+            Some(positions) => file.passed.iter().all(|passed| reached(positions, passed)),
         };
-        self.files.iter().rev().find(fits).map_or(&[], |file| &file.1)
+        self.files.iter().rev().find(fits).map_or(&[], |file| &file.passed)
     }
 
-    /// Keeps a state; `passed` are the markers that are written behind it.
+    /// Keeps a state, which is in `runs` and in these bytes; `passed` are the markers that are written
+    /// behind it.
     ///
     /// # Errors
     /// `Unreachable`.
-    pub fn save(&mut self, passed: Vec<Marker>, state: &[u8]) -> Result<()> {
-        let number = self.files.last().map_or(1, |file| file.0 + 1);
+    pub fn save(
+        &mut self,
+        passed: Vec<Marker>,
+        runs: Option<&mut Runs>,
+        state: &[u8],
+    ) -> Result<()> {
+        let runs = runs.map(Runs::seal).transpose()?.unwrap_or_default();
+        if let Some(newest) = runs.last() {
+            // The file must not be there before those that it names.
+            durable::sync_folder(&run_file(&self.path, *newest))?;
+        }
+        let number = self.files.last().map_or(1, |file| file.number + 1);
         let mut body = Vec::with_capacity(state.len() + 1024);
         put_bytes(&mut body, self.made_with.as_bytes());
         put_bytes(&mut body, checkpoint_text(&passed).as_bytes());
+        put_u64(&mut body, runs.len() as u64);
+        runs.iter().for_each(|run| put_u64(&mut body, *run));
         put_bytes(&mut body, state);
         let sum = crc32fast::hash(&body).to_le_bytes();
         durable::replace(&self.place(number), "state", &[MAGIC, &body, &sum].concat())?;
-        self.files.push((number, passed));
+        self.files.push(Point { number, passed, runs });
         Ok(())
     }
 
-    /// Removes states that nobody can go on from: those before the newest one that is not ahead of
+    /// To be called behind `save`. Removes states that nobody can go on from: those before the newest one that is not ahead of
     /// the checkpoint, or without one, all but the newest.
     ///
     /// # Errors
@@ -155,17 +224,18 @@ impl Folder {
         let keep = match checkpoint {
             None => self.files.len().saturating_sub(1),
             Some(positions) => {
-                let reached = |file: &(u64, Vec<Marker>)| {
-                    file.1.iter().all(|passed| reached(positions, passed))
-                };
+                let reached =
+                    |file: &Point| file.passed.iter().all(|passed| reached(positions, passed));
                 self.files.iter().rposition(reached).unwrap_or(0)
             }
         };
-        for (number, _) in self.files.drain(..keep) {
-            let place = self.path.join(format!("{number:012}.state"));
-            std::fs::remove_file(&place).map_err(|error| Error::io(place.display(), error))?;
+        let newer = self.files.split_off(keep);
+        let older = std::mem::replace(&mut self.files, newer);
+        if older.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        self.remove(older)?;
+        self.sweep()
     }
 }
 
@@ -201,7 +271,7 @@ mod tests {
         let mut states = folder(place.path()).unwrap();
         assert_eq!(folder(place.path()).unwrap_err().kind(), Kind::Refused, "locked");
         for id in [10, 20, 30] {
-            states.save(vec![marker("a", id), marker("b", id + 1)], &[id as u8]).unwrap();
+            states.save(vec![marker("a", id), marker("b", id + 1)], None, &[id as u8]).unwrap();
         }
         drop(states);
         let mut states = folder(place.path()).unwrap();
@@ -213,7 +283,7 @@ mod tests {
         assert_eq!(states.files.len(), 2, "the first one is of no use");
         assert_eq!(states.choose(Some(&exact)).unwrap(), Some(vec![20]));
         assert_eq!(states.files.len(), 1, "what is ahead was made of rows that come again");
-        states.save(vec![marker("a", 25)], b"x").unwrap();
+        states.save(vec![marker("a", 25)], None, b"x").unwrap();
         assert_eq!(states.choose(None).unwrap(), Some(b"x".to_vec()));
         states.prune(None).unwrap();
         assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 2, "state and lock");
@@ -224,7 +294,7 @@ mod tests {
     #[test]
     fn damaged_states_and_those_of_others_are_refused() {
         let place = tempfile::tempdir().unwrap();
-        folder(place.path()).unwrap().save(vec![marker("a", 1)], b"state").unwrap();
+        folder(place.path()).unwrap().save(vec![marker("a", 1)], None, b"state").unwrap();
         let other = Folder::open(place.path(), "other options".into()).unwrap_err();
         assert!(other.to_string().contains("other options"), "{other}");
         let file = place.path().join("000000000001.state");

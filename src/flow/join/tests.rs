@@ -63,6 +63,7 @@ fn run_over(
         late: None,
         state: None,
         memory: usize::MAX,
+        spill: PathBuf::new(),
         max_line: 1 << 20,
         stop: Arc::default(),
         counters: Arc::default(),
@@ -110,18 +111,17 @@ impl Operation for Holding {
         sent.pass(line, message.row_count() as u64);
         Ok(())
     }
-    fn advance(&mut self, _: i64, _: &mut Sent) -> Result<()> {
-        Ok(())
+    fn advance(&mut self, _: i64, _: &mut Sent) -> Result<bool> {
+        Ok(false)
     }
     fn reach(&self) -> i64 {
         self.0
     }
-    fn save(&self, _: &mut Vec<u8>) {}
-    fn load(&mut self, _: &mut Unpack) -> Result<()> {
+    fn save(&mut self, _: &mut Vec<u8>) -> Result<()> {
         Ok(())
     }
-    fn size(&self) -> usize {
-        0
+    fn load(&mut self, _: &mut Unpack) -> Result<()> {
+        Ok(())
     }
 }
 

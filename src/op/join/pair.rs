@@ -1,18 +1,24 @@
 //! Joins of streams: rows of two sides that are equal in some columns and near in time. Uses `error`,
-//! `expr`, `ums`. HOT: once a row and match.
+//! `expr`, `store`, `ums`. HOT: once a row and match.
 //!
 //! The newest version of each row of both sides is kept until no row that may still come can meet it.
 //! What an update or a delete changes in the join of both tables is written: pairs that are gone as
 //! deletes, before pairs that are new. So the output, applied by key, is the join of the tables as
 //! they stand.
 
+mod kept;
 mod result;
 mod side;
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::op::join::late::push_rows;
 use crate::op::join::pack::{Unpack, put_i64};
-use crate::op::join::{Operation, Sent, clock};
+use crate::op::join::{Operation, Sent, clock, too_large};
+use crate::store::runs::{Place, Runs};
 use crate::ums::{Cause, Message, Namespace, Op, Pattern, Protocol, Termination};
 use result::{Pair, Results};
 use side::{Change, Entry, Key, Side, Wanted};
@@ -56,6 +62,8 @@ pub struct Spec {
 }
 
 const LEFT: usize = 0;
+/// Left rows whose time is over that are looked at at once.
+const ENDING: usize = 1000;
 
 /// The operation.
 #[derive(Debug)]
@@ -63,7 +71,14 @@ pub struct Pairing {
     spec: Spec,
     sides: [Side; 2],
     results: Results,
+    disk: Runs,
+    /// Bytes of memory that the state may take.
+    memory: usize,
+    /// Nothing is on disk that is not in memory, too.
+    whole: bool,
     horizon: i64,
+    /// The left row behind which time is still to go on, while it is not done with this horizon.
+    ending: Option<(i64, Option<Key>)>,
     reach: i64,
 }
 
@@ -71,17 +86,22 @@ impl Pairing {
     /// An operation without state.
     pub fn new(spec: Spec) -> Self {
         let side = |place: usize| {
-            Side::new(Wanted {
+            let wanted = Wanted {
                 on: spec.columns.get(place).cloned().unwrap_or_default(),
                 time: spec.times.get(place).cloned().flatten(),
                 keys: spec.keys.get(place).cloned().unwrap_or_default(),
-            })
+            };
+            Side::new(wanted, place as u8 * 4)
         };
         Self {
             sides: [side(0), side(1)],
             spec,
             results: Results::default(),
+            disk: Runs::new(Place::Nameless(PathBuf::new())),
+            memory: usize::MAX,
+            whole: true,
             horizon: i64::MIN,
+            ending: None,
             reach: i64::MIN,
         }
     }
@@ -103,12 +123,30 @@ impl Pairing {
     }
 
     /// The rows of the other side that a row meets.
-    fn partners(&self, side: usize, entry: &Entry) -> Vec<Key> {
+    fn partners(&self, side: usize, entry: &Entry) -> Result<Vec<Key>> {
         let within = self.spec.within;
-        let (from, to) = (entry.time.saturating_sub(within), entry.time.saturating_add(within));
+        let times = (entry.time.saturating_sub(within), entry.time.saturating_add(within));
+        let disk = (!self.whole).then_some(&self.disk);
         match (entry.alive, self.sides.get(1 - side)) {
-            (true, Some(other)) => other.matching(entry.on.as_ref(), from, to),
-            _ => Vec::new(),
+            (true, Some(other)) => other.matching(entry.on.as_ref(), times, disk),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// A row of a side.
+    fn row(&mut self, side: usize, key: &Key) -> Result<Option<Entry>> {
+        let disk = (!self.whole).then_some(&self.disk);
+        let Some(side) = self.sides.get_mut(side) else { return Ok(None) };
+        Ok(side.get(key, disk)?.map(|entry| entry.clone()))
+    }
+
+    /// Notes of a left row in the state how it stands alone.
+    fn note(&mut self, key: &Key, note: impl FnOnce(&mut Entry)) {
+        if let Some(left) = self.sides.first_mut()
+            && let Some(entry) = left.rows.get_mut(key)
+        {
+            note(entry);
+            left.changed(key);
         }
     }
 
@@ -117,7 +155,7 @@ impl Pairing {
         if left.over && self.spec.unmatched == Unmatched::Send {
             return Ok(true);
         }
-        let pair = Pair { left, right: Some(right), id: 0, ts: 0 };
+        let pair = Pair { left, right: Some(right), id: 0, ts: 0, cause: 0 };
         self.results.is_complete(&self.spec, &self.sides, pair)
     }
 
@@ -134,8 +172,11 @@ impl Pairing {
         let (id, ts) = (new.id, new.ts);
         new.lone_id = old.as_ref().map_or(i64::MIN, |old| old.lone_id);
         let old = old.filter(|old| old.alive);
-        let before = old.as_ref().map(|old| self.partners(side, old)).unwrap_or_default();
-        let after = self.partners(side, &new);
+        let before = old.as_ref().map(|old| self.partners(side, old)).transpose()?;
+        let before = before.unwrap_or_default();
+        let after = self.partners(side, &new)?;
+        // Both are by time and key, so that they are looked up without going through all.
+        let [met, meets] = [&before, &after].map(|keys| keys.iter().collect::<HashSet<_>>());
         if side == LEFT {
             new.over = new.alive && new.time < self.bound(self.horizon);
             if let Some(old) = &old {
@@ -146,7 +187,7 @@ impl Pairing {
         if side == LEFT && new.lone && !(new.over && after.is_empty()) {
             if let Some(old) = &old {
                 new.lone_id = new.lone_id.max(id);
-                let alone = Pair { left: old, right: None, id: new.lone_id, ts };
+                let alone = Pair { left: old, right: None, id: new.lone_id, ts, cause: id };
                 self.results.write(&self.spec, &self.sides, b'D', alone, sent)?;
             }
             new.lone = false;
@@ -157,14 +198,14 @@ impl Pairing {
             }
         }
         // Every pair that was or will be, those that go first.
-        let gone: Vec<&Key> = before.iter().filter(|key| !after.contains(key)).collect();
+        let gone: Vec<&Key> = before.iter().filter(|key| !meets.contains(key)).collect();
         for other in gone {
             if let Some(old) = &old {
                 self.change_pair(side, other, Some(old), None, (id, ts), sent)?;
             }
         }
         for other in &after {
-            let old = old.as_ref().filter(|_| before.contains(other));
+            let old = old.as_ref().filter(|_| met.contains(other));
             self.change_pair(side, other, old, Some(&new), (id, ts), sent)?;
         }
         if side == LEFT {
@@ -177,15 +218,12 @@ impl Pairing {
             own.put(key, new);
         }
         if side != LEFT {
-            let lost: Vec<Key> = before.into_iter().filter(|key| !after.contains(key)).collect();
-            for key in lost {
-                let left = self.sides.first().and_then(|left| left.rows.get(&key)).cloned();
-                let Some(mut left) = left else { continue };
-                if left.over && self.partners(LEFT, &left).is_empty() {
+            for key in before.iter().filter(|key| !meets.contains(key)) {
+                let Some(mut left) = self.row(LEFT, key)? else { continue };
+                if left.over && self.partners(LEFT, &left)?.is_empty() {
                     self.stand_alone(&mut left, id, ts, sent)?;
-                    if let Some(entry) = self.sides.first_mut().and_then(|s| s.rows.get_mut(&key)) {
-                        (entry.lone, entry.lone_id) = (left.lone, left.lone_id);
-                    }
+                    let now = (left.lone, left.lone_id);
+                    self.note(key, |entry| (entry.lone, entry.lone_id) = now);
                 }
             }
         }
@@ -194,12 +232,14 @@ impl Pairing {
 
     /// A left row that stood alone is about to stand in a pair.
     fn leave_alone(&mut self, key: &Key, id: i64, ts: i64, sent: &mut Sent) -> Result<()> {
-        let left = self.sides.first_mut().and_then(|left| left.rows.get_mut(key));
-        let Some(left) = left.filter(|left| left.lone) else { return Ok(()) };
+        let left = self.row(LEFT, key)?;
+        let Some(mut left) = left.filter(|left| left.lone) else { return Ok(()) };
         left.lone = false;
         left.lone_id = left.lone_id.max(id).max(left.id);
-        let left = left.clone();
-        let alone = Pair { left: &left, right: None, id: left.lone_id, ts: ts.max(left.ts) };
+        let now = left.lone_id;
+        self.note(key, |entry| (entry.lone, entry.lone_id) = (false, now));
+        let ts = ts.max(left.ts);
+        let alone = Pair { left: &left, right: None, id: left.lone_id, ts, cause: id };
         self.results.write(&self.spec, &self.sides, b'D', alone, sent)
     }
 
@@ -212,7 +252,8 @@ impl Pairing {
                 let op = if left.lone { b'U' } else { b'I' };
                 left.lone = true;
                 left.lone_id = left.lone_id.max(id).max(left.id);
-                let alone = Pair { left, right: None, id: left.lone_id, ts: ts.max(left.ts) };
+                let ts = ts.max(left.ts);
+                let alone = Pair { left, right: None, id: left.lone_id, ts, cause: id };
                 self.results.write(&self.spec, &self.sides, op, alone, sent)?;
             }
         }
@@ -229,8 +270,7 @@ impl Pairing {
         (id, ts): (i64, i64),
         sent: &mut Sent,
     ) -> Result<()> {
-        let other = self.sides.get(1 - side).and_then(|side| side.rows.get(other)).cloned();
-        let Some(other) = other else { return Ok(()) };
+        let Some(other) = self.row(1 - side, other)? else { return Ok(()) };
         fn both<'e>(side: usize, own: &'e Entry, other: &'e Entry) -> (&'e Entry, &'e Entry) {
             if side == LEFT { (own, other) } else { (other, own) }
         }
@@ -250,23 +290,50 @@ impl Pairing {
         };
         let Some(own) = own else { return Ok(()) };
         let (left, right) = both(side, own, &other);
-        let (id, ts) = (id.max(left.id).max(right.id), ts.max(left.ts).max(right.ts));
-        self.results.write(
-            &self.spec,
-            &self.sides,
-            op,
-            Pair { left, right: Some(right), id, ts },
-            sent,
-        )
+        let (cause, id) = (id, id.max(left.id).max(right.id));
+        let ts = ts.max(left.ts).max(right.ts);
+        let pair = Pair { left, right: Some(right), id, ts, cause };
+        self.results.write(&self.spec, &self.sides, op, pair, sent)
+    }
+
+    /// The time of a left row is over.
+    fn end(&mut self, key: &Key, sent: &mut Sent) -> Result<()> {
+        let Some(mut left) = self.row(LEFT, key)?.filter(|left| left.alive && !left.over) else {
+            return Ok(());
+        };
+        let partners = self.partners(LEFT, &left)?;
+        let mut waiting = false;
+        for other in &partners {
+            let Some(right) = self.row(1 - LEFT, other)? else { continue };
+            if self.shows(&left, &right)? {
+                continue;
+            }
+            waiting = true;
+            if self.spec.unmatched == Unmatched::Send {
+                let (id, ts) = (left.id.max(right.id), left.ts.max(right.ts));
+                let pair = Pair { left: &left, right: Some(&right), id, ts, cause: id };
+                self.results.write(&self.spec, &self.sides, b'I', pair, sent)?;
+            }
+        }
+        let (id, ts) = (left.id, left.ts);
+        if partners.is_empty() {
+            self.stand_alone(&mut left, id, ts, sent)?;
+        } else if waiting && self.spec.unmatched == Unmatched::Alert {
+            sent.alerts += 1;
+        }
+        let now = (true, left.lone, left.lone_id);
+        self.note(key, |entry| (entry.over, entry.lone, entry.lone_id) = now);
+        Ok(())
     }
 
     /// Applies one change; true when it came too late.
     fn apply(&mut self, side: usize, change: Change, sent: &mut Sent) -> Result<bool> {
         let Change { op, key, time, mut entry, .. } = change;
         let forget = self.forget();
+        let disk = (!self.whole).then_some(&self.disk);
         let Some(own) = self.sides.get_mut(side) else { return Ok(false) };
-        let old = own.rows.get(&key);
-        if let Some(old) = old {
+        let old = own.get(&key, disk)?;
+        if let Some(old) = &old {
             if old.id > entry.id {
                 return Ok(false);
             }
@@ -279,7 +346,7 @@ impl Pairing {
             }
         }
         let time = time.filter(|time| op != Op::Delete && *time >= forget);
-        if op == Op::Delete && !old.is_some_and(|old| old.alive) {
+        if op == Op::Delete && !old.as_ref().is_some_and(|old| old.alive) {
             sent.unknown += 1;
         }
         if let Some(time) = time {
@@ -290,9 +357,9 @@ impl Pairing {
             self.reach = self.reach.max(reach.saturating_add(1));
         } else {
             entry.on = None;
-            entry.cells = Box::default();
+            entry.cells = Arc::from("");
         }
-        let old = self.sides.get_mut(side).and_then(|own| own.remove(&key));
+        let old = own.remove(&key, disk)?;
         self.replace(side, &key, old, entry, sent)?;
         Ok(time.is_none() && op != Op::Delete)
     }
@@ -347,21 +414,79 @@ impl Pairing {
         let Some(table) = own.tables.iter().position(|table| *table == source) else {
             return Ok(());
         };
-        let of_table = |entry: &Entry| entry.alive && entry.table == table as u64;
-        let mut gone: Vec<(Key, Entry)> = own
-            .rows
-            .iter()
-            .filter(|(_, entry)| of_table(entry))
-            .map(|(key, entry)| (key.clone(), entry.clone()))
-            .collect();
-        gone.sort_by(|a, b| a.0.cmp(&b.0));
-        let ts = clock::micros(&notice.ts).unwrap_or_default();
-        for (key, mut entry) in gone {
-            (entry.id, entry.ts) = (notice.id, ts);
-            let change = Change { row: 0, op: Op::Delete, key, time: None, entry };
-            self.apply(side, change, sent)?;
+        let table = table as u64;
+        if self.whole {
+            for key in own.keys_of(table) {
+                self.delete(side, &key, notice, sent)?;
+            }
+            return Ok(());
+        }
+        self.flush()?;
+        let Some(own) = self.sides.get(side) else { return Ok(()) };
+        let [from, to] = own.rows_on_disk();
+        let mut all = self.disk.scan(None, &from, &to)?;
+        while let Some((key, bytes)) = all.next()? {
+            let Some(own) = self.sides.get(side) else { return Ok(()) };
+            if let Some(key) = own.key_of(key, bytes, table)? {
+                self.delete(side, &key, notice, sent)?;
+                self.fit()?;
+            }
         }
         Ok(())
+    }
+
+    /// A row goes with its table.
+    fn delete(
+        &mut self,
+        side: usize,
+        key: &Key,
+        notice: &Termination,
+        sent: &mut Sent,
+    ) -> Result<()> {
+        let Some(mut entry) = self.row(side, key)? else { return Ok(()) };
+        entry.id = notice.id;
+        entry.ts = clock::micros(&notice.ts).unwrap_or_default();
+        let key = Arc::clone(key);
+        self.apply(side, Change { row: 0, op: Op::Delete, key, time: None, entry }, sent)?;
+        Ok(())
+    }
+
+    /// Writes what is newer than on disk.
+    fn flush(&mut self) -> Result<()> {
+        let entries: usize = self.sides.iter().map(Side::entries).sum();
+        if entries == 0 {
+            return Ok(());
+        }
+        let mut run = self.disk.begin(entries)?;
+        for side in &mut self.sides {
+            side.flush(&mut run)?;
+        }
+        self.disk.add(run)
+    }
+
+    /// About how many bytes of memory the state takes.
+    fn size(&self) -> usize {
+        let on_disk = if self.whole { 0 } else { self.disk.memory() };
+        self.sides.iter().map(|side| side.bytes).sum::<usize>() + on_disk
+    }
+
+    /// Puts on disk what is not in use, where the state takes more memory than it may.
+    fn fit(&mut self) -> Result<()> {
+        if self.size() <= self.memory {
+            return Ok(());
+        }
+        self.flush()?;
+        let bytes: usize = self.sides.iter().map(|side| side.bytes).sum();
+        // Half is made free, so that the next time is far.
+        let room = (self.memory / 2).saturating_sub(self.disk.memory());
+        for side in &mut self.sides {
+            side.evict((room as u128 * side.bytes as u128 / bytes.max(1) as u128) as usize);
+        }
+        self.whole = false;
+        match self.size() {
+            size if size > self.memory => Err(too_large(size)),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -389,94 +514,78 @@ impl Operation for Pairing {
             }
         }
         self.results.flush(sent);
-        Ok(())
+        self.fit()
     }
 
-    fn advance(&mut self, horizon: i64, sent: &mut Sent) -> Result<()> {
-        let before = self.bound(self.horizon);
-        self.horizon = self.horizon.max(horizon);
-        let after = self.bound(self.horizon);
-        let least: Key = Key::from([]);
-        let [left, _] = &self.sides;
-        let ending: Vec<Key> = match before < after {
-            true => left
-                .times
-                .range((before, least.clone())..(after, least))
-                .map(|(_, key)| key.clone())
-                .collect(),
-            false => Vec::new(),
+    fn advance(&mut self, horizon: i64, sent: &mut Sent) -> Result<bool> {
+        let mut from = match self.ending.take() {
+            Some(from) => from,
+            None => (self.bound(self.horizon), None),
         };
-        for key in ending {
-            let Some(mut left) = self.sides.first().and_then(|left| left.rows.get(&key)).cloned()
-            else {
-                continue;
+        self.horizon = self.horizon.max(horizon);
+        let bound = self.bound(self.horizon);
+        loop {
+            let disk = (!self.whole).then_some(&self.disk);
+            let ending = match self.sides.first() {
+                Some(left) if from.0 < bound => left.between(&from, bound, ENDING, disk)?,
+                _ => Vec::new(),
             };
-            if !left.alive || left.over {
-                continue;
+            for (_, key) in &ending {
+                self.end(key, sent)?;
             }
-            let partners = self.partners(LEFT, &left);
-            let mut waiting = false;
-            for other in &partners {
-                let right = self.sides.get(1).and_then(|side| side.rows.get(other)).cloned();
-                let Some(right) = right else { continue };
-                if self.shows(&left, &right)? {
-                    continue;
-                }
-                waiting = true;
-                if self.spec.unmatched == Unmatched::Send {
-                    let (id, ts) = (left.id.max(right.id), left.ts.max(right.ts));
-                    let pair = Pair { left: &left, right: Some(&right), id, ts };
-                    self.results.write(&self.spec, &self.sides, b'I', pair, sent)?;
-                }
-            }
-            left.over = true;
-            let (id, ts) = (left.id, left.ts);
-            if partners.is_empty() {
-                self.stand_alone(&mut left, id, ts, sent)?;
-            } else if waiting && self.spec.unmatched == Unmatched::Alert {
-                sent.alerts += 1;
-            }
-            if let Some(entry) = self.sides.first_mut().and_then(|side| side.rows.get_mut(&key)) {
-                (entry.over, entry.lone, entry.lone_id) = (true, left.lone, left.lone_id);
+            let Some((time, last)) = ending.last().filter(|_| ending.len() >= ENDING) else {
+                break;
+            };
+            from = (*time, Some(Arc::clone(last)));
+            self.fit()?;
+            if sent.is_full() {
+                self.ending = Some(from);
+                return Ok(true);
             }
         }
         // Rows that nothing can meet any more, and whose changes need not be followed.
         let forgotten = self.bound(self.forget());
         for side in &mut self.sides {
-            while let Some((time, key)) = side.times.first()
-                && *time < forgotten
-            {
-                let key = key.clone();
-                side.remove(&key);
-            }
+            side.forget(forgotten);
         }
+        self.disk.expire(forgotten.saturating_sub(1));
         self.results.flush(sent);
-        Ok(())
+        self.fit()?;
+        Ok(false)
     }
 
     fn reach(&self) -> i64 {
         self.reach
     }
 
-    fn save(&self, state: &mut Vec<u8>) {
+    fn lodge(&mut self, runs: Runs, memory: usize) {
+        self.whole = runs.is_empty();
+        (self.disk, self.memory) = (runs, memory);
+    }
+
+    fn disk(&mut self) -> Option<&mut Runs> {
+        Some(&mut self.disk)
+    }
+
+    fn save(&mut self, state: &mut Vec<u8>) -> Result<()> {
+        self.flush()?;
         put_i64(state, self.horizon);
         put_i64(state, self.reach);
         for side in &self.sides {
+            put_i64(state, side.bound);
             side.save(state);
         }
+        Ok(())
     }
 
     fn load(&mut self, state: &mut Unpack) -> Result<()> {
         self.horizon = state.i64()?;
         self.reach = state.i64()?;
         for side in &mut self.sides {
+            side.bound = state.i64()?;
             side.load(state)?;
         }
         Ok(())
-    }
-
-    fn size(&self) -> usize {
-        self.sides.iter().map(|side| side.bytes).sum()
     }
 }
 

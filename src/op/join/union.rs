@@ -23,21 +23,19 @@ impl Operation for Union {
         Ok(())
     }
 
-    fn advance(&mut self, _: i64, _: &mut Sent) -> Result<()> {
-        Ok(())
+    fn advance(&mut self, _: i64, _: &mut Sent) -> Result<bool> {
+        Ok(false)
     }
 
     fn reach(&self) -> i64 {
         i64::MIN
     }
 
-    fn save(&self, _: &mut Vec<u8>) {}
-
-    fn load(&mut self, _: &mut Unpack) -> Result<()> {
+    fn save(&mut self, _: &mut Vec<u8>) -> Result<()> {
         Ok(())
     }
 
-    fn size(&self) -> usize {
-        0
+    fn load(&mut self, _: &mut Unpack) -> Result<()> {
+        Ok(())
     }
 }

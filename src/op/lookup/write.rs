@@ -1,28 +1,44 @@
-//! The results of rows, so that a target that is applied by key ends right. Uses `error`, `ums`. HOT:
+//! The results of rows, so that a target that is applied by key ends right. Uses `error`, `store`,
+//! `ums`. HOT:
 //! once a row.
-
-use std::collections::HashMap;
 
 use super::Spec;
 use super::result::Plan;
 use crate::error::{Error, Result};
 use crate::op::join::Sent;
 use crate::op::join::cells::push_text;
+use crate::op::join::pack::{Unpack, put_i64, put_u64};
 use crate::op::join::pair::Unmatched;
+use crate::op::join::shelf::{FRESH, Shelf};
+use crate::store::runs::Runs;
 use crate::ums::json::push_u64;
 use crate::ums::{Cell, Op, Row};
 
 /// Rows of one result message, and its bytes.
 const ROWS: usize = 500;
 const BYTES: usize = 8 << 20;
-/// Bytes that the memory of a key takes beside it.
-pub(super) const GIVEN: usize = 64;
 
-/// What was written for a key of the stream.
+/// What was written for a key of the stream. Packed it is a byte of the shelf's and these.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Given {
     pub(super) id: i64,
     pub(super) rows: u64,
+}
+
+impl Given {
+    pub(super) fn read(bytes: &[u8]) -> Result<Self> {
+        let mut unpack = Unpack::new(bytes);
+        unpack.byte()?;
+        Ok(Self { id: unpack.i64()?, rows: unpack.u64()? })
+    }
+
+    fn pack(self) -> Box<[u8]> {
+        let mut bytes = Vec::with_capacity(17);
+        bytes.push(FRESH);
+        put_i64(&mut bytes, self.id);
+        put_u64(&mut bytes, self.rows);
+        bytes.into()
+    }
 }
 
 /// What the keys of a table begin with.
@@ -38,8 +54,9 @@ pub(super) struct Writing<'a> {
     /// How many columns the store's rows have.
     pub(super) width: usize,
     pub(super) plan: &'a mut Plan,
-    pub(super) given: &'a mut HashMap<Box<[u8]>, Given>,
-    pub(super) given_bytes: &'a mut usize,
+    pub(super) given: &'a mut Shelf,
+    /// Where more of them are.
+    pub(super) disk: Option<&'a Runs>,
     pub(super) sent: &'a mut Sent,
 }
 
@@ -121,15 +138,14 @@ impl Writing<'_> {
         // What an update or a delete meets was written once, if it is not known.
         let unknown = u64::from(op != Op::Insert);
         let new = Given { id, rows };
-        match self.given.get_mut(&*key) {
-            Some(known) if known.id > id => Ok(None),
-            Some(known) => Ok(Some(std::mem::replace(known, new).rows)),
-            None => {
-                *self.given_bytes += key.len() + GIVEN;
-                self.given.insert(key.into(), new);
-                Ok(Some(unknown))
-            }
-        }
+        let Some(bytes) = self.given.take(&key, self.disk)? else {
+            self.given.put(&key, new.pack());
+            return Ok(Some(unknown));
+        };
+        let known = Given::read(&bytes)?;
+        let kept = if known.id > id { known } else { new };
+        self.given.put(&key, kept.pack());
+        Ok((known.id <= id).then_some(known.rows))
     }
 
     /// Writes a row as it came, and what was found behind it.

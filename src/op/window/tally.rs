@@ -107,7 +107,35 @@ impl Ord for Ranked {
     }
 }
 
+/// Bytes of memory that a value takes among those of a group: with its count, in a tree that is about
+/// two thirds full.
+const COUNTED: isize = 48;
+
+fn distinct_bytes(text: &str) -> isize {
+    COUNTED + 16 + text.len() as isize
+}
+
+impl Sum {
+    /// Bytes of memory that it takes beside its own.
+    pub fn more(&self) -> usize {
+        let bytes: isize = match self {
+            Self::Distinct(values) => values.keys().map(|text| distinct_bytes(text)).sum(),
+            Self::Ordered(values) => values.keys().map(Ranked::bytes).sum(),
+            _ => 0,
+        };
+        bytes.unsigned_abs()
+    }
+}
+
 impl Ranked {
+    fn bytes(&self) -> isize {
+        let text = match &self.0 {
+            Value::Text(text) => 16 + text.len() as isize,
+            _ => 0,
+        };
+        COUNTED + size_of::<Self>() as isize + text
+    }
+
     fn read(text: &str, kind: Kind) -> Option<Self> {
         Some(Self(match kind.read(Cow::Borrowed(text))? {
             Value::Text(text) => Value::Text(Cow::Owned(text.into_owned())),
@@ -176,14 +204,16 @@ impl Measure {
         if reads { Ok(()) } else { Err(wrong(self.kind)) }
     }
 
-    /// Adds the argument of a row, or takes it away again. `check` has been asked before.
+    /// Adds the argument of a row, or takes it away again, and gives how many bytes of memory more it
+    /// takes. `check` has been asked before.
     ///
     /// # Errors
     /// `Refused` when the result has too many digits.
     #[inline]
-    pub fn apply(self, sum: &mut Sum, text: Option<&str>, add: bool) -> Result<()> {
-        let Some(text) = text else { return Ok(()) };
+    pub fn apply(self, sum: &mut Sum, text: Option<&str>, add: bool) -> Result<isize> {
+        let Some(text) = text else { return Ok(0) };
         let step = if add { 1 } else { -1 };
+        let mut more = 0;
         match sum {
             Sum::Rows => {}
             Sum::Count(count) => *count += step,
@@ -195,9 +225,11 @@ impl Measure {
                 match values.get_mut(text.as_ref()) {
                     Some(count) if !add && *count <= 1 => {
                         values.remove(text.as_ref());
+                        more = -distinct_bytes(&text);
                     }
                     Some(count) => *count = count.wrapping_add_signed(step),
                     None if add => {
+                        more = distinct_bytes(&text);
                         values.insert(text.into(), 1);
                     }
                     None => {}
@@ -229,10 +261,12 @@ impl Measure {
                 let value = Ranked::read(text, self.kind).ok_or_else(|| wrong(self.kind))?;
                 match values.get_mut(&value) {
                     Some(count) if !add && *count <= 1 => {
+                        more = -value.bytes();
                         values.remove(&value);
                     }
                     Some(count) => *count = count.wrapping_add_signed(step),
                     None if add => {
+                        more = value.bytes();
                         values.insert(value, 1);
                     }
                     None => {}
@@ -250,7 +284,7 @@ impl Measure {
                 }
             }
         }
-        Ok(())
+        Ok(more)
     }
 
     /// Appends the result's JSON; `rows` is how many rows the group has.

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::error::Kind;
+use crate::op::join::{hand_over, lodge};
 use crate::ums::Decoder;
 
 const SECOND: i64 = 1_000_000;
@@ -154,8 +155,11 @@ fn a_state_goes_on_where_it_was() {
             "count(*) AS n, count(DISTINCT city) AS d, sum(amount) AS s, min(amount) AS m";
         let mut asked = spec(window, "city", aggregates);
         (asked.append, asked.on_change) = (append, window == Window::Whole);
-        let run = |stops: bool| {
+        let session = append && matches!(window, Window::Session { .. });
+        let run = |stops: bool, memory: usize| {
+            let folder = tempfile::tempdir().unwrap();
             let mut windowing = Windowing::new(asked.clone());
+            lodge(&mut windowing, folder.path(), memory);
             let mut all = Vec::new();
             for id in 1..40 {
                 let op = if id % 7 == 0 { 'D' } else { 'I' };
@@ -164,18 +168,24 @@ fn a_state_goes_on_where_it_was() {
                 take(&mut windowing, &line, &mut Sent::default()).unwrap();
                 all.extend(at(&mut windowing, id / 2 - 2));
                 if stops {
-                    let mut state = Vec::new();
-                    windowing.save(&mut state);
-                    windowing = Windowing::new(asked.clone());
-                    windowing.load(&mut Unpack::new(&state)).unwrap();
+                    let mut next = Windowing::new(asked.clone());
+                    hand_over(&mut windowing, &mut next, folder.path());
+                    windowing = next;
+                    windowing.memory = memory;
                 }
             }
+            assert_eq!(windowing.disk.is_empty(), !stops && memory == usize::MAX || session);
             all.extend(at(&mut windowing, i64::MAX));
             all
         };
-        let rows = run(false);
+        let rows = run(false, usize::MAX);
         assert!(rows.len() > 1, "{window:?}: {rows:?}");
-        assert_eq!(rows, run(true), "{window:?}");
+        assert_eq!(rows, run(true, usize::MAX), "{window:?}");
+        // Sessions must fit.
+        if !matches!(window, Window::Session { .. }) {
+            assert_eq!(rows, run(false, 1200), "{window:?}");
+            assert_eq!(rows, run(true, 1200), "{window:?}");
+        }
     }
 }
 

@@ -5,8 +5,9 @@ use super::Spec;
 use super::side::{Entry, Side};
 use crate::error::{Error, Result};
 use crate::op::join::Sent;
-use crate::op::join::cells::{field, stable_hash, system_fields};
+use crate::op::join::cells::{field, system_fields};
 use crate::op::join::clock;
+use crate::ums::hash::fnv1a;
 use crate::ums::json::{push_escaped, push_i64};
 use crate::ums::{Dialect, Field, MessageWriter, Namespace, Protocol, Schema, Type};
 
@@ -44,9 +45,11 @@ impl std::fmt::Debug for Results {
 pub(super) struct Pair<'e> {
     pub(super) left: &'e Entry,
     pub(super) right: Option<&'e Entry>,
-    /// What led to it.
+    /// The greatest of what led to it.
     pub(super) id: i64,
     pub(super) ts: i64,
+    /// The id of the change that led to it.
+    pub(super) cause: i64,
 }
 
 impl Results {
@@ -128,7 +131,7 @@ impl Results {
             self.current = chosen;
         }
         let Some(form) = self.forms.get_mut(chosen) else { return Ok(()) };
-        let Pair { left, right, id, ts } = pair;
+        let Pair { left, right, id, ts, cause } = pair;
         let row = form.writer.begin_row();
         row.push(b'"');
         push_i64(row, id);
@@ -139,10 +142,11 @@ impl Results {
         let name = |entry: Option<&Entry>| entry.map_or("", |entry| &entry.name).to_owned();
         let name = format!("{}|{}", left.name, name(right));
         let of_right = right.map_or(i64::MIN, |right| right.id);
-        let hash = stable_hash(name.as_bytes());
+        let hash = fnv1a(name.as_bytes());
         let uid = match right {
             Some(_) => format!("\",\"j.{hash:016x}.{}.{of_right}.{id}.", left.id),
-            None => format!("\",\"j.{hash:016x}.{}.{id}.", left.id),
+            // A row may come to stand alone under one id more than once.
+            None => format!("\",\"j.{hash:016x}.{}.{id}.{cause}.{ts}.", left.id),
         };
         row.extend_from_slice(uid.as_bytes());
         row.push(op);

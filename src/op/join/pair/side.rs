@@ -1,14 +1,20 @@
 //! One side of a join: its rows by key, by what they are joined on, and by time. Uses `error`, `expr`,
 //! `ums`. HOT: once a row.
+//!
+//! Rows that are in use are in memory (`pair::kept` has those that are not), with their places in two
+//! indexes; a row that came back from disk has its places there.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+
+use foldhash::fast::RandomState;
 
 use crate::error::{Error, Result};
 use crate::expr::Kind;
 use crate::op::join::cells::{key_places, push_cell, push_text};
 use crate::op::join::clock;
-use crate::op::join::pack::{Unpack, put_bytes, put_i64, put_text, put_u64};
+use crate::op::join::pack::{Unpack, put_bytes, put_u64};
+use crate::op::join::row::{Told, told};
 use crate::ums::decode::{Decoder, Header};
 use crate::ums::encode::schema_json;
 use crate::ums::{Cell, Dialect, Op, Row, Schema, Type};
@@ -31,15 +37,21 @@ pub(super) struct Entry {
     /// The number of its columns' layout.
     pub(super) layout: usize,
     /// The key as people read it.
-    pub(super) name: Box<str>,
+    pub(super) name: Arc<str>,
     /// The JSON of its cells, and a bracket behind.
-    pub(super) cells: Box<str>,
+    pub(super) cells: Arc<str>,
     /// Its time is over (left rows only).
     pub(super) over: bool,
     /// It stands in the output with nothing beside it (left rows only).
     pub(super) lone: bool,
     /// The greatest id with which it stood there or was taken away.
     pub(super) lone_id: i64,
+    /// It is newer than on disk.
+    pub(super) dirty: bool,
+    /// Its places in the indexes are on disk.
+    pub(super) stored: bool,
+    /// It was in use since memory was last made free.
+    pub(super) hot: bool,
 }
 
 impl Entry {
@@ -95,29 +107,48 @@ pub(super) struct Side {
     pub(super) tables: Vec<String>,
     /// Every layout of columns that there was: the table's own columns alone.
     pub(super) layouts: Vec<Schema>,
-    pub(super) rows: HashMap<Key, Entry>,
-    index: HashMap<Key, BTreeSet<(i64, Key)>>,
-    pub(super) times: BTreeSet<(i64, Key)>,
-    /// Bytes of all rows.
+    pub(super) rows: HashMap<Key, Entry, RandomState>,
+    pub(super) index: HashMap<Key, BTreeSet<Place>, RandomState>,
+    pub(super) times: BTreeSet<Place>,
+    /// Places in the indexes on disk that are not right any more, with the length of what they are looked
+    /// for by.
+    pub(super) gone: BTreeMap<Box<[u8]>, usize>,
+    /// Rows before this time are forgotten, wherever they are.
+    pub(super) bound: i64,
+    /// What the keys of rows begin with on disk; the indexes have the next two.
+    pub(super) space: u8,
+    /// About how many bytes of memory everything takes.
     pub(super) bytes: usize,
+    /// Rows that are newer than on disk.
+    pub(super) dirty: usize,
 }
+
+/// The time of a row and its key.
+pub(super) type Place = (i64, Key);
 
 /// Schemas that are kept, as many as a decoder keeps.
 const MAX_PLANS: usize = 256;
 /// Bytes that a row takes beside its texts: its entry and its places in three indexes.
-const ROW: usize = 320;
+const ROW: usize = 480;
+/// Bytes that a place takes that is not right any more.
+pub(super) const GONE: usize = 64;
 
 impl Side {
-    pub(super) fn new(wanted: Wanted) -> Self {
+    /// Without rows; `space` and the next two are its own on disk.
+    pub(super) fn new(wanted: Wanted, space: u8) -> Self {
         Self {
             wanted,
+            space,
             plans: Vec::new(),
             tables: Vec::new(),
             layouts: Vec::new(),
-            rows: HashMap::new(),
-            index: HashMap::new(),
+            rows: HashMap::default(),
+            index: HashMap::default(),
             times: BTreeSet::new(),
+            gone: BTreeMap::new(),
+            bound: i64::MIN,
             bytes: 0,
+            dirty: 0,
         }
     }
 
@@ -205,25 +236,7 @@ impl Side {
     pub(super) fn read(&self, row: usize, cells: &[Cell]) -> Result<Option<Change>> {
         let Some(plan) = self.plans.first() else { return Ok(None) };
         let system = plan.header.system;
-        let text = |place: Option<usize>| -> Result<Option<_>> {
-            Ok(match place.and_then(|place| cells.get(place)) {
-                Some(cell) => cell.text()?,
-                None => None,
-            })
-        };
-        let op = match text(system.op)? {
-            None if system.op.is_none() => Some(Op::Insert),
-            None => None,
-            Some(text) => Op::parse(text.as_bytes()),
-        };
-        let op = op.ok_or_else(|| Error::data("_ums_op_ is none of I, U, D, B"))?;
-        if op == Op::Before {
-            return Ok(None);
-        }
-        let id = text(system.id)?.and_then(|text| text.parse().ok());
-        let id = id.ok_or_else(|| Error::data("_ums_id_ is no 64-bit number"))?;
-        let ts = text(system.ts)?.and_then(|text| clock::micros(&text));
-        let ts = ts.ok_or_else(|| Error::data("_ums_ts_ is no time"))?;
+        let Some(Told { op, id, ts }) = told(system, cells)? else { return Ok(None) };
         let (mut key, mut name) = (Vec::new(), String::new());
         for (index, (place, ty)) in plan.keys.iter().enumerate() {
             let Some(cell) = cells.get(*place) else { continue };
@@ -249,19 +262,25 @@ impl Side {
             on: None,
             layout: plan.layout,
             name: name.into(),
-            cells: Box::default(),
+            cells: Arc::from(""),
             over: false,
             lone: false,
             lone_id: i64::MIN,
+            dirty: true,
+            stored: false,
+            hot: true,
         };
         let mut time = None;
         if op != Op::Delete {
             time = match Some(plan.time) == system.ts {
                 true => Some(ts),
-                false => text(Some(plan.time))?.and_then(|text| clock::micros(&text)),
+                false => {
+                    let text = cells.get(plan.time).map(Cell::text).transpose()?.flatten();
+                    text.and_then(|text| clock::micros(&text))
+                }
             };
             entry.on = read_on(plan, cells)?.map(Key::from);
-            let mut own = Vec::new();
+            let mut own = Vec::with_capacity(256);
             for place in &plan.own {
                 if let Some(cell) = cells.get(*place) {
                     cell.push_json(&mut own);
@@ -270,27 +289,41 @@ impl Side {
             }
             own.pop();
             own.push(b']');
-            entry.cells = String::from_utf8_lossy(&own).into();
+            let own = String::from_utf8(own);
+            let own = own.map_err(|_| Error::data("a row that is not UTF-8"))?;
+            entry.cells = own.into();
         }
         Ok(Some(Change { row, op, key: key.into(), time, entry }))
     }
 
-    /// Puts a version in the place of the one before.
+    /// About how many bytes of memory a row takes.
+    pub(super) fn weight(key: &Key, entry: &Entry) -> usize {
+        let on = entry.on.as_ref().map_or(0, |on| on.len());
+        ROW + key.len() + on + entry.cells.len() + entry.name.len()
+    }
+
+    /// Puts a version of a row that was removed before.
     pub(super) fn put(&mut self, key: &Key, entry: Entry) {
-        self.remove(key);
-        self.bytes += ROW + key.len() + entry.cells.len() + entry.name.len();
         self.times.insert((entry.time, Arc::clone(key)));
         if let (Some(on), true) = (&entry.on, entry.alive) {
             let index = self.index.entry(Arc::clone(on)).or_default();
             index.insert((entry.time, Arc::clone(key)));
         }
+        self.hold(key, entry);
+    }
+
+    /// Puts a row in memory whose places in the indexes are known.
+    pub(super) fn hold(&mut self, key: &Key, entry: Entry) {
+        self.bytes += Self::weight(key, &entry);
+        self.dirty += usize::from(entry.dirty);
         self.rows.insert(Arc::clone(key), entry);
     }
 
-    /// Takes a version away.
-    pub(super) fn remove(&mut self, key: &Key) -> Option<Entry> {
+    /// Takes a row and its places out of memory.
+    pub(super) fn drop_row(&mut self, key: &Key) -> Option<Entry> {
         let entry = self.rows.remove(key)?;
-        self.bytes -= ROW + key.len() + entry.cells.len() + entry.name.len();
+        self.bytes -= Self::weight(key, &entry);
+        self.dirty -= usize::from(entry.dirty);
         let place = (entry.time, Arc::clone(key));
         self.times.remove(&place);
         if let Some(on) = &entry.on
@@ -304,14 +337,20 @@ impl Side {
         Some(entry)
     }
 
-    /// The rows with this value between two times, by time and key.
-    pub(super) fn matching(&self, on: Option<&Key>, from: i64, to: i64) -> Vec<Key> {
-        let found = on.and_then(|on| self.index.get(on));
-        let least: Key = Arc::from([]);
-        let found = found.into_iter().flat_map(|index| index.range((from, Arc::clone(&least))..));
-        found.take_while(|(time, _)| *time <= to).map(|(_, key)| Arc::clone(key)).collect()
+    /// Rows before this time are forgotten.
+    pub(super) fn forget(&mut self, bound: i64) {
+        self.bound = self.bound.max(bound);
+        while let Some((time, key)) = self.times.first()
+            && *time < self.bound
+        {
+            let key = key.clone();
+            if self.drop_row(&key).is_none() {
+                self.times.pop_first();
+            }
+        }
     }
 
+    /// Appends what is not in the runs: tables and layouts.
     pub(super) fn save(&self, state: &mut Vec<u8>) {
         put_u64(state, self.tables.len() as u64);
         for table in &self.tables {
@@ -322,20 +361,6 @@ impl Side {
             let mut json = Vec::new();
             schema_json(layout, Dialect::Dws, &mut json);
             put_bytes(state, &json);
-        }
-        put_u64(state, self.rows.len() as u64);
-        for (key, entry) in &self.rows {
-            put_bytes(state, key);
-            for number in [entry.id, entry.ts, entry.time, entry.lone_id] {
-                put_i64(state, number);
-            }
-            put_u64(state, entry.table);
-            put_u64(state, entry.layout as u64);
-            let flags = [entry.alive, entry.over, entry.lone, entry.on.is_some()];
-            state.extend(flags.map(u8::from));
-            put_bytes(state, entry.on.as_deref().unwrap_or_default());
-            put_text(state, Some(&entry.name));
-            put_text(state, Some(&entry.cells));
         }
     }
 
@@ -353,22 +378,6 @@ impl Side {
             .concat();
             let header = Decoder::default().decode(&line).map_err(|_| torn())?.header;
             self.layouts.push(header.schema.clone());
-        }
-        for _ in 0..state.u64()? {
-            let key: Key = state.bytes()?.into();
-            let [id, ts, time, lone_id] = [state.i64()?, state.i64()?, state.i64()?, state.i64()?];
-            let (table, layout) = (state.u64()?, state.u64()? as usize);
-            let mut flag = || state.byte().map(|byte| byte != 0);
-            let (alive, over, lone, has_on) = (flag()?, flag()?, flag()?, flag()?);
-            let on = Some(Key::from(state.bytes()?)).filter(|_| has_on);
-            let name = state.text()?.unwrap_or_default().into();
-            let cells = state.text()?.unwrap_or_default().into();
-            if layout >= self.layouts.len() {
-                return Err(torn());
-            }
-            let entry =
-                Entry { id, ts, time, alive, table, on, layout, name, cells, over, lone, lone_id };
-            self.put(&key, entry);
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::error::Kind;
+use crate::op::join::{hand_over, lodge};
 use crate::ums::{Cell, Decoder};
 
 const SECOND: i64 = 1_000_000;
@@ -118,8 +119,10 @@ fn pairs_wait_until_their_columns_are_filled() {
 fn what_is_forgotten_is_late_and_a_state_goes_on() {
     let mut asked = spec(Unmatched::Send);
     asked.keep = 0;
-    let run = |stops: bool| {
+    let run = |stops: bool, memory: usize| {
+        let folder = tempfile::tempdir().unwrap();
         let mut pairing = Pairing::new(asked.clone());
+        lodge(&mut pairing, folder.path(), memory);
         let mut all = Vec::new();
         for id in 1..60 {
             let (table, op) = if id % 2 == 0 { ("l", 'I') } else { ("r", 'U') };
@@ -128,12 +131,13 @@ fn what_is_forgotten_is_late_and_a_state_goes_on() {
             all.extend(take(&mut pairing, &row(table, id, id, op, id % 5, other)));
             all.extend(at(&mut pairing, id - 3).0);
             if stops {
-                let mut state = Vec::new();
-                pairing.save(&mut state);
-                pairing = Pairing::new(asked.clone());
-                pairing.load(&mut Unpack::new(&state)).unwrap();
+                let mut next = Pairing::new(asked.clone());
+                hand_over(&mut pairing, &mut next, folder.path());
+                pairing = next;
+                pairing.memory = memory;
             }
         }
+        assert_eq!(pairing.whole, !stops && memory == usize::MAX);
         assert!(pairing.sides.iter().all(|side| side.rows.len() <= 5));
         let mut sent = Sent::default();
         let line = row("l", 99, 3, 'I', 77, "3");
@@ -143,9 +147,11 @@ fn what_is_forgotten_is_late_and_a_state_goes_on() {
         assert_eq!((sent.late_rows, sent.rows), (1, 0));
         all
     };
-    let rows = run(false);
+    let rows = run(false, usize::MAX);
     assert!(rows.len() > 20);
-    assert_eq!(rows, run(true));
+    for (stops, memory) in [(true, usize::MAX), (false, 2500), (true, 2500)] {
+        assert_eq!(rows, run(stops, memory));
+    }
 }
 
 #[test]
