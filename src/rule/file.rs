@@ -409,7 +409,7 @@ mod tests {
             assert!(said.starts_with(wanted), "{operators}\n{said}");
         }
         let two = with(SAVE)
-            + "[[table.group]]\nname = \"h\"\noperators = [{ op = \"saveAs\", columns = [{ name = \"a\", type = \"long\" }] }]";
+            + "[[table.group]]\nname = \"h\"\noperators = [{ op = \"saveAs\", columns = [{ name = \"a\", type = \"long\", cell = 0 }] }]";
         assert!(
             error(&two).starts_with("f.toml:9: table t: the groups g and h have different columns")
         );
