@@ -331,11 +331,11 @@ impl Windowing {
     fn sweep(&mut self) {
         let (window, forget) = (self.spec.window, self.forget());
         self.disk.expire(forget);
-        if self.versions.len() > FEW.max(2 * self.kept) || self.horizon == i64::MAX {
+        if self.versions.in_memory() > FEW.max(2 * self.kept) || self.horizon == i64::MAX {
             self.versions.retain(|_, bytes| {
                 Version::read(bytes).is_ok_and(|version| window.last_end(version.time) > forget)
             });
-            self.kept = self.versions.len();
+            self.kept = self.versions.in_memory();
         }
     }
 
@@ -377,7 +377,7 @@ impl Windowing {
         self.versions.evict(of_versions as usize);
         self.groups.evict(room - of_versions as usize);
         self.whole = false;
-        self.kept = self.versions.len();
+        self.kept = self.versions.in_memory();
         match self.size() {
             size if size > self.memory => Err(too_large(size)),
             _ => Ok(()),

@@ -65,7 +65,7 @@ impl Shelf {
     }
 
     /// Values in memory.
-    pub fn len(&self) -> usize {
+    pub fn in_memory(&self) -> usize {
         self.map.len()
     }
 
@@ -137,10 +137,11 @@ impl Shelf {
 
     /// The keys in memory that begin so and have such values, in order.
     pub fn keys(&self, prefix: &[u8], wanted: impl Fn(&[u8]) -> bool) -> Vec<Box<[u8]>> {
-        let there = |(key, value): &(&Box<[u8]>, &Box<[u8]>)| {
-            key.starts_with(prefix) && !is(value, GONE) && wanted(value)
+        let there = |(key, value): (&Box<[u8]>, &Box<[u8]>)| {
+            let there = key.starts_with(prefix) && !is(value, GONE) && wanted(value);
+            there.then(|| key.clone())
         };
-        let mut keys: Vec<_> = self.map.iter().filter(there).map(|(key, _)| key.clone()).collect();
+        let mut keys: Vec<_> = self.map.iter().filter_map(there).collect();
         keys.sort_unstable();
         keys
     }

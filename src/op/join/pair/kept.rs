@@ -102,10 +102,13 @@ impl Side {
             }
         }
         let bound = self.bound;
-        Ok(self.rows.get_mut(key).filter(|entry| entry.time >= bound).map(|entry| {
-            entry.hot = true;
-            entry
-        }))
+        match self.rows.get_mut(key) {
+            Some(entry) if entry.time >= bound => {
+                entry.hot = true;
+                Ok(Some(entry))
+            }
+            _ => Ok(None),
+        }
     }
 
     /// Says that a row was changed in its place.
