@@ -1,14 +1,12 @@
 """Measures ums-join beside DuckDB on one file of UMS and prints the report. Called by scripts/bench."""
 
-import argparse
 import datetime
 import os
 import random
-import statistics
 import subprocess
 import sys
 
-from bench_measure import measured, processor, say
+from bench_measure import given_input, heading, medians, message_head
 
 FIELDS = [("_ums_id_", "long"), ("_ums_ts_", "datetime"), ("_ums_op_", "string"), ("_ums_uid_", "string"), ("id", "long"),
           ("amount", "decimal"), ("customer", "int"), ("city", "string"), ("note", "string")]
@@ -34,21 +32,15 @@ JOIN = ("SELECT count(*) FROM t a JOIN t b ON a.customer = b.customer AND a.ns L
         "AND b.ts BETWEEN a.ts - INTERVAL '2 seconds' AND a.ts + INTERVAL '2 seconds'")
 
 
-def head(kind, namespace, fields):
-    fields = ",".join(f'{{"name":"{name}","type":"{kind}","nullable":false,"encoded":false}}' for name, kind in fields)
-    return (f'{{"protocol":{{"type":"data_increment_{kind}","version":"1.3"}},"schema":{{"namespace":"{namespace}",'
-            f'"batchId":0,"keys":["id"],"fields":[{fields}]}},"payload":[')
-
-
 def make(path, size):
     """Messages of 500 rows of two tables, one in five rows an update, 10,000 rows a second, a marker a second."""
     numbers = random.Random(1)
     cities = [f"city number {number}" for number in range(100)]
     tables = ["orders", "payments"]
-    heads = [head("data", f"mysql.db1.shop.{table}.0.0.0", FIELDS) for table in tables]
-    marker = head("heartbeat", "mysql.db1.*.*.*.*.*", MARKER)
+    heads = [message_head("data", f"mysql.db1.shop.{table}.0.0.0", FIELDS) for table in tables]
+    marker = message_head("heartbeat", "mysql.db1.*.*.*.*.*", MARKER)
     row, message, begun = 0, 0, datetime.datetime(2026, 11, 21)
-    with open(path + ".tmp", "w", encoding="ascii") as out:
+    with open(path, "w", encoding="ascii") as out:
         while out.tell() < size:
             rows = []
             for _ in range(500):
@@ -63,19 +55,10 @@ def make(path, size):
             message += 1
             if message % 20 == 0:
                 out.write(marker + f'{{"tuple":["{103000000000001 + row}","{ts}","binlog.000103","{row}","","","0"]}}]}}\n')
-    os.rename(path + ".tmp", path)
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    for name in ("join", "input"):
-        parser.add_argument("--" + name, required=True)
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--bytes", type=int, default=1_000_000_000)
-    given = parser.parse_args()
-    if not os.path.exists(given.input):
-        say("making the input")
-        make(given.input, given.bytes)
+    given = given_input("join", make)
     size = os.path.getsize(given.input)
     ours = lambda *rules: [given.join, "--quiet", "--from", given.input, *rules]
     windows = ["--window", "tumble:1m", "--group-by", "city", "--agg", SUMS]
@@ -98,18 +81,13 @@ def main():
     wanted = subprocess.run(duck(2, WINDOWS.format("t")), check=True, capture_output=True).stdout
     if kept - int(markers) != int(wanted):
         sys.exit(f"bench-join: ums-join has {kept - int(markers)} groups, DuckDB {int(wanted)}")
-    print(f"# ums-join, {datetime.date.today().isoformat()}\n")
-    print(f"Machine: {processor()}, {os.cpu_count()} cores.  ")
+    heading("ums-join")
     print(f"Input: {size / 1e6:.0f} MB of UMS, {rows} rows, 500 a message, one in five an update, in the page cache; output to /dev/null. "
           f"Windows of a minute by 100 cities: {int(wanted)} groups, as many as DuckDB has. Median of {given.runs} runs after one to "
           "warm up.\n")
     print("| Command | Seconds | CPU seconds | Thousand rows/s | Peak MB |\n|---|---|---|---|---|")
     for name, command in contestants:
-        say(name)
-        results = [measured(command) for _ in range(given.runs + 1)][1:]
-        if any(code != 0 for *_, code in results):
-            sys.exit(f"bench-join: {name} failed: {results[0][-2]}")
-        seconds, cpu, memory = (statistics.median(result[place] for result in results) for place in range(3))
+        seconds, cpu, memory = medians(name, command, given.runs)
         print(f"| {name} | {seconds:.2f} | {cpu:.2f} | {rows / seconds / 1000:.0f} | {memory:.0f} |")
 
 

@@ -1,7 +1,10 @@
 """What every benchmark needs: time, CPU and memory of a program, and what machine this is."""
 
+import argparse
+import datetime
 import os
 import platform
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -50,6 +53,41 @@ def once(command, read=os.devnull):
     if code != 0:
         raise SystemExit(f"bench: {command[0]} ended with {code}: {said[-500:]}")
     return tuple(figures)
+
+
+def medians(name, command, runs):
+    """Wall seconds, CPU seconds and peak memory (MiB) of a command: medians of so many runs after one to
+    warm up."""
+    say(name)
+    return tuple(map(statistics.median, zip(*[once(command) for _ in range(runs + 1)][1:])))
+
+
+def given_input(tool, make):
+    """The command line of a benchmark over one file of messages, which `make` writes where there is none."""
+    parser = argparse.ArgumentParser()
+    for name in (tool, "input"):
+        parser.add_argument("--" + name, required=True)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--bytes", type=int, default=1_000_000_000)
+    given = parser.parse_args()
+    if not os.path.exists(given.input):
+        say("making the input")
+        make(given.input + ".tmp", given.bytes)
+        os.rename(given.input + ".tmp", given.input)
+    return given
+
+
+def message_head(kind, namespace, fields):
+    """A message up to its first row."""
+    fields = ",".join(f'{{"name":"{name}","type":"{ty}","nullable":false,"encoded":false}}' for name, ty in fields)
+    return (f'{{"protocol":{{"type":"data_increment_{kind}","version":"1.3"}},"schema":{{"namespace":"{namespace}",'
+            f'"batchId":0,"keys":["id"],"fields":[{fields}]}},"payload":[')
+
+
+def heading(tool):
+    """What a report begins with."""
+    print(f"# {tool}, {datetime.date.today().isoformat()}\n")
+    print(f"Machine: {processor()}, {os.cpu_count()} cores.  ")
 
 
 def processor():

@@ -4,7 +4,7 @@
 //! row never use each other (`tests/layers.rs` reads the sources and keeps the rule):
 //!
 //! ```text
-//! error <- ums, url, durable <- mask <- line, expr, rule, mysql, postgres, lookup, kafka, columnar, store <- endpoint, op, sink <- flow <- cli
+//! error <- ums, url, durable, near <- mask <- line, expr, rule, mysql, postgres, lookup, kafka, columnar, store <- endpoint, op, sink <- flow <- cli
 //! ```
 
 #![warn(clippy::disallowed_methods, clippy::disallowed_macros)]
@@ -21,6 +21,9 @@ pub mod url;
 
 /// Layer 1: files that are replaced whole.
 pub mod durable;
+
+/// Layer 1: names that somebody may have meant.
+pub mod near;
 
 /// Above layer 1: masks over rows of messages.
 pub mod mask;

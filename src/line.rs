@@ -79,6 +79,8 @@ pub struct LineReader<R> {
     max_line: usize,
     /// The begun line that the last read ended in.
     begun: Vec<u8>,
+    /// Room that was used before.
+    spare: Vec<u8>,
     next_line: u64,
     ended: bool,
 }
@@ -88,7 +90,15 @@ impl<R: Read> LineReader<R> {
     /// the newline) are an error.
     pub fn new(input: R, name: impl Into<String>, max_line: usize) -> Self {
         let name = name.into();
-        Self { input, name, max_line, begun: Vec::new(), next_line: 1, ended: false }
+        Self {
+            input,
+            name,
+            max_line,
+            begun: Vec::new(),
+            spare: Vec::new(),
+            next_line: 1,
+            ended: false,
+        }
     }
 
     /// The next lines; `None` at the end. Blocks until at least one line is whole.
@@ -99,10 +109,16 @@ impl<R: Read> LineReader<R> {
         if self.ended {
             return Ok(None);
         }
-        let mut bytes = std::mem::take(&mut self.begun);
+        let mut bytes = std::mem::take(&mut self.spare);
         // Up to here there is no newline.
-        let mut searched = bytes.len();
-        bytes.resize(searched + FILL, 0);
+        let mut searched = self.begun.len();
+        if bytes.len() < searched + FILL {
+            bytes.resize(searched + FILL, 0);
+        }
+        if let Some(front) = bytes.get_mut(..searched) {
+            front.copy_from_slice(&self.begun);
+        }
+        self.begun.clear();
         loop {
             let read = self.read(&mut bytes, searched)?;
             let filled = searched + read;
@@ -122,6 +138,13 @@ impl<R: Read> LineReader<R> {
                 // Doubling, so that a long line is copied a bounded number of times.
                 bytes.resize(bytes.len().saturating_mul(2), 0);
             }
+        }
+    }
+
+    /// Takes back the room of lines that nobody needs any more; that of a long line goes.
+    pub fn reuse(&mut self, bytes: Vec<u8>) {
+        if bytes.capacity() <= 4 * FILL {
+            self.spare = bytes;
         }
     }
 
@@ -269,6 +292,18 @@ mod tests {
             let error = reader.next_batch().unwrap_err().to_string();
             assert!(error.starts_with("t:3: "), "{tail:?}: {error}");
         }
+    }
+
+    #[test]
+    fn room_that_is_used_again_holds_nothing_of_before() {
+        let text = ["a".repeat(9) + "\n", "b\n".into(), "cc".into(), "c\nd".into(), "\ne".into()];
+        let mut reader = reader(&text.each_ref().map(String::as_str));
+        let mut found = Vec::new();
+        while let Some(lines) = reader.next_batch().unwrap() {
+            found.extend_from_slice(&lines.bytes);
+            reader.reuse(lines.bytes);
+        }
+        assert_eq!(found, text.concat().as_bytes());
     }
 
     #[test]

@@ -8,8 +8,8 @@ use dws::ums::id;
 use dws::ums::json;
 use dws::ums::namespace::glob;
 use dws::ums::{
-    Cell, Dialect, Field, Marker, MessageWriter, Namespace, Pattern, Protocol, Schema, Type,
-    checkpoint_text, parse_checkpoint,
+    Bounds, Cell, Dialect, Field, Marker, MessageWriter, Namespace, Pattern, Protocol, Schema,
+    Type, checkpoint_text, parse_checkpoint,
 };
 use proptest::prelude::*;
 use serde_json::Value;
@@ -147,9 +147,21 @@ fn read(line: &[u8]) -> dws::error::Result<Case> {
     let message = decoder.decode(line)?;
     let fields = message.header.schema.fields.len();
     let mut cells = Vec::new();
+    let mut bounds = Bounds::default();
     let mut rows = Vec::new();
     for row in message.rows() {
-        row?.split(fields, &mut cells)?;
+        let row = row?;
+        let split = row.split(fields, &mut cells);
+        // Cells that are looked up one by one are the same, and wrong ones are wrong.
+        let found = bounds.read(&row, fields);
+        let found = found.and_then(|()| (0..fields).map(|at| bounds.cell(&row, at)).collect());
+        let found: dws::error::Result<Vec<Cell>> = found;
+        match (&split, &found) {
+            (Ok(()), Ok(found)) => assert_eq!(found, &cells),
+            (Err(expected), Err(error)) => assert_eq!(error.to_string(), expected.to_string()),
+            (split, found) => panic!("{split:?}, {found:?}"),
+        }
+        split?;
         let row: dws::error::Result<Vec<Datum>> = cells
             .iter()
             .map(|cell| {

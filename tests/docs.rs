@@ -138,6 +138,25 @@ fn readme_runs() {
 }
 
 #[test]
+fn every_dependency_has_a_reason() {
+    let manifest = std::fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let section = manifest.split("\n[dependencies]\n").nth(1).unwrap().split("\n[").next().unwrap();
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let table = readme.split("## Dependencies").nth(1).unwrap();
+    let named: Vec<&str> = table
+        .lines()
+        .filter_map(|line| line.strip_prefix("| ")?.split(" | ").next())
+        .flat_map(|cell| cell.split(", "))
+        .collect();
+    for line in section.lines().filter(|line| !line.starts_with('#')) {
+        let Some((name, rest)) = line.split_once(" = ") else { continue };
+        let package = rest.split("package = \"").nth(1).and_then(|rest| rest.split('"').next());
+        let name = package.unwrap_or(name);
+        assert!(named.contains(&name), "README.md does not say why {name} is there");
+    }
+}
+
+#[test]
 fn documents_name_files_that_exist() {
     let mut missing = Vec::new();
     for document in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"] {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// Rows from the bottom to the top. A module uses lower rows only, never its own row.
 const LAYERS: &[&[&str]] = &[
     &["error"],
-    &["ums", "url", "durable"],
+    &["ums", "url", "durable", "near"],
     &["mask"],
     &["line", "expr", "rule", "mysql", "postgres", "lookup", "kafka", "columnar", "store"],
     &["endpoint", "op", "sink"],

@@ -1,7 +1,7 @@
 //! Any bytes as a line: an error or a message, and then one that another JSON reader sees too.
 #![no_main]
 
-use dws::ums::{Decoder, Marker};
+use dws::ums::{Bounds, Decoder, Marker};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
@@ -24,6 +24,12 @@ fuzz_target!(|line: &[u8]| {
         let other = rows.and_then(|rows| rows.get(index)?.get("tuple")?.as_array());
         let fields = other.map_or(message.header.schema.fields.len(), Vec::len);
         let split = row.split(fields, &mut cells);
+        let mut bounds = Bounds::default();
+        let found: Result<Vec<_>, _> = bounds
+            .read(&row, fields)
+            .and_then(|()| (0..fields).map(|at| bounds.cell(&row, at)).collect());
+        assert_eq!(found.is_ok(), split.is_ok());
+        found.iter().for_each(|found| assert_eq!(found, &cells));
         let Some(other) = other else { continue };
         split.expect("a tuple that the other reader took");
         for (cell, other) in cells.iter().zip(other) {

@@ -81,7 +81,8 @@ impl From<Exit> for ExitCode {
 pub const SIGNAL: &str = "SIGINT, SIGTERM and SIGHUP end the run cleanly: what has been taken \
     over is written and the checkpoint follows, then the program ends by that same signal (a \
     shell shows 130, 143 or 129). A second signal ends it at once; that is safe, too, and only \
-    means that more is read again.";
+    means that more is read again. Where SIGHUP is ignored from the start, as by nohup, it stays \
+    ignored.";
 
 /// The end of a run: says what failed, and gives the code. Does not return after a signal.
 pub fn after(result: Result<Outcome>) -> ExitCode {

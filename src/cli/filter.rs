@@ -12,7 +12,7 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
 use super::progress::Progress;
 use super::signal::Stop;
-use super::{Outcome, Tool, kafka, message};
+use super::{Outcome, Tool, apart, kafka, message};
 use crate::endpoint;
 use crate::error::{Error, Result};
 use crate::flow::checkpoint::Checkpoint;
@@ -71,6 +71,11 @@ fn run(matches: &ArgMatches) -> Result<Outcome> {
         None if before.is_some() => Some(Box::new(Gather::default())),
         None => None,
     };
+    let aside = match &args.on_bad_line {
+        OnBadLine::File(path) => Some(("--on-bad-line", path.as_str())),
+        _ => None,
+    };
+    apart::check([args.from.as_str()], [("--to", args.to.as_str())].into_iter().chain(aside))?;
     let bad = match &args.on_bad_line {
         OnBadLine::Stop => Bad::Stop,
         OnBadLine::Skip => Bad::Skip,
@@ -81,12 +86,26 @@ fn run(matches: &ArgMatches) -> Result<Outcome> {
             Bad::Keep(path.clone(), file)
         }
     };
+    let foreign = args.out.is_some_and(|dialect| dialect.name != "dbus");
+    if (foreign || args.flat || args.table) && kafka::is_topic(&args.to) {
+        return Err(Error::usage(format!("--to {}: a topic takes UMS messages", args.to))
+            .advise("leave out --out, --flat and --table, or pipe the lines into kcat -P"));
+    }
     let stop = Stop::install(true)?;
     let checkpoint = args.checkpoint.as_ref().map(Checkpoint::open).transpose()?;
     args.consuming.check(&args.from)?;
     let mut settings = args.kafka.settings(stop.flag())?;
     args.consuming.add_to(&mut settings, checkpoint.as_ref());
     settings.confirm.clone_from(&args.checkpoint);
+    if args.kafka.transactional.is_some() && kafka::is_group(&args.from) {
+        if args.limit.is_some() {
+            return Err(Error::usage(
+                "--limit: a transaction ends with the offsets of all its rows, not between two of them",
+            )
+            .advise("leave out --limit, --transactional or the group"));
+        }
+        kafka::keep_offsets(&mut settings);
+    }
     if args.to == "-" && args.checkpoint.is_none() && kafka::is_group(&args.from) {
         message::warn(
             "a pipe gives no receipt, so the group gets no offsets; name the checkpoint of the \

@@ -12,7 +12,7 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
 use super::progress::Progress;
 use super::signal::Stop;
-use super::{Outcome, Tool, message};
+use super::{Outcome, Tool, apart, message};
 use crate::endpoint;
 use crate::error::{Error, Kind, Result};
 use crate::flow::checkpoint::Checkpoint;
@@ -50,6 +50,13 @@ fn run(matches: &ArgMatches) -> Result<Outcome> {
         Some(_) => Box::new(args.lookups.operation(&args, stop.flag())?),
         None => args.operation()?,
     };
+    let aside = match args.on_bad_line.as_str() {
+        "stop" | "skip" => None,
+        path => Some(("--on-bad-line", path)),
+    };
+    let late = args.late.as_deref().map(|path| ("--late", path));
+    let outputs = [("--to", args.to.as_str())].into_iter().chain(aside).chain(late);
+    apart::check(args.from.iter().map(String::as_str), outputs)?;
     let append = |path: &String| -> Result<(String, File)> {
         let file = OpenOptions::new().append(true).create(true).open(path);
         let file = file.map_err(|error| Error::io(format_args!("{path}: cannot open"), error))?;
@@ -73,10 +80,13 @@ fn run(matches: &ArgMatches) -> Result<Outcome> {
             checkpoint: args.checkpoint.clone(),
         }),
     };
-    let stop = Stop::install(true)?;
     let checkpoint = args.checkpoint.as_ref().map(Checkpoint::open).transpose()?;
     let mut settings = args.kafka.settings(stop.flag())?;
     args.consuming.add_to(&mut settings, checkpoint.as_ref());
+    if let Some(state) = state.as_ref().filter(|state| state.checkpoint.is_none()) {
+        // The state has the rows up to here; a group may have been told less before a kill.
+        settings.saved = state.folder.position(None).to_vec();
+    }
     settings.confirm.clone_from(&args.checkpoint);
     let open = |from: &String| {
         args.consuming.check(from)?;

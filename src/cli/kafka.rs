@@ -1,6 +1,7 @@
 //! Options of streams that are Kafka topics, the same in every command. Uses `endpoint`, `flow`,
 //! `url`, `cli::message`. Not hot.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -54,7 +55,9 @@ pub struct Producing {
     ///
     /// A transaction ends at a marker. Readers with isolation.level=read_committed see each row
     /// once, also when the command was killed and started again: a process that begins with an id
-    /// ends what another with the same id has left open.
+    /// ends what another with the same id has left open. An ums-filter that reads a topic as a
+    /// member of a group keeps the group's offsets in the same transactions. Each process needs an
+    /// id of its own.
     #[arg(long, value_name = "ID", help_heading = HEADING, hide_short_help = true)]
     #[arg(value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub transactional: Option<String>,
@@ -91,6 +94,16 @@ impl Consuming {
         }
         Ok(())
     }
+}
+
+/// Lets the group's offsets go into the transactions of what is written.
+pub fn keep_offsets(settings: &mut Settings) {
+    #[cfg(feature = "kafka")]
+    {
+        settings.member = Some(Arc::default());
+    }
+    #[cfg(not(feature = "kafka"))]
+    let _ = settings;
 }
 
 /// Whether an address names a topic that is read as a member of a group.
@@ -157,15 +170,30 @@ impl Producing {
     }
 }
 
+/// Whether a command line has `-X list`.
+pub fn asks_for_list(arguments: impl Iterator<Item = OsString>) -> bool {
+    let arguments: Vec<_> = arguments.take_while(|argument| argument != "--").collect();
+    arguments.iter().any(|argument| argument == "-Xlist")
+        || arguments.windows(2).any(|pair| matches!(pair, [x, list] if x == "-X" && list == "list"))
+}
+
+/// Prints every property of the client.
+///
+/// # Errors
+/// `Usage` in a build without it.
 #[cfg(feature = "kafka")]
-fn show() -> Result<()> {
+pub fn show() -> Result<()> {
     message::data(crate::kafka::properties::list()?.as_bytes())
 }
 
+/// Prints every property of the client.
+///
+/// # Errors
+/// `Usage` in a build without it.
 #[cfg(not(feature = "kafka"))]
-fn show() -> Result<()> {
+pub fn show() -> Result<()> {
     Err(Error::usage("-X list: this build has no Kafka client")
-        .advise("build with the feature kafka"))
+        .advise(crate::endpoint::kafka::BUILD))
 }
 
 fn pair(text: &str) -> Option<(String, Secret)> {
@@ -214,6 +242,14 @@ mod tests {
             .collect();
         assert_eq!(pairs, [("sasl.password", "a=b"), ("x", "1"), ("linger.ms", "3")]);
         assert!(!format!("{settings:?}").contains("a=b"));
+    }
+
+    #[test]
+    fn a_list_is_asked_for_in_two_spellings() {
+        let asks = |line: &str| asks_for_list(line.split(' ').map(OsString::from));
+        assert!(asks("dbus-tail -X list") && asks("logrules -Xlist"));
+        assert!(!asks("logrules list") && !asks("logrules -X linger.ms=1 list"));
+        assert!(!asks("logrules -- -X list"));
     }
 
     #[test]

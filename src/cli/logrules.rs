@@ -16,10 +16,10 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
 use super::progress::Progress;
 use super::signal::Stop;
-use super::{Outcome, Tool, message};
+use super::{Outcome, Tool, apart, message};
 use crate::endpoint::{self, Input, Settings};
 use crate::error::{Error, Result};
-use crate::flow::rules::{Filling, Plan, run as flow};
+use crate::flow::rules::{Filling, Masked, Plan, run as flow};
 use crate::flow::stats::Counters;
 use crate::rule::cases::Cases;
 use crate::rule::file::UNKNOWN;
@@ -60,9 +60,19 @@ fn run(matches: &ArgMatches) -> Result<Outcome> {
         return test(rules, &cases.display().to_string());
     }
     if let Some(sample) = &args.trace {
-        return trace(rules, sample.as_deref().or(args.from.first().map(String::as_str)), &args);
+        let masked = masked(&args, &rules)?;
+        return trace(
+            (rules, masked),
+            sample.as_deref().or(args.from.first().map(String::as_str)),
+            &args,
+        );
     }
     transform(&args, (text, file), &rules)
+}
+
+/// The masks of the command line and of the rules, at work.
+fn masked(args: &Args, rules: &Rules) -> Result<Option<Masked>> {
+    args.mask.load(&rules.masks)?.map(|masks| Masked::new(&masks, rules)).transpose()
 }
 
 fn saturated(size: u64) -> usize {
@@ -105,6 +115,7 @@ fn inputs(from: &[String], settings: &Settings) -> Result<Vec<(Input, Micros)>> 
 
 fn transform(args: &Args, rules: (String, String), shape: &Rules) -> Result<Outcome> {
     let masks = args.mask.load(&shape.masks)?;
+    apart::check(args.from.iter().map(String::as_str), [("--to", args.to.as_str())])?;
     let stop = Stop::install(true)?;
     let mut settings = args.kafka.settings(stop.flag())?;
     let counters = Arc::new(Counters::default());
@@ -243,7 +254,11 @@ fn import(path: &Path) -> Result<Outcome> {
 }
 
 /// `--trace`: shows every record of a sample at every operator.
-fn trace(rules: Rules, sample: Option<&str>, args: &Args) -> Result<Outcome> {
+fn trace(
+    (rules, mut masked): (Rules, Option<Masked>),
+    sample: Option<&str>,
+    args: &Args,
+) -> Result<Outcome> {
     let from: Vec<String> = sample.map(ToOwned::to_owned).into_iter().collect();
     let most = args.max_line;
     let mut engine = Engine::new(rules);
@@ -260,7 +275,7 @@ fn trace(rules: Rules, sample: Option<&str>, args: &Args) -> Result<Outcome> {
                 .advise("cut a smaller one, or raise --max-line"));
         }
         engine.set_near(near);
-        trace::show(&mut engine, &bytes, &name)?;
+        trace::show(&mut engine, &mut masked, &bytes, &name)?;
     }
     Ok(Outcome::Done)
 }

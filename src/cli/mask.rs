@@ -65,8 +65,16 @@ impl Args {
         if let Some(path) = &self.mask_file {
             let text = String::from_utf8(read(path)?)
                 .map_err(|_| Error::usage("not UTF-8").at(path.display()))?;
-            let lines = text.lines().map(str::trim);
-            masks.extend(lines.filter(|l| !l.is_empty() && !l.starts_with('#')).map(str::to_owned));
+            let lines = text.lines().map(str::trim).zip(1..);
+            for (line, number) in lines.filter(|(l, _)| !l.is_empty() && !l.starts_with('#')) {
+                // Named by its number: it may be a key that was meant for another option.
+                if !line.contains('=') {
+                    return Err(Error::usage("a mask without '='")
+                        .advise("a line is PATTERN.column=METHOD, see dws-mask(7)")
+                        .at(format_args!("{}:{number}", path.display())));
+                }
+                masks.push(line.to_owned());
+            }
         }
         masks.extend_from_slice(more);
         let key = self.mask_key_file.as_deref().map(key).transpose()?;

@@ -6,6 +6,7 @@
 
 #![allow(clippy::disallowed_methods)]
 
+pub mod apart;
 pub mod doc;
 pub mod exit;
 pub mod filter;
@@ -20,6 +21,7 @@ pub mod pull;
 pub mod replay;
 pub mod signal;
 pub mod sink;
+pub mod source;
 pub mod tail;
 pub mod value;
 
@@ -104,6 +106,13 @@ pub fn main(tool: &'static Tool) -> ExitCode {
     let mut command = doc::command(tool);
     let matches = match command.try_get_matches_from_mut(std::env::args_os()) {
         Ok(matches) => matches,
+        // A list needs no source.
+        Err(error)
+            if error.kind() == clap::error::ErrorKind::MissingRequiredArgument
+                && kafka::asks_for_list(std::env::args_os()) =>
+        {
+            return exit::after(kafka::show().map(|()| Outcome::Done));
+        }
         Err(error) => return exit::from_arguments(tool, &error),
     };
     if let Some(shell) = matches.get_one::<clap_complete::Shell>("completions") {

@@ -28,7 +28,7 @@ pub const TOOL: Tool = Tool {
 
 fn run(matches: &ArgMatches) -> Result<Outcome> {
     let args = Args::from_arg_matches(matches).map_err(|error| Error::usage(error.to_string()))?;
-    if args.kafka.client.shown()? {
+    if args.around.kafka.client.shown()? {
         return Ok(Outcome::Done);
     }
     if args.check {
@@ -42,7 +42,7 @@ fn run(matches: &ArgMatches) -> Result<Outcome> {
 
 fn pull(args: &Args) -> Result<Outcome> {
     let stop = Stop::install(true)?;
-    let out = endpoint::output_with(&args.to, &args.kafka.settings(stop.flag())?)?;
+    let out = endpoint::output_with(&args.to, &args.around.kafka.settings(stop.flag())?)?;
     let opened = open::open(args)?;
     let shown = Shown::start(args, &opened)?;
     let note = |text: &str| message::warn(text);

@@ -14,7 +14,7 @@ use super::{Outcome, Tool, message};
 use crate::columnar::parse::stamp;
 use crate::endpoint;
 use crate::error::{Error, Result};
-use crate::flow::replay::files::{Files, Table, in_folder, list};
+use crate::flow::replay::files::{Files, Table, in_folder, list, unmet};
 use crate::flow::replay::{Filling, Plan, probe_spill, run as flow};
 use crate::flow::stats::Counters;
 use crate::store::{PLACES, Tree};
@@ -137,6 +137,9 @@ fn check(args: &Args, tree: &Tree) -> Result<Outcome> {
     probe_spill(&args.spill_dir.clone().unwrap_or_else(std::env::temp_dir))?;
     let wanted = args.wanted();
     let tables = list(tree, &wanted)?;
+    for text in unmet(tree, &wanted.patterns)? {
+        message::warn(text);
+    }
     if tables.is_empty() {
         message::data(b"no file of the log is asked for\n")?;
     }

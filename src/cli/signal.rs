@@ -27,6 +27,10 @@ impl Stop {
         let stop = Self { flag: Arc::default(), number: Arc::default() };
         let signals: &[i32] = if hangup { &[SIGINT, SIGTERM, SIGHUP] } else { &[SIGINT, SIGTERM] };
         for &signal in signals {
+            // Who starts a program by nohup wants it to outlive the terminal.
+            if signal == SIGHUP && is_ignored(signal) {
+                continue;
+            }
             stop.register(signal)
                 .map_err(|error| Error::io(format_args!("cannot handle signal {signal}"), error))?;
         }
@@ -59,6 +63,14 @@ impl Stop {
             number => Outcome::Signal(number as i32),
         }
     }
+}
+
+/// Whether whoever started the program had the signal ignored, as far as the system tells.
+fn is_ignored(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    (1..=64).contains(&signal) && mask >> (signal - 1) & 1 == 1
 }
 
 /// Ends the process by the signal, with its default action, so that the parent sees the truth.

@@ -8,14 +8,13 @@ mod page;
 
 use std::collections::HashSet;
 use std::io::IsTerminal;
-use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
 use super::progress::Progress;
 use super::signal::Stop;
-use super::{Outcome, Tool, kafka, message};
+use super::{Outcome, Tool, apart, kafka, message};
 use crate::endpoint::{self, Input};
 use crate::error::{Error, Result};
 use crate::flow::checkpoint::Checkpoint;
@@ -110,6 +109,10 @@ fn land(args: &Args, spec: &Spec, mut target: Target) -> Result<Outcome> {
         _ => None,
     };
     let input = open_input(args, checkpoint.as_ref())?;
+    if !args.dry_run {
+        let dest = args.destination.as_deref().unwrap_or("-");
+        apart::check([args.from.as_deref().unwrap_or("-")], [("DEST", dest)])?;
+    }
     let rejects = open_rejects(args)?;
     target.options.rejects = rejects.clone();
     let mut sink =
@@ -176,18 +179,8 @@ fn open_rejects(args: &Args) -> Result<Rejects> {
         return Ok(Rejects::default());
     };
     let source = args.from.as_deref().unwrap_or("-");
-    let source = match source.strip_prefix("file:").unwrap_or(source) {
-        "-" => "/dev/stdin",
-        source => source,
-    };
-    let identity = |path: &std::path::Path| {
-        path.metadata().ok().filter(|found| found.is_file()).map(|found| (found.dev(), found.ino()))
-    };
-    let own = identity(path);
-    if own.is_some() && own == identity(source.as_ref()) {
-        return Err(Error::usage(format!("--reject {}: the rows come from it", path.display()))
-            .advise("name another file"));
-    }
+    let shown = path.display().to_string();
+    apart::check([source], [("--reject", shown.as_str())])?;
     Rejects::open(path)
 }
 

@@ -40,7 +40,7 @@ pub const TOOL: Tool = Tool {
 
 fn run(matches: &ArgMatches) -> Result<Outcome> {
     let args = Args::from_arg_matches(matches).map_err(|error| Error::usage(error.to_string()))?;
-    if args.kafka.client.shown()? {
+    if args.around.kafka.client.shown()? {
         return Ok(Outcome::Done);
     }
     let source = args.source()?;
@@ -58,8 +58,8 @@ fn run(matches: &ArgMatches) -> Result<Outcome> {
 
 fn follow(args: &Args, source: &Source) -> Result<Outcome> {
     let checkpoint = args.checkpoint.as_ref().map(Checkpoint::open).transpose()?;
-    let stop = Stop::install(false)?;
-    let mut out = endpoint::output_with(&args.to, &args.kafka.settings(stop.flag())?)?;
+    let stop = Stop::install(true)?;
+    let mut out = endpoint::output_with(&args.to, &args.around.kafka.settings(stop.flag())?)?;
     let held;
     let known = match &checkpoint {
         Some(checkpoint) => checkpoint.positions(),
@@ -68,6 +68,8 @@ fn follow(args: &Args, source: &Source) -> Result<Outcome> {
             &held
         }
     };
+    // A part of a log may well lack a table that the whole has.
+    let fresh = known.is_empty();
     let mut opened = open::open(args, source, known)?;
     let to_stdout = args.to == "-";
     let counters = Arc::new(Counters::default());
@@ -77,9 +79,9 @@ fn follow(args: &Args, source: &Source) -> Result<Outcome> {
             on_change(&command, change)
         })
     });
-    let masks = args.mask.load(&[])?;
+    let masks = args.around.mask.load(&[])?;
     let publisher = opened.publisher(args, out, on_change, masks.clone())?;
-    let progress = Progress::start(args.progress, Arc::clone(&counters), to_stdout);
+    let progress = Progress::start(args.around.progress, Arc::clone(&counters), to_stdout);
     let result = flow(Plan {
         log: opened.log,
         assembler: opened.assembler,
@@ -93,6 +95,10 @@ fn follow(args: &Args, source: &Source) -> Result<Outcome> {
     });
     progress.finish();
     result?;
+    for pattern in args.tables.iter().filter(|pattern| fresh && !stop.asked() && !pattern.is_met())
+    {
+        message::warn(format_args!("--tables {pattern}: no such table was in the log"));
+    }
     if let Some(masks) =
         masks.filter(|_| !stop.asked() && counters.rows.load(Ordering::Relaxed) > 0)
     {
@@ -118,7 +124,8 @@ fn captures(args: &Args) -> impl Fn(&str, &str) -> bool + Send + use<> {
     let (tables, exclude) = (args.tables.clone(), args.exclude.clone());
     let everything = tables.is_empty();
     move |schema, table| {
-        let named = tables.iter().any(|pattern| pattern.matches(schema, table));
+        // All of them, so that each one that takes a table is known to.
+        let named = tables.iter().filter(|pattern| pattern.matches(schema, table)).count() > 0;
         // The servers' own schemas only when they are asked for.
         let own = matches!(schema, "mysql" | "sys" | "performance_schema" | "information_schema");
         (named || (everything && !own))

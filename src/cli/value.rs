@@ -1,7 +1,10 @@
 //! Values of arguments: sizes, durations, times, patterns. Errors name the forms that are taken.
 //! Uses `ums::namespace`. Not hot.
 
+use std::num::NonZeroUsize;
 use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use regex::Regex;
@@ -14,6 +17,27 @@ use crate::ums::namespace::glob;
 /// The text for the person who typed it.
 pub fn positive<T: FromStr>(text: &str) -> Result<T, String> {
     text.parse().map_err(|_| "a whole number above 0, without a unit".into())
+}
+
+/// Reads a number that may be 0.
+///
+/// # Errors
+/// The text for the person who typed it.
+pub fn whole(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| "a whole number, without a unit".into())
+}
+
+/// Threads or connections at most: more would only wait for each other, and machines refuse them in
+/// ways that nobody can report.
+const THREADS_MAX: usize = 256;
+
+/// Reads a number of threads or connections, from 1 to 256.
+///
+/// # Errors
+/// The text for the person who typed it.
+pub fn threads(text: &str) -> Result<NonZeroUsize, String> {
+    let found = text.parse().ok().filter(|number: &NonZeroUsize| number.get() <= THREADS_MAX);
+    found.ok_or_else(|| format!("a whole number from 1 to {THREADS_MAX}"))
 }
 
 /// Reads a number of bytes: `65536`, `64KiB`, `1MiB`, `2GiB`, `1kB`, `1MB`, `1GB`; not 0.
@@ -108,16 +132,27 @@ fn numbers(text: &str, separator: char, widths: [usize; 3]) -> Option<[i64; 3]> 
 }
 
 /// Tables by name: `schema.table`, `*` for any run of characters in either. The first dot divides.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct TablePattern {
     schema: String,
     table: String,
+    /// Whether it, or a clone of it, has taken a table.
+    met: Arc<AtomicBool>,
 }
 
 impl TablePattern {
     /// Whether it takes the table of this name, as the log spells it.
     pub fn matches(&self, schema: &str, table: &str) -> bool {
-        glob(&self.schema, schema) && glob(&self.table, table)
+        let takes = glob(&self.schema, schema) && glob(&self.table, table);
+        if takes {
+            self.met.store(true, Ordering::Relaxed);
+        }
+        takes
+    }
+
+    /// Whether it has taken a table: one with a slip takes none, and nobody would know.
+    pub fn is_met(&self) -> bool {
+        self.met.load(Ordering::Relaxed)
     }
 
     /// Whether it names one schema.
@@ -138,7 +173,7 @@ impl FromStr for TablePattern {
     fn from_str(text: &str) -> Result<Self, String> {
         match text.split_once('.') {
             Some((schema, table)) if !schema.is_empty() && !table.is_empty() => {
-                Ok(Self { schema: schema.into(), table: table.into() })
+                Ok(Self { schema: schema.into(), table: table.into(), met: Arc::default() })
             }
             _ => Err("a pattern is schema.table, such as 'shop.*' or '*.orders'".into()),
         }
@@ -208,6 +243,11 @@ mod tests {
         for wrong in ["0", "-1", "1e3", "4294967296", ""] {
             assert!(positive::<NonZeroU32>(wrong).is_err(), "{wrong}");
         }
+        assert_eq!((whole("0"), threads("256").map(NonZeroUsize::get)), (Ok(0), Ok(256)));
+        for wrong in ["0", "-1", "257", ""] {
+            assert!(threads(wrong).is_err(), "{wrong}");
+        }
+        assert!(whole("-1").is_err() && whole("").is_err());
     }
 
     #[test]
@@ -237,7 +277,9 @@ mod tests {
 
     #[test]
     fn patterns_need_both_parts() {
-        assert!("shop.*".parse::<TablePattern>().is_ok());
+        let pattern: TablePattern = "shop.*".parse().unwrap();
+        assert!(!pattern.matches("shops", "a") && !pattern.is_met());
+        assert!(pattern.clone().matches("shop", "a") && pattern.is_met());
         for wrong in ["shop", "shop.", ".orders", ""] {
             assert!(wrong.parse::<TablePattern>().is_err(), "{wrong}");
         }

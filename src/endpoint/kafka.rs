@@ -15,11 +15,16 @@ use self::{read::read, write::write};
 use super::Spec;
 use crate::url::Opt;
 
+/// How a program comes to have the client: builds without default features lack it, for want of a C++
+/// compiler mostly.
+pub const BUILD: &str = "run cargo build --release --features kafka, with a C++ compiler and make at \
+    hand (--features kafka-tls, with perl, too, for TLS and SASL SCRAM)";
+
 /// The row.
 pub const SPEC: Spec = Spec {
     scheme: "kafka",
     form: "kafka://BROKERS/TOPIC",
-    summary: "a topic of Apache Kafka, or many by a template; builds with the feature kafka",
+    summary: "a topic of Apache Kafka, or many by a template",
     description: DESCRIPTION,
     options: &[
         Opt {
@@ -52,11 +57,27 @@ pub const SPEC: Spec = Spec {
     write: Some(write),
 };
 
+/// Who writes a password into an address shows it to everybody.
+#[cfg(feature = "kafka")]
+fn warn_of_password(url: &crate::url::Url, voice: &crate::kafka::Voice) {
+    if url.authority().is_some_and(|authority| authority.password.is_some()) {
+        voice.say(
+            "every user of the machine can read the password in the address; set DWS_KAFKA_PASSWORD, or \
+             write -X @FILE",
+        );
+    }
+}
+
 const DESCRIPTION: &str = "\
+The client, librdkafka, is compiled in, which takes a C++ compiler and make; a build without default features \
+lacks it, and cargo build --release --features kafka has it. TLS and SASL SCRAM are in builds with --features \
+kafka-tls, which take perl, too.
+
 BROKERS are HOST:PORT separated by commas, some of the cluster; the client asks them for the others. \
 A user in front of them, USER@BROKERS, is one of SASL PLAIN; other mechanisms and TLS are properties \
-of the client, -X KEY=VALUE, and need a build with the feature kafka-tls. Passwords stand in \
-DWS_KAFKA_PASSWORD or in a file, -X @FILE. ums-filter -X list shows the properties.
+of the client, -X KEY=VALUE, and need a build with the feature kafka-tls: -X security.protocol=SASL_SSL \
+-X sasl.mechanisms=SCRAM-SHA-512 -X ssl.ca.location=FILE, or a file of such lines, -X @FILE. Passwords \
+stand in DWS_KAFKA_PASSWORD or in such a file. -X list shows the properties.
 
 TOPIC is a name, or a template with {type}, {source}, {schema}, {table} and {version} of the \
 namespace, so that one dbus-tail feeds a topic a schema or a table. What a topic's name cannot hold, \
@@ -78,20 +99,34 @@ Markers and terminations go to every partition of every topic that the template 
 written when everything before it is acknowledged by all replicas in sync; rows behind it do not \
 wait, so in a partition it may stand behind some of them. Only then it counts as durable and moves a \
 checkpoint. The producer is idempotent and waits for brokers that are away as long as it takes, with \
-32 MB of records in memory (-X queue.buffering.max.kbytes=N); then whoever writes waits, too.
+32 MB of records in memory (-X queue.buffering.max.kbytes=N); then whoever writes waits, too. It does the same \
+where a disk is full or too few replicas are left to acknowledge.
+
+Partitions and topics that are added while a command runs are noticed within a minute \
+(-X topic.metadata.refresh.interval.ms=N), in both directions. Writing, keys are then spread over all \
+partitions: of a key, older rows may be in another partition than newer ones, and ids say which is newer.
 
 A dbus-tail without --checkpoint finds its place in the topics: the newest marker of its source in \
-each partition, and the least of them, so that it can begin again anywhere without a file. Versions of \
+each partition, and the least of them, so that it can begin again anywhere without a file. That is right \
+for one dbus-tail a source and topic. Of two with the same source, other --tables and the same topics each would take \
+the other's position for its own and leave rows out: give them a --checkpoint each. Versions of \
 tables, and definitions for logs without full metadata, are in the file of --schema-store.
 
 With --transactional ID records are written in transactions, each ends with a marker. A process that \
 begins with the same ID fences the one before and aborts what it has left open, then dbus-tail goes \
-on behind the newest marker; readers with isolation.level=read_committed see each row once.
+on behind the newest marker; readers with isolation.level=read_committed see each row once. From topic to topic, \
+ums-filter --from 'kafka://B/T?group=G' --to kafka://B/U --transactional ID keeps the group's offsets in the \
+transactions of the rows, so U has each row of T that passes once, whatever is killed; both topics are of one \
+cluster. Transactions then end with the offsets, about once a second. Each process of the group has an ID of its own; one \
+that loses partitions while a transaction is open gives that up and exits with 4, to be started again. The \
+state of ums-join and the offsets of logrules are in no transaction: after a kill these write some rows again, with \
+the same keys and ids.
 
 Reading: a record is one message or several, one a line. Without a group every partition is read, \
 new ones included; with one, processes that name the same group share the partitions, and when one \
 ends, or is not heard of for session.timeout.ms, the others take over. A run ends by a signal, at \
-until, or with --exit-at-end. Only committed records are read (isolation.level).
+until, or with --exit-at-end: where the partitions ended when the run got them, also while more is written. Of a \
+template all topics are read, each to its own end, and those that come later, too. Only committed records are read (isolation.level).
 
 Offsets follow what is durable: ums-sink commits them to the group after the target's commit, and \
 ums-filter and logrules after the file is synced or the topic they write has acknowledged. In a pipe they travel in the \
@@ -106,7 +141,8 @@ An offset that is no longer in its partition, or beyond its end, ends the run: n
 in silence. A partition that has no offset, of a topic where the group has others, has been added \
 since and is read from its beginning, whatever offset says.
 
-A source has one position in a topic, the least of its newest markers in the partitions that are read; \
+A source has one position in a topic, the least of its newest markers in the partitions that are read (of \
+topics whose template has {source}, in those of the source); \
 a member of a group has the least of its own. It goes on when each of them has had a marker. A topic that is deleted and made \
 anew needs another group and another checkpoint.
 
@@ -124,7 +160,10 @@ mod tests {
         for error in said {
             let error = error.unwrap();
             assert_eq!(error.kind(), Kind::Usage);
-            assert!(error.to_string().contains("feature kafka"), "{error}");
+            assert!(
+                error.to_string().contains("cargo build --release --features kafka"),
+                "{error}"
+            );
         }
     }
 }

@@ -1,10 +1,14 @@
-//! What a command line says of its streams beside their addresses. Uses `ums`, `url`. Not hot.
+//! What a command line says of its streams beside their addresses. Uses `kafka`, `ums`, `url`. Not hot.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+#[cfg(feature = "kafka")]
+use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
 
+#[cfg(feature = "kafka")]
+use crate::kafka::consume::Member;
 use crate::ums::Marker;
 use crate::url::Secret;
 
@@ -31,6 +35,10 @@ pub struct Settings {
     pub replication: Option<u32>,
     /// What is written goes in transactions of this id.
     pub transactional: Option<String>,
+    /// An input that is read by a group leaves here who it is; an output that writes in transactions
+    /// then keeps the group's offsets in them.
+    #[cfg(feature = "kafka")]
+    pub member: Option<Arc<OnceLock<Member>>>,
     /// Tells people something while the stream waits.
     pub note: Option<Note>,
     /// Set when the run shall end: who waits for a destination that is away gives up then.

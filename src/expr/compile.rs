@@ -18,11 +18,11 @@ use super::cast::{Target, castable, target};
 use super::function::{self, Wanted};
 use super::like::Like;
 use super::literal::{Typed, literal, plain_text, quoted_as, shown, wrong};
-use super::near;
 use super::node::{Arithmetic, Comparison, Matcher, Node};
 use super::pattern::{Dynamic, REGEX_BYTES};
 use super::value::{Kind, Value};
 use crate::error::{Error, Result};
+use crate::near;
 use crate::ums::{Field, Schema};
 
 /// How deep an expression may nest: the tree is walked by recursion.
@@ -245,8 +245,11 @@ impl Compiler<'_> {
             }
             let names = self.schema.fields.iter().map(|field| field.name.as_str());
             let near = near::names(&name.value, names);
-            let error = wrong(expr, format!("no column '{}'", name.value));
-            return Err(error.advise(near));
+            let error = wrong(expr, format!("no column '{}'", name.value)).advise(near);
+            return Err(match name.quote_style {
+                Some('"') => error.advise("a text stands in single quotes"),
+                _ => error,
+            });
         };
         let kind = Kind::of(field.ty);
         Ok((Node::Column { place, kind, name: field.name.clone() }, kind))

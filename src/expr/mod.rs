@@ -14,7 +14,6 @@ mod like;
 pub mod list;
 mod literal;
 pub mod moment;
-pub mod near;
 mod node;
 pub mod number;
 mod pattern;
@@ -102,14 +101,7 @@ impl Filter {
 impl Filter {
     /// The positions of the columns that the condition names.
     pub fn columns(&self) -> Vec<usize> {
-        let mut places = Vec::new();
-        self.node.any(&mut |node| {
-            if let node::Node::Column { place, .. } = node {
-                places.push(*place);
-            }
-            false
-        });
-        places
+        self.node.columns()
     }
 
     /// Whether it names a column that the row image does not have.

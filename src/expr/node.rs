@@ -151,7 +151,11 @@ impl Node {
                 if known { Value::Boolean(!any) } else { Value::Null }
             }
             Self::Compare(comparison, a, b) => {
-                let order = a.value(cells)?.order(&b.value(cells)?);
+                let a = a.value(cells)?;
+                let order = match b.as_ref() {
+                    Self::Constant(b) => a.order(b),
+                    b => a.order(&b.value(cells)?),
+                };
                 order.map(|order| comparison.holds(order)).into()
             }
             Self::IsNull(node) => Value::Boolean(matches!(node.value(cells)?, Value::Null)),
@@ -166,7 +170,11 @@ impl Node {
                 let wanted = node.value(cells)?;
                 let mut known = true;
                 for node in list {
-                    match wanted.order(&node.value(cells)?) {
+                    let order = match node {
+                        Self::Constant(value) => wanted.order(value),
+                        node => wanted.order(&node.value(cells)?),
+                    };
+                    match order {
                         Some(Ordering::Equal) => return Ok(Value::Boolean(true)),
                         Some(_) => {}
                         None => known = false,
@@ -316,6 +324,18 @@ impl Node {
     /// Whether this or a part of it is so.
     pub(super) fn any(&self, is_so: &mut dyn FnMut(&Node) -> bool) -> bool {
         is_so(self) || self.parts().into_iter().any(|part| part.any(is_so))
+    }
+
+    /// The positions of the columns that are named.
+    pub(super) fn columns(&self) -> Vec<usize> {
+        let mut places = Vec::new();
+        self.any(&mut |node| {
+            if let Self::Column { place, .. } = node {
+                places.push(*place);
+            }
+            false
+        });
+        places
     }
 
     /// Whether a column is named that the row image does not have.

@@ -13,6 +13,20 @@ use crate::error::{Error, Result};
 /// Digits of the widest DECIMAL (MySQL reference manual, "DECIMAL Data Type Characteristics").
 pub const MOST_DIGITS: u32 = 65;
 
+/// Digits that any 64-bit whole number can have.
+const SHORT: usize = 18;
+
+/// The powers of ten that 128 bits hold.
+const POWERS: [i128; 39] = {
+    let mut powers = [1; 39];
+    let mut at = 1;
+    while at < powers.len() {
+        powers[at] = powers[at - 1] * 10;
+        at += 1;
+    }
+    powers
+};
+
 /// Digits that a division adds to those behind the dividend's point, MySQL's
 /// `div_precision_increment`.
 pub const DIVISION_DIGITS: u32 = 4;
@@ -34,6 +48,9 @@ impl Number {
             [b'+', rest @ ..] => (false, rest),
             rest => (false, rest),
         };
+        if digits.len() <= SHORT {
+            return Self::parse_short(negative, digits);
+        }
         let (mut value, mut scale, mut point, mut any) = (0i128, 0u32, false, false);
         for byte in digits {
             match byte {
@@ -54,6 +71,22 @@ impl Number {
         }
         (any && scale <= MOST_DIGITS)
             .then_some(Self::Small(if negative { -value } else { value }, scale))
+    }
+
+    /// Digits and a point that 64 bits hold in any case.
+    #[inline]
+    fn parse_short(negative: bool, digits: &[u8]) -> Option<Self> {
+        let (mut value, mut behind) = (0i64, None);
+        for (at, byte) in digits.iter().enumerate() {
+            match byte {
+                b'0'..=b'9' => value = value * 10 + i64::from(byte - b'0'),
+                b'.' if behind.is_none() => behind = Some(at + 1),
+                _ => return None,
+            }
+        }
+        let scale = behind.map_or(0, |behind| digits.len() - behind);
+        let any = digits.len() > usize::from(behind.is_some());
+        any.then_some(Self::Small(i128::from(if negative { -value } else { value }), scale as u32))
     }
 
     #[cold]
@@ -117,7 +150,8 @@ impl Number {
         match self {
             Self::Small(digits, own) if *own == scale => Some(*digits),
             Self::Small(digits, own) => {
-                digits.checked_mul(10i128.checked_pow(scale.checked_sub(*own)?)?)
+                let power = POWERS.get(usize::try_from(scale.checked_sub(*own)?).ok()?)?;
+                digits.checked_mul(*power)
             }
             Self::Big(..) => None,
         }
@@ -143,7 +177,13 @@ impl Number {
     }
 
     /// Compares the values: 1.50 equals 1.5.
+    #[inline]
     pub fn order(&self, other: &Self) -> Ordering {
+        if let (Self::Small(a, scale), Self::Small(b, other)) = (self, other)
+            && scale == other
+        {
+            return a.cmp(b);
+        }
         self.aligned(other, |a, b| Some(a.cmp(&b)), |a, b| a.cmp(&b))
     }
 

@@ -5,12 +5,12 @@ use sqlparser::ast::{ExcludeSelectItem, Expr, Ident, SelectItem, WildcardAdditio
 
 use super::compile::Compiler;
 use super::literal::{shown, wrong};
-use super::near;
 use super::node::Node;
 use super::shape::shape;
 use super::value::{Kind, Value};
 use super::{ended, parser, told};
 use crate::error::{Error, Result};
+use crate::near;
 use crate::ums::json::{push_f64, push_i64, push_string};
 use crate::ums::{Cell, Field, Schema, Type};
 
@@ -63,6 +63,11 @@ impl Computed {
             Node::Column { place, .. } => Some(*place),
             _ => None,
         }
+    }
+
+    /// The positions of the columns that it is made of.
+    pub fn columns(&self) -> Vec<usize> {
+        self.node.columns()
     }
 
     /// The value for a row.

@@ -121,10 +121,18 @@ impl<'a> Value<'a> {
     /// A cell of a column as a value; `None` when its text is none of that kind.
     #[inline]
     pub fn of_cell(cell: &Cell<'a>, kind: Kind) -> Result<Option<Self>> {
-        Ok(match cell.text()? {
-            None => Some(Self::Null),
-            Some(text) => kind.read(text),
-        })
+        // What most cells are, without anything built around their text.
+        let text = match (cell, kind) {
+            (Cell::Plain(text), Kind::Number) => {
+                return Ok(Number::parse(text).map(Self::Exact));
+            }
+            (Cell::Plain(text), _) => Cow::Borrowed(*text),
+            _ => match cell.text()? {
+                None => return Ok(Some(Self::Null)),
+                Some(text) => text,
+            },
+        };
+        Ok(kind.read(text))
     }
 
     /// The same, borrowed for as long as the original stands.

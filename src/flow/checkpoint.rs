@@ -1,7 +1,6 @@
 //! The position file: read at the start, written whole after what it covers is durable. Uses
 //! `error`, `durable`, `ums`. Not hot.
 
-use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use crate::durable;
@@ -20,18 +19,15 @@ impl Checkpoint {
     /// Reads the file; a missing or empty one holds no position.
     ///
     /// # Errors
-    /// `Refused` when it holds something else, `Unreachable` when it cannot be read.
+    /// `Refused` when it holds something else or is no file, `Unreachable` when it cannot be read or its
+    /// folder is not there.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self> {
         let path = path.into();
-        let text = match std::fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
-            Err(error) if error.kind() == ErrorKind::InvalidData => {
-                return Err(Error::refused(format!("{}: not a checkpoint", path.display()))
-                    .advise("name another file; this one has not been touched"));
-            }
-            Err(error) => return Err(Error::io(format_args!("{}", path.display()), error)),
-        };
+        let bytes = durable::read(&path, "checkpoint")?.unwrap_or_default();
+        let text = String::from_utf8(bytes).map_err(|_| {
+            Error::refused(format!("{}: not a checkpoint", path.display()))
+                .advise("name another file; this one has not been touched")
+        })?;
         let positions = if text.trim().is_empty() {
             Vec::new()
         } else {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use super::checkpoint::Checkpoint;
 use super::receipts::Receipts;
@@ -101,7 +101,8 @@ fn pass(plan: Plan) -> Result<Summary> {
     let receipt = plan.input.receipt.clone();
     let mut receipts = Receipts::new(plan.input.receipt, plan.checkpoint);
     plan.counters.bytes_total.store(plan.input.size, Ordering::Relaxed);
-    let lines = read(LineReader::new(plan.input.reader, name.clone(), plan.max_line))?;
+    let feed = read(LineReader::new(plan.input.reader, name.clone(), plan.max_line))?;
+    let lines = &feed.lines;
     let mut lane = Lane {
         name,
         before: plan.before,
@@ -138,7 +139,11 @@ fn pass(plan: Plan) -> Result<Summary> {
         };
         lane.counters.bytes_in.store(taken.load(Ordering::Relaxed), Ordering::Relaxed);
         lane.buffer.clear();
-        let result = batch.and_then(|batch| lane.pass(&batch));
+        let result = batch.and_then(|batch| {
+            let result = lane.pass(&batch);
+            feed.done(batch);
+            result
+        });
         // Nothing may be held back in front of a marker that is told to be written.
         let marked = lane.markers.as_ref().is_some_and(|markers| !markers.is_empty());
         let pause = marked || result.is_err() || lines.is_empty();
@@ -168,21 +173,39 @@ fn pass(plan: Plan) -> Result<Summary> {
     Ok(lane.summary)
 }
 
+/// Lines that a thread reads, and the way back for their room.
+struct Feed {
+    lines: Receiver<Result<Lines>>,
+    spent: Sender<Vec<u8>>,
+}
+
+impl Feed {
+    /// Gives back lines that are done with.
+    fn done(&self, lines: Lines) {
+        // Nobody takes it where the reader has ended, and it is just dropped.
+        let _ = self.spent.try_send(lines.bytes);
+    }
+}
+
 /// Reads on a thread, at most two batches ahead. It is not joined: it may wait for input that never
 /// comes, and it holds nothing that must be saved.
-fn read<R: Read + Send + 'static>(mut reader: LineReader<R>) -> Result<Receiver<Result<Lines>>> {
-    let (sender, receiver) = bounded(2);
+fn read<R: Read + Send + 'static>(mut reader: LineReader<R>) -> Result<Feed> {
+    let (sender, lines) = bounded(2);
+    let (spent, room) = bounded(2);
     let run = move || {
         while let Some(batch) = reader.next_batch().transpose() {
             let failed = batch.is_err();
             if sender.send(batch).is_err() || failed {
                 break;
             }
+            if let Ok(bytes) = room.try_recv() {
+                reader.reuse(bytes);
+            }
         }
     };
     let thread = std::thread::Builder::new().name("filter-reader".into()).spawn(run);
     thread.map_err(|error| Error::io("cannot start a thread", error))?;
-    Ok(receiver)
+    Ok(Feed { lines, spent })
 }
 
 /// Gives each new schema that rows of the input come out with, and each error once for its schema or
@@ -200,12 +223,12 @@ pub fn schemas(
     mut say: impl FnMut(Result<&Schema>) -> Result<()>,
 ) -> Result<()> {
     let name = input.name;
-    let batches = read(LineReader::new(input.reader, name.clone(), longest))?;
+    let feed = read(LineReader::new(input.reader, name.clone(), longest))?;
     let mut known: Vec<Schema> = Vec::new();
     let mut failed: Vec<String> = Vec::new();
     let (mut messages, mut masked) = (Vec::new(), Vec::new());
     while !stop.load(Ordering::Relaxed) {
-        let batch = match batches.recv_timeout(LISTEN) {
+        let batch = match feed.lines.recv_timeout(LISTEN) {
             Ok(batch) => batch?,
             Err(RecvTimeoutError::Timeout) => continue,
             Err(RecvTimeoutError::Disconnected) => break,

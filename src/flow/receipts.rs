@@ -68,13 +68,16 @@ impl Receipts {
         self.told = Instant::now();
         first()?;
         match out.settled()? {
-            Some(settled) => {
-                let newest = |marker: &Marker| self.markers.contains(marker);
-                self.moved = settled.len() < self.markers.len() || !settled.iter().all(newest);
-                self.report(&settled)
-            }
+            Some(settled) => self.learn(&settled),
             None => self.tell(out, || Ok(())),
         }
+    }
+
+    /// Reports what an output has learned to be durable, which may be less than what was written.
+    fn learn(&mut self, settled: &[Marker]) -> Result<()> {
+        let newest = |marker: &Marker| self.markers.contains(marker);
+        self.moved = settled.len() < self.markers.len() || !settled.iter().all(newest);
+        self.report(settled)
     }
 
     /// Makes everything durable that was written, and reports it.
@@ -87,8 +90,12 @@ impl Receipts {
         self.moved = false;
         self.told = Instant::now();
         if !out.sync()? {
-            self.never = true;
-            return Ok(());
+            // A pipe is never durable; a transaction that goes on is not durable yet.
+            let Some(settled) = out.settled()? else {
+                self.never = true;
+                return Ok(());
+            };
+            return self.learn(&settled);
         }
         let markers = std::mem::take(&mut self.markers);
         self.report(&markers)?;

@@ -107,10 +107,7 @@ impl Run<'_> {
                 Ok(more)
             }
             Feed::Torn(torn) => {
-                (self.note)(&format!(
-                    "{}: the last event is not whole: {} bytes at {} are left out",
-                    torn.log.name, torn.bytes, torn.offset
-                ));
+                (self.note)(&format!("{}: {torn}", torn.log.name));
                 Ok(true)
             }
             Feed::Idle => Ok(true),

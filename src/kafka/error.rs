@@ -117,7 +117,12 @@ fn advice(code: Code) -> Option<&'static str> {
         | Code::BrokerTransportFailure
         | Code::Resolve
         | Code::OperationTimedOut => {
-            "see that the brokers run, and that the names they advertise lead to them from here"
+            "see that the brokers run, that the names they advertise lead to them from here, and that \
+             security.protocol is theirs"
+        }
+        Code::SSL => {
+            "see to ssl.ca.location, the file of the authority that signed the brokers' certificates, and \
+             to security.protocol"
         }
         Code::TopicAuthorizationFailed
         | Code::GroupAuthorizationFailed

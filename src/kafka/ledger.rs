@@ -107,8 +107,21 @@ impl Ledger {
         self.failed.as_ref()
     }
 
-    /// A marker comes behind all records so far.
+    /// A marker comes behind all records so far. It takes the place of one of its source that still
+    /// waits, when nothing between them does: an idle source does not fill the memory while no
+    /// broker answers.
     pub fn mark(&mut self, line: Vec<u8>, marker: Marker) {
+        for epoch in self.epochs.iter_mut().rev() {
+            match &mut epoch.stage {
+                Stage::Rows if epoch.open == 0 => {}
+                Stage::Due(waiting, old) if same(old, &marker) => {
+                    (*waiting, *old) = (line, marker);
+                    return;
+                }
+                Stage::Due(..) => {}
+                Stage::Rows | Stage::Sent(_) => break,
+            }
+        }
         self.epochs.push_back(Epoch { open: 0, stage: Stage::Due(line, marker) });
         self.epochs.push_back(Epoch { open: 0, stage: Stage::Rows });
     }
@@ -161,9 +174,12 @@ impl Ledger {
     }
 }
 
+fn same(a: &Marker, b: &Marker) -> bool {
+    a.kind == b.kind && a.source == b.source
+}
+
 fn settle(settled: &mut Vec<Marker>, marker: Marker) {
-    let same = |old: &Marker| old.kind == marker.kind && old.source == marker.source;
-    settled.retain(|old| !same(old));
+    settled.retain(|old| !same(old, &marker));
     settled.push(marker);
 }
 
@@ -217,7 +233,9 @@ mod tests {
     fn markers_come_one_after_the_other() {
         let mut ledger = Ledger::default();
         ledger.mark(Vec::new(), marker(1));
+        ledger.add(ledger.newest());
         ledger.mark(Vec::new(), marker(2));
+        ledger.delivered(ledger.newest() - 2);
         let first = ledger.ripe().unwrap();
         ledger.add(first.epoch);
         assert!(ledger.ripe().is_none());
@@ -227,6 +245,29 @@ mod tests {
         assert!(ledger.ripe().is_none());
         assert_eq!(ledger.settled(), [marker(2)]);
         assert!(ledger.is_quiet());
+    }
+
+    #[test]
+    fn markers_of_an_idle_source_do_not_pile_up() {
+        let mut ledger = Ledger::default();
+        let rows = ledger.newest();
+        ledger.add(rows);
+        let other = Marker { source: "other".into(), ..marker(0) };
+        for id in 1..1000 {
+            ledger.mark(Vec::new(), marker(id));
+            ledger.mark(Vec::new(), Marker { id, ..other.clone() });
+        }
+        assert_eq!(ledger.epochs.len(), 5);
+        // One that covers rows which are on their way stays in front of them.
+        ledger.add(ledger.newest());
+        ledger.mark(Vec::new(), marker(1000));
+        assert!(ledger.ripe().is_none());
+        ledger.delivered(rows);
+        assert_eq!(ledger.ripe().unwrap().marker, marker(999));
+        assert_eq!(ledger.ripe().unwrap().marker, Marker { id: 999, ..other });
+        assert!(ledger.ripe().is_none());
+        ledger.delivered(ledger.newest() - 2);
+        assert_eq!(ledger.ripe().unwrap().marker, marker(1000));
     }
 
     #[test]

@@ -21,6 +21,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _,
 
 use super::address::Address;
 use super::client::Voice;
+use super::consume::Member;
 use super::dispatch::{Destination, Dispatch, Headers, Record, Took};
 use super::error::{failed, of_code};
 use super::key::KeyRule;
@@ -40,7 +41,12 @@ const DEFAULTS: &[(&str, &str)] = &[
     // A large row is for the broker to refuse, which may allow it.
     ("message.max.bytes", "1000000000"),
     ("socket.keepalive.enable", "true"),
+    // Partitions and topics that are added are looked for so often.
+    (REFRESH, "60000"),
 ];
+
+/// The property that says how often topics are looked at.
+const REFRESH: &str = "topic.metadata.refresh.interval.ms";
 
 /// What must be so: `Properties` takes none of them from people.
 const OURS: &[(&str, &str)] =
@@ -66,6 +72,8 @@ pub struct Setup {
     pub transactional: Option<String>,
     /// What keys are made of.
     pub key: KeyRule,
+    /// Who reads what is written; its offsets go into the transactions.
+    pub member: Option<Member>,
     /// Tells people something.
     pub voice: Voice,
     /// Set when the run shall end.
@@ -90,8 +98,11 @@ struct Lines {
     config: ClientConfig,
     producer: BaseProducer<Context>,
     topics: Vec<Topic>,
-    /// The partitions of all topics of the cluster, as last seen.
+    /// The partitions of all topics of the cluster, as last seen, and when that was.
     seen: BTreeMap<String, i32>,
+    looked: Instant,
+    /// How often they are looked at.
+    look: Duration,
     transactions: Option<Transactions>,
     /// Acknowledged records when there was news last, and when that was.
     news: (u64, Instant),
@@ -144,11 +155,16 @@ impl Producer {
         let producer: BaseProducer<Context> =
             config.create_with_context(context).map_err(|error| failed(&setup.name, error))?;
         let dispatch = Dispatch::new(setup.address.topic.clone(), setup.key.clone());
+        // Zero and less mean never.
+        let look = config.get(REFRESH).and_then(|millis| millis.parse().ok());
+        let look = look.filter(|look| *look > 0).map_or(Duration::MAX, Duration::from_millis);
         let mut lines = Lines {
             config,
             producer,
             topics: Vec::new(),
             seen: BTreeMap::new(),
+            looked: Instant::now(),
+            look,
             transactions: None,
             news: (0, Instant::now()),
             setup,
@@ -170,7 +186,7 @@ impl Producer {
         match self.dispatch.line(line, &mut self.lines)? {
             Took::Sent => {}
             Took::Marker(marker) if self.lines.transactions.is_some() => {
-                self.lines.end_transaction(Some((line, marker)))?;
+                self.lines.mark_transaction(line, marker)?;
             }
             Took::Marker(marker) => {
                 self.lines.producer.context().ledger().mark(line.to_vec(), marker);
@@ -191,17 +207,21 @@ impl Producer {
         self.lines.send_ripe()
     }
 
-    /// Waits until everything is acknowledged, markers included; ends an open transaction.
+    /// Waits until everything is acknowledged, markers included; ends an open transaction. False when
+    /// it must not end here, because its rows go on behind the reader's offsets.
     ///
     /// # Errors
     /// As `poll`; `Unreachable` when a stop is wished for while no broker answers.
-    pub fn drain(&mut self) -> Result<()> {
-        self.lines.end_transaction(None)?;
+    pub fn drain(&mut self) -> Result<bool> {
+        let ends = self.lines.setup.member.is_none();
+        if ends {
+            self.lines.end_transaction()?;
+        }
         self.lines.rest();
         loop {
             self.poll()?;
             if self.lines.producer.context().ledger().is_quiet() {
-                return Ok(());
+                return Ok(ends);
             }
             self.lines.wait()?;
         }
@@ -230,16 +250,52 @@ impl Producer {
 impl Lines {
     /// Asks the cluster for its topics; says why when nobody answers.
     fn look(&mut self) -> Result<()> {
-        let seen = topics::all(self.producer.client(), &self.setup.name);
-        if seen.is_err() {
-            // What hinders the connection is heard here; it says more than the silence.
-            self.producer.poll(Duration::from_millis(50));
-            if let Some(code) = self.setup.voice.hindrance() {
-                return Err(of_code(&self.setup.name, code));
+        let begun = Instant::now();
+        loop {
+            let seen = topics::all(self.producer.client(), &self.setup.name, topics::ANSWER / 5);
+            if seen.is_err() {
+                // What hinders the connection is heard here; it says more than the silence.
+                self.producer.poll(Duration::from_millis(50));
+                if let Some(code) = self.setup.voice.hindrance() {
+                    return Err(of_code(&self.setup.name, code));
+                }
+                if begun.elapsed() < topics::ANSWER {
+                    continue;
+                }
+            }
+            self.seen = seen?;
+            return Ok(());
+        }
+    }
+
+    /// Looks for partitions and topics that others have added. Markers go there, too: a reader's
+    /// position would stand still without. Who does not answer is asked again.
+    fn look_again(&mut self) {
+        if self.looked.elapsed() < self.look {
+            return;
+        }
+        self.looked = Instant::now();
+        let client = self.producer.client();
+        let Ok(seen) = topics::all(client, &self.setup.name, topics::ANSWER / 15) else { return };
+        for topic in &mut self.topics {
+            let Some(now) = seen.get(&topic.name).copied() else { continue };
+            if now > topic.partitions {
+                self.setup.voice.say(&format!(
+                    "topic {} has {now} partitions now, it had {}: keys are spread anew, so a key's \
+                     older rows may be in another partition than its newer ones; their ids tell",
+                    topic.name, topic.partitions
+                ));
+                topic.partitions = now;
             }
         }
-        self.seen = seen?;
-        Ok(())
+        let template = &self.setup.address.topic;
+        for (name, partitions) in &seen {
+            let known = self.topics.iter().any(|topic| topic.name == *name);
+            if !known && template.fixed().is_none() && template.matches(name, &[]) {
+                self.topics.push(Topic { name: name.clone(), partitions: *partitions });
+            }
+        }
+        self.seen = seen;
     }
 
     /// The topic when there is one, else all that the template has ever made: markers go there, too.
@@ -302,6 +358,7 @@ impl Lines {
     }
 
     fn send_marker(&mut self, line: &[u8], marker: &Marker, epoch: usize) -> Result<()> {
+        self.look_again();
         let namespace = marker.namespace().to_string();
         let id = marker.id.to_string();
         let headers = Headers {
@@ -310,6 +367,10 @@ impl Lines {
             id: &id,
         };
         for topic in 0..self.topics.len() {
+            let name = self.topics.get(topic).map_or("", |topic| topic.name.as_str());
+            if !self.setup.address.topic.gets(name, &marker.source) {
+                continue;
+            }
             for partition in 0..self.partitions(topic) {
                 let key = namespace.as_bytes();
                 self.hand_over(&Record { topic, partition, key, payload: line, headers }, epoch)?;
@@ -377,7 +438,7 @@ impl Destination for Lines {
             return Ok(known);
         }
         if !self.seen.contains_key(name) {
-            self.seen = topics::all(self.producer.client(), &self.setup.name)?;
+            self.seen = topics::all(self.producer.client(), &self.setup.name, topics::ANSWER)?;
         }
         if !self.seen.contains_key(name) {
             let Setup { voice, missing, name: what, .. } = &self.setup;
@@ -407,7 +468,7 @@ impl Lines {
     fn appear(&mut self, name: &str) -> Result<()> {
         let begun = Instant::now();
         loop {
-            self.seen = topics::all(self.producer.client(), &self.setup.name)?;
+            self.seen = topics::all(self.producer.client(), &self.setup.name, topics::ANSWER)?;
             if self.seen.contains_key(name) {
                 return Ok(());
             }
@@ -432,11 +493,13 @@ fn headers(headers: &Headers) -> OwnedHeaders {
 }
 
 impl Drop for Producer {
-    /// After an error, what is on its way gets a chance.
+    /// After an error, what is on its way gets a chance. A transaction ends: readers would wait for
+    /// it until brokers give it up.
     fn drop(&mut self) {
-        if self.lines.transactions.is_none() {
-            let _ = self.lines.producer.flush(SILENCE / 2);
-        }
+        let _ = match &self.lines.transactions {
+            Some(_) => self.lines.producer.abort_transaction(SILENCE / 2),
+            None => self.lines.producer.flush(SILENCE / 2),
+        };
     }
 }
 

@@ -79,8 +79,36 @@ impl Properties {
             config.set("sasl.password", password.reveal());
         }
         config.create_native_config().map_err(|error| unknown(&error))?;
+        let of = |name: &str| config.get(name).is_some_and(|value| value.starts_with("SCRAM-"));
+        if cfg!(not(feature = "kafka-tls"))
+            && let Some(name) =
+                ["sasl.mechanisms", "sasl.mechanism"].into_iter().find(|name| of(name))
+        {
+            return Err(lacks(name));
+        }
+        if asks_for_password(&config) {
+            return Err(Error::usage("there is no password for the user of SASL").advise(
+                "set DWS_KAFKA_PASSWORD, or write sasl.password=… to a file that only you can read and \
+                 name it by -X @FILE",
+            ));
+        }
         Ok(config)
     }
+}
+
+fn lacks(name: &str) -> Error {
+    Error::usage(format!("-X {name}: needs TLS or SASL SCRAM, which this build lacks")).advise(
+        "run cargo build --release --features kafka-tls, with a C++ compiler, make and perl at hand",
+    )
+}
+
+/// Whether somebody will be asked for a password and has none.
+fn asks_for_password(config: &ClientConfig) -> bool {
+    let of = |name: &str| config.get(name).unwrap_or_default();
+    let mechanism = ["sasl.mechanisms", "sasl.mechanism"].map(of).concat();
+    of("security.protocol").to_ascii_uppercase().starts_with("SASL_")
+        && (mechanism == "PLAIN" || mechanism.starts_with("SCRAM-"))
+        && of("sasl.password").is_empty()
 }
 
 fn is_mechanism(name: &str) -> bool {
@@ -95,8 +123,7 @@ pub(super) fn unknown(error: &KafkaError) -> Error {
                 RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN => "is no property of the client".to_owned(),
                 // Where a feature was left out the library says so; elsewhere its text has the value.
                 _ if text.contains("not available at build time") => {
-                    "needs TLS or SASL, which this build lacks; build with the feature kafka-tls"
-                        .to_owned()
+                    return lacks(name);
                 }
                 _ => "does not take that value".to_owned(),
             };
@@ -178,6 +205,15 @@ mod tests {
         assert_eq!(plain.get("sasl.username"), None);
         let last = config("kafka://b/t", &[("linger.ms", "8"), ("linger.ms", "9")]).unwrap();
         assert_eq!(last.get("linger.ms"), Some("9"));
+    }
+
+    #[test]
+    fn a_user_without_a_password_is_told_where_it_goes() {
+        let error = config("kafka://me@b/t", &[]).unwrap_err();
+        assert_eq!(error.kind(), Kind::Usage);
+        assert!(error.to_string().contains("DWS_KAFKA_PASSWORD"), "{error}");
+        assert!(config("kafka://me@b/t", &[("sasl.password", "x")]).is_ok());
+        assert!(config("kafka://b/t", &[]).is_ok());
     }
 
     #[test]

@@ -97,6 +97,12 @@ impl Template {
         format!("^{}$", self.pieces.iter().map(piece).collect::<String>())
     }
 
+    /// Whether a topic gets the markers of a source: all topics of the template, unless they are
+    /// made for one source each.
+    pub fn gets(&self, topic: &str, source: &str) -> bool {
+        self.fixed().is_some() || self.matches(topic, &[(1, source)])
+    }
+
     /// Whether a topic could have been made by this template from some namespace; parts that
     /// `known` names (by their place in a namespace) have that text.
     pub fn matches(&self, topic: &str, known: &[(usize, &str)]) -> bool {

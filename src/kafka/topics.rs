@@ -40,13 +40,17 @@ pub struct Topic {
     pub partitions: i32,
 }
 
-/// The partitions of every topic of the cluster. Asking for one topic would create it, on brokers
+/// The partitions of every topic of the cluster, asked for so long. Asking for one topic would create it, on brokers
 /// that are set so.
 ///
 /// # Errors
 /// `Unreachable` when no broker answers.
-pub fn all<C: ClientContext>(client: &Client<C>, what: &str) -> Result<BTreeMap<String, i32>> {
-    let metadata = client.fetch_metadata(None, ANSWER).map_err(|error| failed(what, error))?;
+pub fn all<C: ClientContext>(
+    client: &Client<C>,
+    what: &str,
+    patience: Duration,
+) -> Result<BTreeMap<String, i32>> {
+    let metadata = client.fetch_metadata(None, patience).map_err(|error| failed(what, error))?;
     let count = |topic: &rdkafka::metadata::MetadataTopic| {
         i32::try_from(topic.partitions().len()).ok().filter(|count| *count > 0)
     };

@@ -59,7 +59,8 @@ pub trait Output: Write + Send {
     }
 }
 
-const BUFFER: usize = 256 << 10;
+/// Small writes are gathered up to here; greater ones go to the system as they are, without a copy.
+const BUFFER: usize = 64 << 10;
 
 /// Standard output, in blocks.
 pub fn standard() -> Result<Box<dyn Output>> {

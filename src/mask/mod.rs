@@ -1,4 +1,4 @@
-//! Masks: cells whose clear text is not to travel. Uses `error` and `ums`. Not hot but for `plan`, and
+//! Masks: cells whose clear text is not to travel. Uses `error`, `near` and `ums`. Not hot but for `plan`, and
 //! there only rows of tables that have masks.
 //!
 //! A mask is `PATTERN.column=METHOD`. Masks are read once, made into a plan once a schema, and the
@@ -17,7 +17,7 @@ mod spec;
 
 pub use key::Key;
 pub use plan::Plan;
-pub use set::{Masks, Settings, Table};
+pub use set::{Masks, Settings, Table, is_system};
 
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,4 @@
-//! The masks of a run: which speak of a table, and the plan of its rows. Uses `error`, `ums`. Once a
+//! The masks of a run: which speak of a table, and the plan of its rows. Uses `error`, `near`, `ums`. Once a
 //! schema; not hot.
 
 use std::sync::Arc;
@@ -108,6 +108,9 @@ impl Masks {
                 return Err(at(absent(mask, table)));
             }
         }
+        if own.is_empty() {
+            self.nothing_meant(table, &lower).map_err(at)?;
+        }
         let mut places = Vec::with_capacity(table.fields.len());
         for field in table.fields {
             let mask = own.iter().find(|mask| !is_system(&field.name) && speaks(mask, &field.name));
@@ -131,6 +134,24 @@ impl Masks {
             return Ok(None);
         }
         Ok(Some(Plan::new(table.namespace, table.fields, places)))
+    }
+
+    /// An error where a mask that names one of the columns matches the table but for a letter or two.
+    fn nothing_meant(&self, table: &Table, lower: &Namespace) -> Result<()> {
+        let open = table.fields.iter().filter(|field| !field.encoded && !is_system(&field.name));
+        for Field { name, .. } in open {
+            let meant = |mask: &&Mask| {
+                !mask.optional && mask.column == name.to_lowercase() && mask.resembles(lower)
+            };
+            if let Some(mask) = self.list.iter().find(meant) {
+                return Err(Error::refused(format!(
+                    "mask {} does not match this table, but nearly does, and its column '{name}' has no mask",
+                    mask.text
+                ))
+                .advise(format_args!("correct the name; if it is right, write {}.{name}=clear", table.namespace)));
+            }
+        }
+        Ok(())
     }
 
     fn place(&self, mask: &Mask, field: &Field, table: &Table) -> Result<Place> {
@@ -238,7 +259,7 @@ fn speaks(mask: &Mask, column: &str) -> bool {
 }
 
 /// Whether a name is that of a system column, in either spelling.
-fn is_system(name: &str) -> bool {
+pub fn is_system(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
     let name = lower.strip_prefix('_').unwrap_or(&lower);
     matches!(name, "ums_id_" | "ums_ts_" | "ums_op_" | "ums_uid_")

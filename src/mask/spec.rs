@@ -1,4 +1,4 @@
-//! One mask as it is written: `PATTERN.column=METHOD`. Uses `error`, `ums`. Not hot.
+//! One mask as it is written: `PATTERN.column=METHOD`. Uses `error`, `near`, `ums`. Not hot.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 use super::key::Key;
 use super::method::{Method, Spec};
 use crate::error::{Error, Result};
+use crate::near;
 use crate::ums::{Namespace, Pattern};
 
 /// A mask.
@@ -84,6 +85,15 @@ impl Mask {
     /// name in other letters is the same name.
     pub(super) fn matches(&self, lower: &Namespace) -> bool {
         self.pattern.matches(lower)
+    }
+
+    /// Whether it may have been meant for a namespace that it does not match: one part is written
+    /// nearly so.
+    pub(super) fn resembles(&self, lower: &Namespace) -> bool {
+        match self.pattern.unlike(lower).as_slice() {
+            [(pattern, part)] => near::is_near(pattern, part),
+            _ => false,
+        }
     }
 }
 

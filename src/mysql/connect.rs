@@ -2,6 +2,9 @@
 //! `mysql`. Not hot.
 
 use std::collections::HashMap;
+use std::io::ErrorKind;
+use std::net::TcpStream;
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::path::Path;
 
 use mysql::prelude::Queryable;
@@ -35,7 +38,16 @@ pub fn connect_and_tell(options: &ConnectOptions) -> Result<(mysql::Conn, bool)>
         }
         other => other.map(|conn| (conn, asks && cfg!(feature = "tls"))),
     }
+    .and_then(|found| answered(&found.0, options).map(|()| found).map_err(mysql::Error::from))
     .map_err(|error| classify(options, error))
+}
+
+/// From the end of the handshake on, an answer may take as long as answers may.
+fn answered(conn: &mysql::Conn, options: &ConnectOptions) -> std::io::Result<()> {
+    // SAFETY: the connection is open, and borrowed until the descriptor has been duplicated.
+    let descriptor = unsafe { BorrowedFd::borrow_raw(conn.as_raw_fd()) };
+    // A timeout belongs to the socket, of whatever family, and not to one of its descriptors.
+    TcpStream::from(descriptor.try_clone_to_owned()?).set_read_timeout(options.read_timeout)
 }
 
 fn readable(path: &Path) -> Result<()> {
@@ -55,7 +67,8 @@ fn builder(options: &ConnectOptions, mode: SslMode) -> Result<OptsBuilder> {
         .pass(options.password.as_ref().map(Secret::reveal))
         .db_name(options.database.as_deref())
         .tcp_connect_timeout(Some(options.connect_timeout))
-        .read_timeout(options.read_timeout)
+        // Until the handshake is over: what listens there may be no such server, and say nothing.
+        .read_timeout(Some(options.connect_timeout))
         .tcp_keepalive_time_ms(Some(60_000))
         .max_allowed_packet(Some(LARGEST_PACKET));
     // A network that drops packets in silence is noticed two minutes after the last answer.
@@ -125,15 +138,26 @@ fn classify(options: &ConnectOptions, error: mysql::Error) -> Error {
             DriverError::UnknownAuthPlugin(_)
             | DriverError::OldMysqlPasswordDisabled
             | DriverError::CleartextPluginDisabled,
-        ) => Some(refused("give the user an authentication plugin such as caching_sha2_password")),
+        ) => Some(refused(
+            "check the user's name (of one that it does not have, a server may say any plugin), or give the user \
+             a plugin such as caching_sha2_password",
+        )),
         error if is_tls(error) || failed_handshake(error) => {
             Some(refused("check ssl-ca, ssl-cert and ssl-key"))
         }
         _ => None,
     };
-    found
-        .unwrap_or_else(|| Error::unreachable(text).advise("check that the server runs"))
-        .caused_by(error)
+    let away = || {
+        let text = match io_error(&error).map(std::io::Error::kind) {
+            Some(ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                let seconds = options.connect_timeout.as_secs();
+                format!("{options}: no answer within {seconds} s (connect-timeout)")
+            }
+            _ => text.clone(),
+        };
+        Error::unreachable(text).advise("check that the server runs, and that the port is its own")
+    };
+    found.unwrap_or_else(away).caused_by(error)
 }
 
 /// The I/O error inside of an error, however the crate wraps it.

@@ -22,8 +22,26 @@ pub struct Torn {
     pub log: Arc<LogName>,
     /// Where the torn event starts.
     pub offset: u64,
-    /// Its bytes that are there.
+    /// Its bytes that are there; 0 where a compressed file lacks its end, and what there is ends with
+    /// an event.
     pub bytes: u64,
+}
+
+impl std::fmt::Display for Torn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.bytes {
+            0 => write!(
+                f,
+                "the compressed file is cut off; what there is of it ends at {}",
+                self.offset
+            ),
+            bytes => write!(
+                f,
+                "the last event is not whole: {bytes} bytes at {} are left out",
+                self.offset
+            ),
+        }
+    }
 }
 
 /// One step through a log.
@@ -58,6 +76,8 @@ pub struct FileFrames {
     checksum: Checksum,
     started: bool,
     ended: bool,
+    /// Whether it is a compressed file that lacks its end.
+    cut_off: bool,
     /// What is wrong behind the events that were given out last.
     failed: Option<Error>,
     /// Whether every header so far named the position that follows it, as it does in a server's
@@ -115,6 +135,7 @@ impl FileFrames {
             checksum: Checksum::None,
             started: false,
             ended: false,
+            cut_off: false,
             failed: None,
             positions_agree: true,
         }
@@ -137,7 +158,15 @@ impl FileFrames {
         };
         match result {
             // A compressed file whose end is missing: what came before it is whole.
-            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Ok(0),
+            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+                self.cut_off = true;
+                Ok(0)
+            }
+            // What the system did not say, a decoder has said.
+            Err(error) if error.raw_os_error().is_none() => {
+                let text = format!("{}: the compressed data is damaged: {error}", self.log.name);
+                Err(Error::data(text).advise("fetch the file again").caused_by(error))
+            }
             Err(error) => Err(Error::io(&self.log.name, error)),
             Ok(read) => Ok(read),
         }
@@ -170,7 +199,8 @@ impl FileFrames {
             ))
             .advise("give binlog files, plain or .gz or .zst, in their order")),
             None if end && bytes.is_empty() => {
-                Err(Error::data(format!("{name}: not a binlog: the file is empty")))
+                let what = if self.cut_off { "cut off before its first byte" } else { "empty" };
+                Err(Error::data(format!("{name}: not a binlog: the file is {what}")))
             }
             None if end && !MAGIC.starts_with(bytes) => Err(Error::data(format!(
                 "{name}: not a binlog: the file has {} bytes",
@@ -251,7 +281,8 @@ impl FileFrames {
     /// How a file ends whose last bytes are no whole event.
     fn finish(&mut self, rest: &[u8]) -> Result<Feed> {
         // Some managed servers pad their files with zero bytes.
-        if rest.is_empty() || (rest.len() >= HEADER_LEN && rest.iter().all(|b| *b == 0)) {
+        let padding = rest.len() >= HEADER_LEN && rest.iter().all(|b| *b == 0);
+        if !self.cut_off && (rest.is_empty() || padding) {
             return Ok(Feed::End);
         }
         Ok(Feed::Torn(Torn {

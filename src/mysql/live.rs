@@ -62,6 +62,7 @@ pub fn status(conn: &mut mysql::Conn, info: &ServerInfo) -> Result<Status> {
         }
         error.advise("GRANT REPLICATION CLIENT (MariaDB: BINLOG MONITOR) to the user, and see that log_bin is ON")
     };
+    const SYNTAX: u16 = 1064;
     let statements: &[&str] = if info.mariadb {
         &["SHOW MASTER STATUS"]
     } else {
@@ -70,7 +71,8 @@ pub fn status(conn: &mut mysql::Conn, info: &ServerInfo) -> Result<Status> {
     let mut found: std::result::Result<Option<mysql::Row>, mysql::Error> = Ok(None);
     for statement in statements {
         found = conn.query_first(*statement);
-        if found.is_ok() {
+        // Only one that is not known says nothing.
+        if !matches!(&found, Err(mysql::Error::MySqlError(answer)) if answer.code == SYNTAX) {
             break;
         }
     }

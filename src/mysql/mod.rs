@@ -19,6 +19,7 @@ pub mod gtid;
 pub mod json;
 pub mod json_diff;
 pub mod live;
+pub mod login;
 pub mod options;
 pub mod payload;
 pub mod query;

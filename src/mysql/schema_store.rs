@@ -28,15 +28,12 @@ impl SchemaStore {
     /// definitions were kept has none.
     ///
     /// # Errors
-    /// `Data` when it holds something else, `Unreachable` when it cannot be read.
+    /// `Data` when it holds something else, `Refused` when it is no file, `Unreachable` when it cannot be
+    /// read or its folder is not there.
     pub fn open(path: Option<PathBuf>) -> Result<Self> {
         let Some(path) = path else { return Ok(Self::default()) };
-        let bytes = match std::fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-                return Ok(Self { path: Some(path), ..Self::default() });
-            }
-            Err(e) => return Err(Error::io(path.display(), e)),
+        let Some(bytes) = durable::read(&path, "schema store")? else {
+            return Ok(Self { path: Some(path), ..Self::default() });
         };
         let value: Value =
             serde_json::from_slice(&bytes).map_err(|e| unreadable(&path).caused_by(e))?;

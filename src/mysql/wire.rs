@@ -70,9 +70,9 @@ pub fn each_row<E>(
         let row = row.map_err(Err)?;
         bytes.clear();
         found.clear();
-        for value in row.unwrap() {
+        for value in row.unwrap_raw() {
             found.push(match value {
-                mysql::Value::Bytes(cell) => {
+                Some(mysql::Value::Bytes(cell)) => {
                     let start = bytes.len();
                     bytes.extend_from_slice(&cell);
                     Some((start, bytes.len()))

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::expr::{Condition, Select, moment};
 use crate::ums::decode::Header;
-use crate::ums::{Cell, Decoder, Message, Namespace, Op, Pattern, Protocol, Schema};
+use crate::ums::{Bounds, Cell, Decoder, Message, Namespace, Op, Pattern, Protocol, Row, Schema};
 use keep::Held;
 use plan::{Plan, Plans};
 pub use rename::Rename;
@@ -234,6 +234,24 @@ impl Rules {
     }
 }
 
+/// How a row that passes is written.
+#[derive(Clone, Copy)]
+enum Tuple<'t> {
+    /// As these bytes.
+    Whole(&'t [u8]),
+    /// Its columns anew, and cells that do not change as they stand in this row.
+    Copied(&'t Row<'t>, &'t Bounds),
+    /// Its columns anew, all from the cells.
+    Cells,
+}
+
+impl<'t> Tuple<'t> {
+    /// These bytes where no columns change.
+    fn of(bytes: &'t [u8], columns: bool) -> Self {
+        if columns { Self::Cells } else { Self::Whole(bytes) }
+    }
+}
+
 /// One message on its way: what it passes through and where to.
 struct Lane<'l> {
     rules: &'l Rules,
@@ -267,14 +285,22 @@ impl<'l> Lane<'l> {
 
     fn rows(&mut self, message: &Message) -> Result<()> {
         let fields = self.plan.header.schema.fields.len();
-        let mut cells = Vec::with_capacity(fields);
+        let mut bounds = Bounds::default();
+        let mut cells = vec![Cell::Null; fields];
         for (index, row) in message.rows().enumerate() {
             let row = row?;
-            row.split(fields, &mut cells)?;
+            bounds.read(&row, fields)?;
+            for place in &self.plan.wanted {
+                if let Some(cell) = cells.get_mut(*place) {
+                    *cell = bounds.cell(&row, *place)?;
+                }
+            }
             let mut pass = || -> Result<()> {
                 if self.rules.admits(self.plan, &cells)? && self.holds(&cells)? {
-                    let whole = (!self.columns).then_some(row.bytes);
-                    self.push(&cells, whole)?;
+                    match self.columns {
+                        true => self.push(&cells, Tuple::Copied(&row, &bounds))?,
+                        false => self.push(&cells, Tuple::Whole(row.bytes))?,
+                    }
                 }
                 Ok(())
             };
@@ -287,16 +313,19 @@ impl<'l> Lane<'l> {
         self.plan.filter.as_ref().map_or(Ok(true), |filter| filter.holds(cells))
     }
 
-    /// Writes a row that passes: as its bytes where they are given.
-    fn push(&mut self, cells: &[Cell], bytes: Option<&[u8]>) -> Result<()> {
+    /// Writes a row that passes.
+    fn push(&mut self, cells: &[Cell], tuple: Tuple) -> Result<()> {
         if self.rows == self.most {
             return Ok(());
         }
         let open: &[u8] = if self.rows > 0 { b",{\"tuple\":[" } else { b"{\"tuple\":[" };
         self.out.extend_from_slice(open);
-        match bytes {
-            Some(bytes) => self.out.extend_from_slice(bytes),
-            None => self.plan.push_tuple(cells, self.out)?,
+        match tuple {
+            Tuple::Whole(bytes) => self.out.extend_from_slice(bytes),
+            Tuple::Copied(row, bounds) => {
+                self.plan.push_tuple(cells, Some((row, bounds)), self.out)?;
+            }
+            Tuple::Cells => self.plan.push_tuple(cells, None, self.out)?,
         }
         self.out.extend_from_slice(b"]}");
         self.rows += 1;

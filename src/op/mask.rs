@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::mask::{Masks, Plan, Table};
+use crate::mask::{Masks, Plan, Table, is_system};
 use crate::ums::decode::Header;
 use crate::ums::{
     BatchEnd, Covered, Decoder, Dialect, Message, MessageWriter, Namespace, Protocol, Schema,
@@ -16,6 +16,9 @@ use crate::ums::{
 
 /// Plans that are kept, as many as a decoder keeps schemas.
 const MAX_PLANS: usize = 256;
+
+/// What markers and notices say besides the columns of the system.
+const CONTROL: &[&str] = &["file", "pos", "gtid", "server", "base", "cause", "whole"];
 
 /// What is done for one schema.
 struct Known {
@@ -54,7 +57,7 @@ impl Masking {
             return self.end(&message, out);
         }
         if !message.protocol.is_data() {
-            return Ok(false);
+            return self.control(&message).map(|()| false);
         }
         self.plan(&message)?;
         let known = self.known.first_mut().and_then(|known| known.masked.as_mut());
@@ -94,9 +97,6 @@ impl Masking {
     }
 
     fn masked(&mut self, schema: &Schema) -> Result<Option<(Plan, Schema)>> {
-        if !self.masks.concern(&schema.namespace) {
-            return Ok(None);
-        }
         let names = || schema.fields.iter().map(|field| field.name.clone());
         let seen = self.columns.get(&schema.namespace).map_or(&[][..], Vec::as_slice);
         // Columns may be missing in a row image, but a column that was not there before is another
@@ -121,12 +121,30 @@ impl Masking {
         }))
     }
 
+    /// Markers and notices are handed on as they are, so they may not hold columns of tables.
+    fn control(&self, message: &Message) -> Result<()> {
+        let schema = &message.header.schema;
+        if message.row_count() == 0 || !self.masks.concern(&schema.namespace) {
+            return Ok(());
+        }
+        let known = |name: &str| is_system(name) || CONTROL.contains(&name);
+        match schema.fields.iter().find(|field| !known(&field.name)) {
+            None => Ok(()),
+            Some(field) => Err(Error::data(format!(
+                "{}: a message that is no row of a table has a column '{}', and there are masks",
+                schema.namespace, field.name
+            ))),
+        }
+    }
+
     /// The end of a pull names the ranges that it covered, by values of key columns.
     fn end(&self, message: &Message, out: &mut Vec<u8>) -> Result<bool> {
         if !self.masks.concern(&message.header.schema.namespace) {
             return Ok(false);
         }
-        let Some(mut end) = BatchEnd::read(message)? else { return Ok(false) };
+        let Some(mut end) = BatchEnd::read(message)? else {
+            return self.control(message).map(|()| false);
+        };
         end.shards.iter_mut().for_each(Covered::hide_range);
         end.write(Dialect::Dws, out);
         out.pop();

@@ -1,5 +1,4 @@
-//! HOT. The working data of one record: rows of cells, all of them spans of one text. Uses nothing
-//! of the project.
+//! HOT. The working data of one record: rows of cells, all of them spans of one text. Uses `near`.
 //!
 //! The text begins with the record; what operators make is put behind it. A cell is two numbers and
 //! a name, so taking a record apart copies nothing and allocates nothing.
@@ -22,23 +21,61 @@ impl Name {
 
 /// The names that the rules speak of; made when they are read.
 #[derive(Debug, Clone, Default)]
-pub struct Names(Vec<String>);
+pub struct Names {
+    texts: Vec<String>,
+    /// Those that operators of the group being read give to cells.
+    given: Option<Vec<Name>>,
+}
 
 impl Names {
     /// The number of a name, a new one where it is new; `None` above 65 534 names.
     pub fn intern(&mut self, name: &str) -> Option<Name> {
-        let found = self.0.iter().position(|known| known == name);
-        let at = found.unwrap_or(self.0.len());
+        let found = self.texts.iter().position(|known| known == name);
+        let at = found.unwrap_or(self.texts.len());
         let number = u16::try_from(at).ok().filter(|number| *number != u16::MAX)?;
         if found.is_none() {
-            self.0.push(name.to_owned());
+            self.texts.push(name.to_owned());
         }
         Some(Name(number))
     }
 
+    /// A group begins: its operators have given no names yet, and can use none but those they give.
+    pub(super) fn begin_group(&mut self) {
+        self.given = Some(Vec::new());
+    }
+
+    /// The number of a name that an operator gives to cells.
+    pub(super) fn give(&mut self, name: &str) -> Option<Name> {
+        let number = self.intern(name)?;
+        if let Some(given) = &mut self.given {
+            given.push(number);
+        }
+        Some(number)
+    }
+
+    /// The number of a name that an operator or a column uses.
+    ///
+    /// # Errors
+    /// What is wrong, as a text: no operator before it has given the name, so there will never be such a
+    /// cell.
+    pub(super) fn used(&mut self, name: &str) -> Result<Name, String> {
+        let number = self.intern(name).ok_or("there are too many names")?;
+        match &self.given {
+            Some(given) if !given.contains(&number) => {
+                let known = given.iter().map(|known| self.text(*known));
+                let near = match given.is_empty() {
+                    true => "no operator before gives a cell a name".to_owned(),
+                    false => crate::near::names(name, known),
+                };
+                Err(format!("no cell is named {name}; {near}"))
+            }
+            _ => Ok(number),
+        }
+    }
+
     /// The text of a name; empty for `Name::NONE`.
     pub fn text(&self, name: Name) -> &str {
-        self.0.get(usize::from(name.0)).map_or("", String::as_str)
+        self.texts.get(usize::from(name.0)).map_or("", String::as_str)
     }
 }
 
@@ -69,14 +106,15 @@ impl Cell {
 
     /// A part of this cell, by offsets in its text; NULL for what is not inside.
     #[must_use]
+    #[inline]
     pub fn part(self, from: usize, to: usize) -> Self {
-        let shift = |offset: usize| u32::try_from(offset).ok()?.checked_add(self.start);
-        match (shift(from), shift(to)) {
-            (Some(start), Some(end)) if start <= end && end <= self.end => {
-                Self { name: Name::NONE, start, end }
-            }
-            _ => Self::NULL,
+        let length = self.end.saturating_sub(self.start) as usize;
+        if self.is_null() || from > to || to > length {
+            return Self::NULL;
         }
+        // Both are at most a length that is a u32.
+        let (from, to) = (from as u32, to as u32);
+        Self { name: Name::NONE, start: self.start + from, end: self.start + to }
     }
 }
 

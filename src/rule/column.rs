@@ -1,7 +1,7 @@
 //! The end of a group, saveAs: cells become typed columns, and tell the record's time and host. Uses
 //! `rule` and `ums`. Hot.
 
-use super::cells::{Cell, Row, Work};
+use super::cells::{Cell, Name, Row, Work};
 use super::number;
 use super::op::{self, Context};
 use super::read::{Fault, Keys, Placed};
@@ -77,6 +77,12 @@ pub(super) struct Save {
     pub(super) columns: Vec<Column>,
     time: Option<Scope>,
     host: Option<Scope>,
+    /// The names of the cells of the last row: rows of one group mostly have the same.
+    shape: Vec<Name>,
+    /// Where such a row has the cell of every column.
+    places: Vec<Option<usize>>,
+    /// The text and the time of the last record: records of one moment are many.
+    last: (String, Micros),
 }
 
 impl Save {
@@ -103,15 +109,17 @@ impl Save {
         };
         let (time, host) = (scope("time", context)?, scope("host", context)?);
         keys.finish("saveAs")?;
-        Ok(Self { columns, time, host })
+        let last = (String::new(), 0);
+        Ok(Self { columns, time, host, shape: Vec::new(), places: Vec::new(), last })
     }
 
     /// Appends the row's cells as JSON, a comma before each; the column that rejects it.
     #[inline]
-    pub(super) fn write(&self, row: &Row, work: &Work, out: &mut Vec<u8>) -> Result<(), usize> {
-        for (number, column) in self.columns.iter().enumerate() {
+    pub(super) fn write(&mut self, row: &Row, work: &Work, out: &mut Vec<u8>) -> Result<(), usize> {
+        self.find_cells(row);
+        for ((number, column), place) in self.columns.iter().enumerate().zip(&self.places) {
             out.push(b',');
-            let cell = column.scope.one(row).and_then(|at| row.get(at)).copied();
+            let cell = place.and_then(|at| row.get(at)).copied();
             let text = work.text(cell.unwrap_or(Cell::NULL)).filter(|text| !column.is_null(text));
             let start = out.len();
             let written = match text {
@@ -134,11 +142,32 @@ impl Save {
         Ok(())
     }
 
+    /// Finds the cells of the columns, unless the row has its cells where the one before had them.
+    #[inline]
+    fn find_cells(&mut self, row: &Row) {
+        let same = self.places.len() == self.columns.len()
+            && self.shape.len() == row.len()
+            && self.shape.iter().zip(row).all(|(name, cell)| *name == cell.name);
+        if !same {
+            self.shape.clear();
+            self.shape.extend(row.iter().map(|cell| cell.name));
+            self.places.clear();
+            self.places.extend(self.columns.iter().map(|column| column.scope.one(row)));
+        }
+    }
+
     /// The record's time: `Ok(None)` where saveAs names no cell, `Err` where the cell holds none.
-    pub(super) fn time(&self, row: &Row, work: &Work) -> Result<Option<Micros>, ()> {
+    pub(super) fn time(&mut self, row: &Row, work: &Work) -> Result<Option<Micros>, ()> {
         let Some(scope) = &self.time else { return Ok(None) };
         let cell = scope.one(row).and_then(|at| row.get(at)).copied().unwrap_or(Cell::NULL);
-        work.text(cell).and_then(read_stamp).map(Some).ok_or(())
+        let text = work.text(cell).ok_or(())?;
+        if text != self.last.0 || text.is_empty() {
+            let time = read_stamp(text).ok_or(())?;
+            self.last.0.clear();
+            self.last.0.push_str(text);
+            self.last.1 = time;
+        }
+        Ok(Some(self.last.1))
     }
 
     /// The host; nothing where the cell is not there or empty.

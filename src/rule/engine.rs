@@ -4,6 +4,7 @@
 //! order of the records (`rule::ids`).
 
 use super::cells::{MOST_CELLS, Names, Row, Work};
+use super::column::Save;
 use super::file::{Format, Group, Rules};
 use super::json;
 use super::op::Verdict;
@@ -277,7 +278,7 @@ impl Engine {
                 if let End::Rows(_) = end {
                     let index = u16::try_from(at).unwrap_or(u16::MAX);
                     let start = (made.bytes.len(), made.rows.len());
-                    end = save(group, rows, work, rules.format, text, index, made);
+                    end = save(&mut group.save, rows, work, rules.format, text, index, made);
                     if let End::Rejected(_) = end {
                         made.bytes.truncate(start.0);
                         made.rows.truncate(start.1);
@@ -327,6 +328,28 @@ fn operate<'e, W: Watch>(
     watch: &mut W,
 ) -> End<'e> {
     for (number, (name, operator)) in group.operators.iter_mut().enumerate() {
+        // Nearly always there is one row, and it stays one.
+        if let [row] = rows.as_mut_slice() {
+            match operator.apply(row, work) {
+                Verdict::Keep if work.more.is_empty() => {}
+                Verdict::Keep => rows.append(&mut work.more),
+                Verdict::Drop(reason) => {
+                    work.more.clear();
+                    spare.append(rows);
+                    watch.rows(number + 1, name, rows, work, names);
+                    return End::Missed(reason);
+                }
+                Verdict::Fail(reason) => {
+                    work.more.clear();
+                    return End::Failed(reason);
+                }
+            }
+            if rows.len() > MOST_CELLS {
+                return End::Failed("the record makes too many rows");
+            }
+            watch.rows(number + 1, name, rows, work, names);
+            continue;
+        }
         let mut why = "there is no row";
         for mut row in rows.drain(..) {
             match operator.apply(&mut row, work) {
@@ -360,7 +383,7 @@ fn operate<'e, W: Watch>(
 }
 
 fn save<'g>(
-    group: &'g Group,
+    saved: &'g mut Save,
     rows: &[Row],
     work: &Work,
     format: Format,
@@ -369,17 +392,17 @@ fn save<'g>(
     made: &mut Made,
 ) -> End<'g> {
     for row in rows {
-        let Ok(time) = group.save.time(row, work) else {
+        let Ok(time) = saved.time(row, work) else {
             return End::Rejected("the cell of time holds no time");
         };
         let time = time.or_else(|| wrap::time(format, text));
-        let host = match group.save.host(row, work) {
+        let host = match saved.host(row, work) {
             Some(host) => put_host(host, made),
             None => wrap::host(format, text).and_then(|host| put_host(&host, made)),
         };
         let start = made.bytes.len();
-        if let Err(column) = group.save.write(row, work, &mut made.bytes) {
-            return End::Rejected(group.save.columns.get(column).map_or("", |column| &column.name));
+        if let Err(column) = saved.write(row, work, &mut made.bytes) {
+            return End::Rejected(saved.columns.get(column).map_or("", |column| &column.name));
         }
         put(made, To::Table(table), time, host, start, false);
     }

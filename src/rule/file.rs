@@ -286,6 +286,7 @@ fn group(keys: &Keys, context: &mut Context) -> Placed<Group> {
     let name = keys.need_text("name")?;
     let place = format!("group {name}");
     let list = keys.tables("operators").map_err(|fault| fault.within(&place))?;
+    context.names.begin_group();
     let count = list.len();
     let (mut operators, mut save) = (Vec::with_capacity(count), None);
     for (number, one) in list.iter().enumerate() {
@@ -300,10 +301,10 @@ fn group(keys: &Keys, context: &mut Context) -> Placed<Group> {
             continue;
         }
         let spec = op::ALL.iter().find(|spec| spec.name == word).ok_or_else(|| {
-            let known: Vec<_> = op::ALL.iter().map(|spec| spec.name).collect();
+            let known = op::ALL.iter().map(|spec| spec.name).chain(["saveAs"]);
             within(Fault::new(
                 one.place("op"),
-                format!("there is no such operator; known are {}, saveAs", known.join(", ")),
+                format!("there is no such operator; {}", crate::near::names(&word, known)),
             ))
         })?;
         operators.push((spec.name, spec.compile(one, context).map_err(within)?));
@@ -356,7 +357,24 @@ mod tests {
             ("", "f.toml:4: table t: group g: the last operator must be saveAs"),
             (
                 "{ op = \"nosuch\" }",
-                "f.toml:7: table t: group g: operator 1 (nosuch): there is no such operator; known are flattenUms,",
+                "f.toml:7: table t: group g: operator 1 (nosuch): there is no such operator; there is flattenUms,",
+            ),
+            (
+                "{ op = \"splitt\" }",
+                "f.toml:7: table t: group g: operator 1 (splitt): there is no such operator; did you mean split?",
+            ),
+            (
+                "{ op = \"trim\", cells = \"user\" }",
+                "f.toml:7: table t: group g: operator 1 (trim): no cell is named user; no operator before",
+            ),
+            (
+                "{ op = \"saveAs\", time = \"tiem\", columns = [{ name = \"a\", type = \"int\" }] }",
+                "f.toml:7: table t: group g: operator 1 (saveAs): column a: no cell is named a; no operator",
+            ),
+            (
+                "{ op = \"split\", cells = 0, text = \",\", names = [\"time\", \"user\"] },\n\
+                 { op = \"saveAs\", time = \"tiem\", columns = [{ name = \"user\", type = \"int\" }] }",
+                "f.toml:8: table t: group g: operator 2 (saveAs): no cell is named tiem; did you mean time?",
             ),
             (
                 &format!("{SAVE}, \n{SAVE}"),
@@ -379,11 +397,11 @@ mod tests {
                 "f.toml:8: table t: group g: operator 1 (saveAs): '_UMS_ID_' cannot",
             ),
             (
-                "{ op = \"saveAs\", columns = [{ name = \"a\", type = \"int\", default = \"x\" }] }",
+                "{ op = \"saveAs\", columns = [{ name = \"a\", type = \"int\", cell = 0, default = \"x\" }] }",
                 "f.toml:7: table t: group g: operator 1 (saveAs): column a: the default is no int",
             ),
             (
-                "{ op = \"saveAs\", columns = [{ name = \"a\", type = \"int\", bad = \"default\" }] }",
+                "{ op = \"saveAs\", columns = [{ name = \"a\", type = \"int\", cell = 0, bad = \"default\" }] }",
                 "f.toml:7: table t: group g: operator 1 (saveAs): column a: default = ",
             ),
         ] {

@@ -5,9 +5,8 @@
 //! same records in batches of any size.
 
 use memchr::{memchr, memrchr};
-use regex::bytes::Regex;
 
-use super::pattern;
+use super::pattern::Test;
 use super::read::{Fault, Keys, Placed};
 
 /// How lines become records.
@@ -18,7 +17,7 @@ pub struct Lines {
 
 #[derive(Debug, Clone)]
 struct Several {
-    regex: Regex,
+    test: Test,
     /// What a match means: a first line, or one that goes on.
     begins: bool,
     max_bytes: usize,
@@ -45,10 +44,10 @@ impl Lines {
             (None, Some(text)) => ("continue", text, false),
             _ => return Err(keys.fault("[lines] has start or continue")),
         };
-        let regex = pattern::build_bytes(&text);
-        let regex = regex.map_err(|text| Fault::new(keys.place(key), text))?;
+        let test = Test::build(&text);
+        let test = test.map_err(|text| Fault::new(keys.place(key), text))?;
         let max_bytes = usize::try_from(max_bytes).unwrap_or(usize::MAX);
-        Ok(Self { several: Some(Several { regex, begins, max_bytes }) })
+        Ok(Self { several: Some(Several { test, begins, max_bytes }) })
     }
 
     /// Whether a record may have more lines than have come.
@@ -114,7 +113,7 @@ impl Lines {
 impl Several {
     #[inline]
     fn begins_record(&self, line: &[u8]) -> bool {
-        self.regex.is_match(without_return(line)) == self.begins
+        self.test.is_match(without_return(line)) == self.begins
     }
 
     /// Calls `take` with where each record begins and ends, and how many lines lie before it.
@@ -158,8 +157,8 @@ mod tests {
     use super::*;
 
     fn several(pattern: &str, begins: bool, max_bytes: usize) -> Lines {
-        let regex = pattern::build_bytes(pattern).unwrap();
-        Lines { several: Some(Several { regex, begins, max_bytes }) }
+        let test = Test::build(pattern).unwrap();
+        Lines { several: Some(Several { test, begins, max_bytes }) }
     }
 
     fn records(lines: &Lines, text: &str) -> Vec<(String, u64)> {

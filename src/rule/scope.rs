@@ -103,7 +103,7 @@ fn part(text: &str, names: &mut Names) -> Result<Part, String> {
     match text.bytes().next() {
         None => Err(wrong()),
         Some(b'-' | b'0'..=b'9') => Ok(Part::One(number(text)?)),
-        Some(_) => Ok(Part::Named(names.intern(text).ok_or("there are too many names")?)),
+        Some(_) => names.used(text).map(Part::Named),
     }
 }
 

@@ -12,10 +12,10 @@ pub struct Row<'a> {
     /// The bytes between the tuple's brackets.
     pub bytes: &'a [u8],
     /// The whole line: checked once to be UTF-8, so that cells need no check of their own.
-    line: &'a str,
+    pub(super) line: &'a str,
     /// Where the bytes start and end in the line.
-    start: usize,
-    end: usize,
+    pub(super) start: usize,
+    pub(super) end: usize,
 }
 
 /// One cell, still as written.

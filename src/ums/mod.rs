@@ -4,10 +4,13 @@
 
 pub mod base64;
 pub mod batch;
+mod block;
+mod bounds;
 mod cell;
 mod cursor;
 pub mod decode;
 pub mod encode;
+pub mod hash;
 mod header;
 pub mod id;
 pub mod json;
@@ -18,6 +21,7 @@ mod scan;
 pub mod termination;
 
 pub use batch::{BatchEnd, Covered};
+pub use bounds::Bounds;
 pub use decode::{Cell, Decoder, Message, Row};
 pub use encode::MessageWriter;
 pub use marker::{Marker, checkpoint_text, parse_checkpoint};

@@ -38,21 +38,26 @@ impl Namespace {
 
 impl fmt::Display for Namespace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, part) in self.parts.iter().enumerate() {
-            if index > 0 {
-                f.write_str(".")?;
-            }
-            let mut rest = part.as_str();
-            while let Some(at) = rest.find(['.', '%']) {
-                let (clean, tail) = rest.split_at(at);
-                f.write_str(clean)?;
-                f.write_str(if tail.starts_with('.') { "%2E" } else { "%25" })?;
-                rest = tail.get(1..).unwrap_or_default();
-            }
-            f.write_str(rest)?;
-        }
-        Ok(())
+        write_parts(&self.parts, f)
     }
+}
+
+/// Parts with dots between them, and their own dots encoded.
+fn write_parts(parts: &[String], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    for (index, part) in parts.iter().enumerate() {
+        if index > 0 {
+            f.write_str(".")?;
+        }
+        let mut rest = part.as_str();
+        while let Some(at) = rest.find(['.', '%']) {
+            let (clean, tail) = rest.split_at(at);
+            f.write_str(clean)?;
+            f.write_str(if tail.starts_with('.') { "%2E" } else { "%25" })?;
+            rest = tail.get(1..).unwrap_or_default();
+        }
+        f.write_str(rest)?;
+    }
+    Ok(())
 }
 
 /// A pattern over namespaces: `*` for a whole part or inside one; missing parts mean `*`.
@@ -75,9 +80,22 @@ impl Pattern {
         Ok(Self { parts })
     }
 
+    /// The parts that do not match, each with what stands there in the namespace.
+    pub fn unlike<'n>(&'n self, namespace: &'n Namespace) -> Vec<(&'n str, &'n str)> {
+        let parts = self.parts.iter().zip(&namespace.parts);
+        let parts = parts.map(|(pattern, part)| (pattern.as_str(), part.as_str()));
+        parts.filter(|(pattern, part)| !glob(pattern, part)).collect()
+    }
+
     /// Whether the namespace matches, part by part, upper and lower case apart.
     pub fn matches(&self, namespace: &Namespace) -> bool {
         self.parts.iter().zip(&namespace.parts).all(|(pattern, part)| glob(pattern, part))
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_parts(&self.parts, f)
     }
 }
 

@@ -111,3 +111,50 @@ fn a_writer_waits_in_bounded_memory() {
     assert_eq!(distinct(&there).len(), 80_100);
     tail.end();
 }
+
+/// Each broker of three dies in its turn, and two at once, so that too few replicas are left to
+/// acknowledge: the writer waits and goes on, and each row is there once.
+#[test]
+fn a_writer_outlives_its_brokers() {
+    let test = "a_writer_outlives_its_brokers";
+    let Some(brokers) = Brokers::private(test, 3) else { return };
+    let Some(server) = Server::shared(Kind::MariaDb, test) else { return };
+    server.database(test);
+    let start = server.position().to_string();
+    server.sql(&format!(
+        "USE {test}; CREATE TABLE t (id INT PRIMARY KEY AUTO_INCREMENT, note VARCHAR(100));"
+    ));
+    let folder = tempfile::tempdir().unwrap();
+    let (url, tables, source) = (brokers.url("t"), format!("{test}.*"), server.url());
+    let arguments = [
+        &["--quiet", "--tables", &tables, "--start", &start, "--to", &url, "--partitions", "6"][..],
+        &["--replication", "3", "--marker-every", "100ms", "--batch-rows", "10", &source][..],
+    ];
+    let mut tail = Running::start(TAIL, &arguments.concat(), folder.path());
+    let mut rows = 0;
+    let mut more = |seconds: u64| {
+        let end = Instant::now() + Duration::from_secs(seconds);
+        while Instant::now() < end {
+            server.sql(&format!("USE {test}; INSERT INTO t (note) SELECT 'x' FROM seq_1_to_100;"));
+            rows += 100;
+        }
+        rows
+    };
+    more(2);
+    for dead in [&[1][..], &[2], &[3], &[1, 2], &[2, 3]] {
+        dead.iter().for_each(|number| brokers.kill(*number));
+        more(3);
+        brokers.start();
+        assert!(tail.child.try_wait().unwrap().is_none(), "{dead:?}: {}", tail.said());
+        more(2);
+    }
+    let rows = more(1);
+    wait(120, "all rows", || {
+        std::thread::sleep(Duration::from_secs(1));
+        distinct(&brokers.read("t", &[])).len() == rows
+    });
+    let there = uids(&brokers.read("t", &[])).len();
+    println!("{test}: {rows} rows");
+    assert_eq!(there, rows, "the same process wrote rows twice");
+    tail.end();
+}

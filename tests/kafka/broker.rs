@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -14,60 +15,119 @@ use crate::server::{free_port, skipped};
 pub const TAIL: &str = env!("CARGO_BIN_EXE_dbus-tail");
 pub const SINK: &str = env!("CARGO_BIN_EXE_ums-sink");
 pub const FILTER: &str = env!("CARGO_BIN_EXE_ums-filter");
+pub const JOIN: &str = env!("CARGO_BIN_EXE_ums-join");
+pub const PULL: &str = env!("CARGO_BIN_EXE_dbus-pull");
 
 /// A cluster; a private one ends with the handle.
 pub struct Brokers {
     /// `host:port`, separated by commas.
     pub list: String,
-    private: Option<(tempfile::TempDir, u16, u16)>,
+    private: Option<Private>,
+    /// Kept as long as the handle.
+    _turn: MutexGuard<'static, ()>,
+}
+
+/// One test after the other: each has up to three brokers, and programs beside them, on two cores.
+static TURN: Mutex<()> = Mutex::new(());
+
+struct Private {
+    folder: tempfile::TempDir,
+    port: u16,
+    count: u16,
+    settings: &'static [&'static str],
 }
 
 impl Brokers {
     /// The broker that all tests share, or `None` (and the reason is said).
     pub fn shared(test: &str) -> Option<Self> {
-        let list = std::env::var("DWS_TEST_KAFKA").ok().filter(|list| !list.is_empty());
-        if list.is_none() {
-            skipped(test, "no Kafka broker; run scripts/test");
-        }
-        Some(Self { list: list?, private: None })
+        let list = known(test)?;
+        Some(Self { list, private: None, _turn: turn() })
     }
 
     /// Brokers of the test's own.
     pub fn private(test: &str, count: u16) -> Option<Self> {
+        Self::prepared(test, count, &[], |_| true)
+    }
+
+    /// The same with settings (`KEY=VALUE`, or `secure`), and something to be done with their folder
+    /// first, which may find that it cannot be done here.
+    pub fn prepared(
+        test: &str,
+        count: u16,
+        settings: &'static [&'static str],
+        prepare: impl FnOnce(&Path) -> bool,
+    ) -> Option<Self> {
         // Where there is no shared one, none can be had.
-        Self::shared(test)?;
+        known(test)?;
+        let turn = turn();
         let folder = tempfile::Builder::new().prefix("dws-kafka.").tempdir().unwrap();
-        let port = free_ports(count * 2);
+        if !prepare(folder.path()) {
+            return None;
+        }
+        let port = free_ports(count * 2 + 2);
         let list: Vec<_> = (port..port + count).map(|port| format!("127.0.0.1:{port}")).collect();
-        let brokers = Self { list: list.join(","), private: Some((folder, port, count)) };
+        let private = Some(Private { folder, port, count, settings });
+        let brokers = Self { list: list.join(","), private, _turn: turn };
         brokers.start();
         Some(brokers)
     }
 
+    fn own(&self) -> &Private {
+        self.private.as_ref().expect("private brokers")
+    }
+
+    /// The folder of the private brokers.
+    pub fn folder(&self) -> &Path {
+        self.own().folder.path()
+    }
+
+    /// Where the only broker listens, so many ports behind its first.
+    pub fn listener(&self, behind: u16) -> String {
+        format!("127.0.0.1:{}", self.own().port + behind)
+    }
+
     /// Starts the private brokers that do not run.
     pub fn start(&self) {
-        let (folder, port, count) = self.private.as_ref().expect("private brokers");
+        let Private { folder, port, count, settings } = self.own();
         let output = scripts("servers")
             .args(["start", "kafka"])
             .arg(folder.path())
             .arg(port.to_string())
             .arg(format!("brokers={count}"))
+            .args(*settings)
             .output()
             .unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
+    /// Whether a private broker runs.
+    pub fn runs(&self, number: u16) -> bool {
+        let state = std::fs::read_to_string(format!("/proc/{}/stat", self.pid(number)));
+        state.is_ok_and(|state| !state.contains(") Z "))
+    }
+
+    fn pid(&self, number: u16) -> String {
+        let pid = self.folder().join(number.to_string()).join("pid");
+        std::fs::read_to_string(pid).unwrap().trim().to_owned()
+    }
+
     /// Ends a private broker, counted from 1, as a power cut would.
     pub fn kill(&self, number: u16) {
-        let (folder, ..) = self.private.as_ref().expect("private brokers");
-        let pid = folder.path().join(number.to_string()).join("pid");
-        let pid = std::fs::read_to_string(pid).unwrap();
-        assert!(Command::new("kill").args(["-9", pid.trim()]).status().unwrap().success());
-        let there = || {
-            let state = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim()));
-            state.is_ok_and(|state| !state.contains(") Z "))
-        };
-        wait(30, "the broker's end", || !there());
+        let pid = self.pid(number);
+        assert!(Command::new("kill").args(["-9", &pid]).status().unwrap().success());
+        wait(30, "the broker's end", || !self.runs(number));
+    }
+
+    /// One of Kafka's own tools.
+    fn tool(&self, name: &str, arguments: &[&str]) {
+        let tool = scripts("servers").args(["path", "kafka", name]).output().unwrap();
+        let tool = String::from_utf8(tool.stdout).unwrap();
+        let output = Command::new(tool.trim())
+            .args(["--bootstrap-server", &self.list])
+            .args(arguments)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
     pub fn url(&self, rest: &str) -> String {
@@ -82,16 +142,16 @@ impl Brokers {
 
     /// A new topic.
     pub fn topic(&self, name: &str, partitions: u16) {
-        let replicas = self.private.as_ref().map_or(1, |(_, _, count)| *count);
-        let tool = scripts("servers").args(["path", "kafka", "topics"]).output().unwrap();
-        let tool = String::from_utf8(tool.stdout).unwrap();
-        let output = Command::new(tool.trim())
-            .args(["--bootstrap-server", &self.list, "--create", "--topic", name])
-            .args(["--partitions", &partitions.to_string()])
-            .args(["--replication-factor", &replicas.to_string()])
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let replicas = self.private.as_ref().map_or(1, |private| private.count).to_string();
+        let partitions = partitions.to_string();
+        let number = ["--partitions", &partitions, "--replication-factor", &replicas];
+        self.tool("topics", &[&["--create", "--topic", name][..], &number[..]].concat());
+    }
+
+    /// More partitions for a topic.
+    pub fn grow(&self, name: &str, partitions: u16) {
+        let partitions = partitions.to_string();
+        self.tool("topics", &["--alter", "--topic", name, "--partitions", &partitions]);
     }
 
     /// Lines to a topic by kcat, one a record.
@@ -110,14 +170,16 @@ impl Brokers {
         assert!(child.wait().unwrap().success());
     }
 
-    /// What a topic holds, read by kcat: committed records, one a line. Of a topic whose leaders are
-    /// still being chosen it may wait for ever, so it is asked again then.
+    /// What a topic holds, read by kcat: committed records, one a line. It ends where a fetch brings
+    /// nothing; while markers come all the time, one that waits for them for half a second never does.
+    /// Of a topic whose leaders are still being chosen it may wait for ever, too, so it is asked again.
     pub fn read(&self, topic: &str, more: &[&str]) -> String {
         let begun = Instant::now();
         while begun.elapsed() < Duration::from_secs(120) {
             let output = Command::new("timeout")
                 .args(["15", "kcat", "-C", "-q", "-e", "-b", &self.list, "-t", topic])
                 .args(["-o", "beginning", "-X", "isolation.level=read_committed"])
+                .args(["-X", "fetch.wait.max.ms=10"])
                 .args(more)
                 .output()
                 .unwrap();
@@ -133,10 +195,29 @@ impl Brokers {
 
 impl Drop for Brokers {
     fn drop(&mut self) {
-        if let Some((folder, ..)) = &self.private {
+        if let Some(Private { folder, .. }) = &self.private {
             let _ = scripts("servers").arg("stop").arg(folder.path()).status();
+            // What was mounted for the test; mostly nothing.
+            let _ = Command::new("umount")
+                .arg(folder.path().join("1/data"))
+                .stderr(Stdio::null())
+                .status();
         }
     }
+}
+
+/// The broker that all tests share, or the reason said why there is none.
+fn known(test: &str) -> Option<String> {
+    let list = std::env::var("DWS_TEST_KAFKA").ok().filter(|list| !list.is_empty());
+    if list.is_none() {
+        skipped(test, "no Kafka broker; run scripts/test");
+    }
+    list
+}
+
+/// A test that failed has had its turn, too.
+fn turn() -> MutexGuard<'static, ()> {
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The first of so many free ports in a row.
@@ -217,6 +298,13 @@ impl Running {
 
     /// SIGTERM, and a clean end.
     pub fn end(&mut self) {
+        use std::os::unix::process::ExitStatusExt;
+        let status = self.terminate();
+        assert_eq!(status.signal(), Some(15), "{}", self.said());
+    }
+
+    /// SIGTERM, and how it ended.
+    pub fn terminate(&mut self) -> ExitStatus {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
         let mut status = None;
@@ -224,8 +312,7 @@ impl Running {
             status = self.child.try_wait().unwrap();
             status.is_some()
         });
-        use std::os::unix::process::ExitStatusExt;
-        assert_eq!(status.unwrap().signal(), Some(15), "{}", self.said());
+        status.unwrap()
     }
 
     /// Resident memory in MiB.

@@ -5,10 +5,15 @@
 mod away;
 mod broker;
 mod cron;
+mod full;
 mod groups;
+mod grow;
+mod join;
 mod kcat;
 mod kill;
 mod once;
+mod pull;
+mod secure;
 #[path = "../live/server.rs"]
 #[allow(dead_code)]
 mod server;

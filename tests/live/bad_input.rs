@@ -175,3 +175,32 @@ fn check_names_what_is_missing() {
         assert!(said.contains("binlog_row_metadata"), "{said}");
     }
 }
+
+/// A log that was reset, or that lost its end in a crash: a run that is to stop at the end finds that it is
+/// past it, and that is not the same as done.
+#[test]
+fn a_start_behind_the_end_of_the_log() {
+    for kind in BOTH {
+        let Some(server) = Server::shared(kind, "start_behind_the_end") else { continue };
+        let latest = run(&mut tail(&["--quiet", "--stop", "latest", &server.url()]));
+        let said = latest.stderr.split("latest position, ").nth(1).unwrap().to_owned();
+        let (file, _) = said.split_once(':').unwrap();
+        let (base, number) = file.rsplit_once('.').unwrap();
+        let next = format!("{base}.{:06}:4", number.parse::<u64>().unwrap() + 100);
+        for start in [next, format!("{file}:4000000000")] {
+            let bounded = ["--quiet", "--start", &start, "--stop", "latest", &server.url()];
+            ends(&run(&mut tail(&bounded)), 5, &["lies behind the end of the server's log"]);
+        }
+    }
+}
+
+#[test]
+fn a_port_that_says_nothing() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let url = format!("mysql://u@127.0.0.1:{port}/?connect-timeout=1");
+    let began = std::time::Instant::now();
+    let silent = run(&mut tail(&["--quiet", &url]));
+    ends(&silent, 4, &["no answer within 1 s", "port"]);
+    assert!(began.elapsed().as_secs() < 60);
+}

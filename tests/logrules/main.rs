@@ -11,6 +11,7 @@ mod follow;
 mod kill;
 mod live;
 mod random;
+mod watch;
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};

@@ -263,3 +263,34 @@ fn a_first_load_hands_over_to_the_log() {
         assert_eq!(rows_in(&folder.path().join("db"), "t"), 291);
     }
 }
+
+/// What is behind a key in the order of one index is not what is behind it in that of another.
+#[test]
+fn a_state_goes_on_by_its_own_index_only() {
+    let test = "pull_other_index";
+    let Some(server) = Server::shared(Kind::MariaDb, test) else { return };
+    server.database(test);
+    let values: Vec<String> = (0..500).map(|k| format!("({k}, {})", 499 - k)).collect();
+    server.sql(&format!(
+        "CREATE TABLE {test}.t (k INT PRIMARY KEY, n INT NOT NULL); INSERT INTO {test}.t VALUES {}",
+        values.join(",")
+    ));
+    let (url, pattern) = (server.url(), format!("{test}.t"));
+    let folder = tempfile::tempdir().unwrap();
+    resumed(folder.path(), &["--shard-rows", "100"], &pattern, &url);
+    // As after a kill behind the second shard.
+    let path = folder.path().join("state");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let begun = |line: &&str| {
+        let value: serde_json::Value = serde_json::from_str(line).unwrap();
+        value.get("dbus-pull").is_some() || value["shard"].as_u64().is_some_and(|n| n <= 2)
+    };
+    let cut: Vec<&str> = text.lines().filter(begun).collect();
+    assert_eq!(cut.len(), 3, "{text}");
+    std::fs::write(&path, cut.join("\n") + "\n").unwrap();
+    server.sql(&format!("ALTER TABLE {test}.t DROP PRIMARY KEY, ADD PRIMARY KEY (n)"));
+    let state = path.to_str().unwrap();
+    let done = run(&["--shard-rows", "100", "--state", state, "--tables", &pattern, &url]);
+    assert_eq!(done.code, Some(5), "{}", done.stderr);
+    assert!(done.stderr.contains("by another index"), "{}", done.stderr);
+}

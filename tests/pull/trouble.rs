@@ -485,3 +485,18 @@ fn a_table_that_is_busy_is_locked_later() {
     session.say("COMMIT");
     assert_eq!(ended(child).tables()[&pattern].rows.len(), 3);
 }
+
+/// A condition stands in brackets, and must not end them: the rows of every shard would be all rows.
+#[test]
+fn a_condition_ends_no_bracket_of_ours() {
+    for kind in BOTH {
+        let test = "pull_brackets";
+        let Some(server) = Server::shared(kind, test) else { continue };
+        server.database(test);
+        table(&server, test, "t", 3);
+        let pattern = format!("{test}.t");
+        let of = |condition| run(&["--tables", &pattern, "--where", condition, &server.url()]);
+        refused(&of("k = 1) OR (1 = 1"), 2, &["--where", &pattern]);
+        assert_eq!(of("k = 1 OR (k IN (SELECT 2))").code, Some(0));
+    }
+}

@@ -139,6 +139,16 @@ const STOPPING: &[(&str, &str)] = &[
         "For dbus-pull and logrules, and for dbus-tail at a server, before the first row; for files and streams, \
          which end, at their end, with exit status 2. COLUMN? turns that off, too.",
     ),
+    (
+        "a table that a mask nearly matches",
+        "One part of the pattern differs from the table's by a letter or two, the column that the mask names is \
+         there, and no other mask speaks of the table. Correct the pattern; where both names are right, give the \
+         column the method clear.",
+    ),
+    (
+        "a marker or a notice with other columns",
+        "In ums-filter: whoever wrote it puts values where nothing masks them.",
+    ),
     ("a column that no mask speaks of", "With --mask-strict."),
 ];
 

@@ -20,6 +20,7 @@ pub struct Args {
     /// Neither FALSE nor NULL. Names are columns of the row, system columns included; texts stand in
     /// single quotes. See dws-sql(7). Every table that passes --namespace must have the columns.
     #[arg(short = 'w', long = "where", value_name = "SQL", help_heading = WHAT)]
+    #[arg(allow_hyphen_values = true)]
     pub condition: Option<String>,
 
     /// Updates out of --where become deletes, updates into it inserts
@@ -75,6 +76,7 @@ pub struct Args {
     /// stay in front without being named. A column of the key may get another name; where one is left
     /// out the rows have no key, which is said.
     #[arg(short, long, value_name = "LIST", help_heading = HOW, value_parser = select)]
+    #[arg(allow_hyphen_values = true)]
     pub select: Option<Select>,
 
     /// Columns that do not come out: a,b

@@ -115,6 +115,11 @@ const EXAMPLES: &[Example] = &[
 
 const DIAGNOSTICS: &[(&str, &str)] = &[
     (
+        "... FILE: the rows come from it",
+        "What is read would be written to (--to, --on-bad-line), and the run would read its own output, for ever or until the \
+         disk is full.",
+    ),
+    (
         "...: mask ...: no such column; there are ...",
         "The pattern of a mask matches a table that has no such column, maybe since a moment ago. Correct the \
          name, or write column? where tables may be without it. See dws-mask(7).",

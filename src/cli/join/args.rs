@@ -44,10 +44,11 @@ pub struct Args {
     /// Windows of event time: tumble:1m, hop:5m/1m or session:30s
     ///
     /// tumble: windows of this length, one behind the other. hop: of the first length, one begun
-    /// after each second length. session: a group's rows with pauses shorter than this between them.
+    /// after each second length, at most 10000 for a row. session: a group's rows with pauses shorter than this between them.
     /// Windows begin at multiples of their length since 1970 in UTC. Without --window, --agg
     /// aggregates all rows, and writes results as they change.
     #[arg(short, long, value_name = "WINDOW", help_heading = WINDOWS, value_parser = self::window)]
+    #[arg(requires = "aggregates")]
     pub window: Option<Window>,
 
     /// Group rows by these: 'city, upper(status) AS status'
@@ -389,7 +390,11 @@ fn pattern(text: &str) -> Result<Pattern, String> {
 }
 
 fn namespace(text: &str) -> Result<Namespace, String> {
-    Namespace::parse(text).map_err(|error| error.to_string())
+    let found = Namespace::parse(text).map_err(|error| error.to_string())?;
+    if found.parts.iter().any(|part| part.contains('*')) {
+        return Err("a namespace of rows has no *; that of a marker has".into());
+    }
+    Ok(found)
 }
 
 fn micros(duration: Duration) -> i64 {
@@ -410,6 +415,10 @@ pub(super) fn length(text: &str) -> Result<i64, String> {
     }
 }
 
+/// So many windows may share a row: each is counted in all of them. A day's in steps of ten seconds
+/// are fewer.
+const MOST_WINDOWS: i64 = 10_000;
+
 fn window(text: &str) -> Result<Window, String> {
     let wrong = || "a window is tumble:1m, hop:5m/1m or session:30s".to_owned();
     let length = |text: &str| match length(text) {
@@ -423,7 +432,15 @@ fn window(text: &str) -> Result<Window, String> {
         }
         ("hop", sizes) => {
             let (size, slide) = sizes.split_once('/').ok_or_else(wrong)?;
-            Ok(Window::Hop { size: length(size)?, slide: length(slide)? })
+            let (size, slide) = (length(size)?, length(slide)?);
+            if size / slide > MOST_WINDOWS {
+                return Err(format!(
+                    "each row would be in {} windows, and at most {MOST_WINDOWS} are allowed: \
+                     begin them further apart",
+                    size / slide
+                ));
+            }
+            Ok(Window::Hop { size, slide })
         }
         ("session", gap) => Ok(Window::Session { gap: length(gap)? }),
         _ => Err(wrong()),
@@ -440,8 +457,8 @@ mod tests {
         assert_eq!(window("tumble:1m"), Ok(Window::Hop { size: minute, slide: minute }));
         assert_eq!(window("hop:5m/30s"), Ok(Window::Hop { size: 5 * minute, slide: minute / 2 }));
         assert_eq!(window("session:1h"), Ok(Window::Session { gap: 60 * minute }));
-        for wrong in ["", "tumble", "tumble:", "tumble:0", "hop:5m", "slide:1m", "session:forever"]
-        {
+        let wrongs = "|tumble|tumble:|tumble:0|hop:5m|slide:1m|session:forever|hop:100000h/1ms";
+        for wrong in wrongs.split('|') {
             assert!(window(wrong).is_err(), "{wrong}");
         }
         assert_eq!(length("2d"), Ok(2 * 1440 * minute));

@@ -234,6 +234,11 @@ const EXAMPLES: &[Example] = &[
 
 const DIAGNOSTICS: &[(&str, &str)] = &[
     (
+        "... FILE: the rows come from it",
+        "What is read would be written to (--to, --late, --on-bad-line), and the run would read its own output, for ever or until the \
+         disk is full.",
+    ),
+    (
         "...: --query: no column '...'; did you mean ...?",
         "A table of the stream, or this row image of it, lacks the column. Choose tables with \
          --namespace; log whole rows (binlog_row_image=FULL).",

@@ -82,7 +82,7 @@ pub struct Args {
     ///
     /// Rows and ids do not depend on it.
     #[arg(long, value_name = "N", help_heading = INPUT, hide_short_help = true)]
-    #[arg(value_parser = value::positive::<NonZeroUsize>)]
+    #[arg(value_parser = value::threads)]
     pub threads: Option<NonZeroUsize>,
 
     /// Write messages to this endpoint
@@ -118,7 +118,7 @@ pub struct Args {
     /// Show the cells of every record after every operator, and why groups do not match
     ///
     /// Reads SAMPLE, else what --from names, else standard input, and writes for people. Nothing becomes
-    /// a row.
+    /// a row. Where columns are masked, rows are shown masked, and records and cells by their length.
     #[arg(long, value_name = "SAMPLE", num_args = 0..=1, help_heading = LOOK)]
     #[arg(conflicts_with_all = ["test", "check", "stats"])]
     pub trace: Option<Option<String>>,

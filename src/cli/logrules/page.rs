@@ -147,6 +147,14 @@ const DIAGNOSTICS: &[(&str, &str)] = &[
          say --gaps once. The exit status is 5.",
     ),
     (
+        "FILE: No such file or directory ...; it is read when it is there",
+        "Of --follow and --checkpoint: the path may be misspelt, or the program that writes it has not begun.",
+    ),
+    (
+        "...: no cell is named ...; did you mean ...?",
+        "No operator before that one gives a cell this name, so it would be NULL in every row.",
+    ),
+    (
         "FILE: was cut short behind byte ..., and no copy of it is here",
         "Somebody has emptied the file while it was followed. What was written just before that may not have been \
          read; let it be renamed, or copied first.",

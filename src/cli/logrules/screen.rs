@@ -2,6 +2,7 @@
 //! `cli::logrules::trace`. Not hot.
 
 use super::trace;
+use crate::flow::rules::Masked;
 use crate::rule::cells::Names;
 use crate::rule::engine::End;
 use crate::rule::{Engine, Made, Row, Rules, Watch, Work};
@@ -32,10 +33,13 @@ pub(super) enum Key {
     Quit,
 }
 
+/// Rules and their masks.
+pub(super) type Looked = (Rules, Option<Masked>);
+
 /// What is looked at.
 pub(super) struct View {
     names: (String, String),
-    engine: Result<Engine, String>,
+    engine: Result<(Engine, Option<Masked>), String>,
     sample: Vec<u8>,
     near: i64,
     records: Vec<Record>,
@@ -49,7 +53,7 @@ impl View {
     /// Looks at the first record; `names` are those of the rules and of the sample.
     pub(super) fn new(
         names: (String, String),
-        rules: Result<Rules, String>,
+        rules: Result<Looked, String>,
         sample: Vec<u8>,
         near: i64,
     ) -> Self {
@@ -62,8 +66,8 @@ impl View {
     }
 
     /// The rules have been saved: the same record and operator are shown again.
-    pub(super) fn set_rules(&mut self, rules: Result<Rules, String>) {
-        self.engine = rules.map(Engine::new);
+    pub(super) fn set_rules(&mut self, rules: Result<Looked, String>) {
+        self.engine = rules.map(|(rules, masked)| (Engine::new(rules), masked));
         self.cut();
     }
 
@@ -75,7 +79,7 @@ impl View {
 
     fn cut(&mut self) {
         // While the rules are wrong, the records stay as they were.
-        if let Ok(engine) = &mut self.engine {
+        if let Ok((engine, _)) = &mut self.engine {
             engine.set_near(self.near);
             let lines = engine.rules().lines.clone();
             self.records.clear();
@@ -89,8 +93,10 @@ impl View {
     fn look(&mut self) {
         self.record = self.record.min(self.records.len().saturating_sub(1));
         self.steps.clear();
-        if let (Ok(engine), Some((_, record))) = (&mut self.engine, self.records.get(self.record)) {
-            self.steps = steps(engine, record);
+        if let (Ok((engine, masked)), Some((_, record))) =
+            (&mut self.engine, self.records.get(self.record))
+        {
+            self.steps = steps(engine, masked, record);
             // Only now: while the rules are wrong, the place is kept.
             self.step = self.step.min(self.steps.len().saturating_sub(1));
         }
@@ -122,7 +128,7 @@ impl View {
     }
 
     fn next_unknown(&mut self) -> Option<usize> {
-        let Ok(engine) = &mut self.engine else { return None };
+        let Ok((engine, _)) = &mut self.engine else { return None };
         let behind = self.records.iter().enumerate().skip(self.record + 1);
         let mut around = behind.chain(self.records.iter().enumerate().take(self.record));
         around.find_map(|(number, (_, record))| {
@@ -146,11 +152,17 @@ impl View {
         lines.push(String::new());
         match (&self.engine, self.records.get(self.record)) {
             (Err(error), _) => {
-                lines.extend(["the rules are wrong:".to_owned(), trace::shown(error)])
+                // What to do about it stands at the end: nothing is cut off.
+                let letters: Vec<char> = trace::shown(error).chars().collect();
+                lines.push("the rules are wrong:".into());
+                lines.extend(letters.chunks(wide.max(1)).map(|part| part.iter().collect()));
             }
             (Ok(_), None) => {}
-            (Ok(_), Some((_, record))) => {
-                lines.push(trace::shown(&String::from_utf8_lossy(record)));
+            (Ok((_, masked)), Some((_, record))) => {
+                lines.push(match masked {
+                    Some(_) => trace::length(record.len()),
+                    None => trace::shown(&String::from_utf8_lossy(record)),
+                });
                 lines.push(String::new());
                 let from = self.step.saturating_sub(high.saturating_sub(12) / 2);
                 for (number, step) in
@@ -179,9 +191,15 @@ impl View {
 }
 
 /// A record through all groups.
-fn steps(engine: &mut Engine, record: &[u8]) -> Vec<Step> {
-    let (mut made, mut watch) = (Made::default(), Steps::default());
-    let taken = engine.take(record, &mut made, &mut watch);
+fn steps(engine: &mut Engine, masked: &mut Option<Masked>, record: &[u8]) -> Vec<Step> {
+    let mut made = Made::default();
+    let mut watch = Steps { hidden: masked.is_some(), ..Steps::default() };
+    let taken = engine
+        .take(record, &mut made, &mut watch)
+        .and_then(|()| masked.as_mut().map_or(Ok(()), |masked| masked.apply(&mut made)));
+    if taken.is_err() && masked.is_some() {
+        made.clear();
+    }
     let mut text = String::new();
     trace::rows(engine, &made, &mut text);
     let mut lines: Vec<String> = text.lines().map(ToOwned::to_owned).collect();
@@ -194,6 +212,8 @@ fn steps(engine: &mut Engine, record: &[u8]) -> Vec<Step> {
 
 #[derive(Default)]
 struct Steps {
+    /// Whether cells are hidden.
+    hidden: bool,
     steps: Vec<Step>,
     group: String,
     before: Vec<String>,
@@ -206,7 +226,7 @@ impl Watch for Steps {
     }
 
     fn rows(&mut self, number: usize, operator: &str, rows: &[Row], work: &Work, names: &Names) {
-        let lines = trace::cells(rows, work, names);
+        let lines = trace::cells(rows, work, names, self.hidden);
         // What the operator has changed is seen at a glance.
         let marked = lines.iter().map(|line| {
             let sign = if self.before.contains(line) { ' ' } else { '+' };
@@ -242,8 +262,9 @@ operators = [
 ]
 "#;
 
-    fn parsed(text: &str) -> Result<Rules, String> {
-        Rules::parse(text, "r.toml").map_err(|error| error.to_string())
+    fn parsed(text: &str) -> Result<Looked, String> {
+        let rules = Rules::parse(text, "r.toml").map_err(|error| error.to_string())?;
+        Ok((rules, None))
     }
 
     fn view() -> View {
@@ -297,6 +318,10 @@ operators = [
         let text = screen(&view);
         assert!(text.contains("record 2 of 3") && text.contains("> t.g  2 trim"), "{text}");
         assert!(text.contains("t.g  matches"), "{text}");
+        view.set_rules(parsed(&RULES.replace("\"trim\"", "\"trimm\"")));
+        let narrow = view.draw(30, 24).concat();
+        assert!(narrow.contains("did you mean trim?"), "{narrow}");
+        view.set_rules(parsed(RULES));
         view.set_sample(b"".to_vec(), 0);
         assert!(screen(&view).contains("no records"));
     }

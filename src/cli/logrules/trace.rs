@@ -1,10 +1,14 @@
-//! Records at work, for people: the cells after every operator, and how each group ended. Uses `rule`
-//! and `cli::message`. Not hot.
+//! Records at work, for people: the cells after every operator, and how each group ended. Uses `rule`,
+//! `flow` and `cli::message`. Not hot.
+//!
+//! Where columns are masked, nothing but masked rows is shown in clear: what a column is made of stands
+//! in the record and in the cells before it, and nobody can tell where.
 
 use std::fmt::Write as _;
 
 use crate::cli::message;
 use crate::error::Result;
+use crate::flow::rules::Masked;
 use crate::rule::cases::values;
 use crate::rule::cells::{Cell, Names};
 use crate::rule::engine::{End, To};
@@ -18,7 +22,12 @@ const SHOWN: usize = 160;
 ///
 /// # Errors
 /// `Data` for input that is no message where the rules say so; the errors of standard output.
-pub(super) fn show(engine: &mut Engine, bytes: &[u8], name: &str) -> Result<()> {
+pub(super) fn show(
+    engine: &mut Engine,
+    masked: &mut Option<Masked>,
+    bytes: &[u8],
+    name: &str,
+) -> Result<()> {
     let lines = engine.rules().lines.clone();
     let mut result = Ok(());
     lines.records(bytes, |record, line| {
@@ -26,10 +35,16 @@ pub(super) fn show(engine: &mut Engine, bytes: &[u8], name: &str) -> Result<()> 
             return;
         }
         let place = format!("{name}:{}", line + 1);
-        let mut text = format!("{place}: {}\n", shown(&String::from_utf8_lossy(record)));
-        let (mut made, mut watch) = (Made::default(), Trace { text: String::new() });
+        let hidden = masked.is_some();
+        let record_shown = match hidden {
+            true => length(record.len()),
+            false => shown(&String::from_utf8_lossy(record)),
+        };
+        let mut text = format!("{place}: {record_shown}\n");
+        let (mut made, mut watch) = (Made::default(), Trace { text: String::new(), hidden });
         result = engine
             .take(record, &mut made, &mut watch)
+            .and_then(|()| masked.as_mut().map_or(Ok(()), |masked| masked.apply(&mut made)))
             .map_err(|error| error.at(place))
             .and_then(|()| {
                 text.push_str(&watch.text);
@@ -67,6 +82,8 @@ pub(super) fn rows(engine: &Engine, made: &Made, text: &mut String) {
 
 struct Trace {
     text: String,
+    /// Whether cells are hidden.
+    hidden: bool,
 }
 
 impl Watch for Trace {
@@ -76,7 +93,7 @@ impl Watch for Trace {
 
     fn rows(&mut self, number: usize, operator: &str, rows: &[Row], work: &Work, names: &Names) {
         let _ = writeln!(self.text, "    {number} {operator}");
-        for line in cells(rows, work, names) {
+        for line in cells(rows, work, names, self.hidden) {
             let _ = writeln!(self.text, "      {line}");
         }
     }
@@ -97,8 +114,13 @@ pub(super) fn ending(end: End) -> String {
     }
 }
 
+/// What is shown of a text that is hidden.
+pub(super) fn length(bytes: usize) -> String {
+    format!("({bytes} bytes, hidden because columns are masked)")
+}
+
 /// The cells of rows, a line each.
-pub(super) fn cells(rows: &[Row], work: &Work, names: &Names) -> Vec<String> {
+pub(super) fn cells(rows: &[Row], work: &Work, names: &Names, hidden: bool) -> Vec<String> {
     let mut lines = Vec::new();
     for (at, row) in rows.iter().enumerate() {
         if rows.len() > 1 {
@@ -112,7 +134,11 @@ pub(super) fn cells(rows: &[Row], work: &Work, names: &Names) -> Vec<String> {
         let labels: Vec<_> = labels.collect();
         let wide = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0);
         for (label, cell) in labels.iter().zip(row) {
-            let value = work.text(*cell).map_or("NULL".into(), |text| format!("'{}'", shown(text)));
+            let value = match work.text(*cell) {
+                None => "NULL".into(),
+                Some(text) if hidden => format!("({} bytes)", text.len()),
+                Some(text) => format!("'{}'", shown(text)),
+            };
             lines.push(format!("{label:wide$}  {value}"));
         }
     }

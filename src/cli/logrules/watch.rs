@@ -3,12 +3,14 @@
 use std::io::{IsTerminal, Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::sync::Arc;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
+use signal_hook::consts::{SIGQUIT, SIGTSTP};
 
 use super::screen::{Key, View};
-use super::{Args, micros, now, read_file};
+use super::{Args, masked, micros, now, read_file};
 use crate::cli::Outcome;
 use crate::cli::signal::Stop;
 use crate::error::{Error, Result};
@@ -35,12 +37,18 @@ pub(super) fn watch(rules: &Path, sample: &Path, args: &Args) -> Result<Outcome>
         let file = rules.display().to_string();
         read_file(&file)
             .and_then(|text| Rules::parse(&text, &file))
+            .and_then(|rules| Ok((masked(args, &rules)?, rules)))
+            .map(|(masked, rules)| (rules, masked))
             .map_err(|error| error.to_string())
     };
     let (bytes, near) = read_sample(sample, args.max_line)?;
     let names = (rules.display().to_string(), sample.display().to_string());
     let mut view = View::new(names, read(), bytes, near);
     let stop = Stop::install(true)?;
+    // It ends the run, too, with the terminal as it was; and a stopped program would keep the terminal.
+    let failed = |error| Error::io("cannot handle signals", error);
+    signal_hook::flag::register(SIGQUIT, stop.flag()).map_err(failed)?;
+    signal_hook::flag::register(SIGTSTP, Arc::default()).map_err(failed)?;
     let mut terminal = Terminal::enter()?;
     let mut saved = (state(rules), state(sample));
     let mut drawn = None;

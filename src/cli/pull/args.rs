@@ -1,4 +1,4 @@
-//! The arguments of `dbus-pull`, without any I/O. Uses `cli::{progress, value}`, `mysql::barrier`,
+//! The arguments of `dbus-pull`, without any I/O. Uses `cli::{source, value}`, `mysql::barrier`,
 //! `ums`. A table; not hot.
 
 use std::num::{NonZeroU64, NonZeroUsize};
@@ -8,9 +8,9 @@ use std::time::Duration;
 use clap::ValueEnum;
 use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueParser};
 
+use crate::cli::source;
 use crate::cli::tail::args::{BadText, dialect};
 use crate::cli::value::{self, Shard, TablePattern};
-use crate::cli::{kafka, progress};
 use crate::mysql::barrier::Barrier;
 use crate::mysql::ddl::TableName;
 use crate::ums::Dialect;
@@ -131,7 +131,7 @@ pub struct Args {
 
     /// Read with so many connections
     #[arg(short, long, value_name = "N", default_value = "6", help_heading = WORK)]
-    #[arg(value_parser = value::positive::<NonZeroUsize>)]
+    #[arg(value_parser = value::threads)]
     pub jobs: NonZeroUsize,
 
     /// About so many rows a shard
@@ -181,7 +181,7 @@ pub struct Args {
     ///
     /// The server itself, where it is a replica, and those of --replica. One that does not say how
     /// far it is behind counts as far behind.
-    #[arg(long, value_name = "SECONDS", help_heading = WORK)]
+    #[arg(long, value_name = "SECONDS", help_heading = WORK, value_parser = value::whole)]
     pub max_lag: Option<u64>,
 
     /// A replica that --max-lag looks at; may be repeated
@@ -230,17 +230,9 @@ pub struct Args {
     #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
     pub status_file: Option<PathBuf>,
 
-    /// Read the password from FILE (its first line)
-    #[arg(long, value_name = "FILE", help_heading = CONNECTION)]
-    #[arg(env = "DWS_PASSWORD_FILE", hide_env_values = true)]
-    pub password_file: Option<PathBuf>,
-
-    /// Read this option file in place of ~/.my.cnf
-    ///
-    /// The groups [client], [dws] and [dbus-pull] are read. What the URL says counts more.
-    #[arg(long, value_name = "FILE", help_heading = CONNECTION)]
-    #[arg(env = "DWS_DEFAULTS_FILE", hide_env_values = true)]
-    pub defaults_file: Option<PathBuf>,
+    /// Who logs in.
+    #[command(flatten)]
+    pub login: source::Login,
 
     /// Test connection, grants and barriers, say what is missing, exit
     #[arg(long, help_heading = INSPECT)]
@@ -252,24 +244,15 @@ pub struct Args {
     #[arg(long, help_heading = INSPECT, conflicts_with_all = ["check", "shards", "state"])]
     pub plan: bool,
 
-    /// Kafka.
+    /// What stands around.
     #[command(flatten)]
-    pub kafka: kafka::Producing,
-
-    /// Masks.
-    #[command(flatten)]
-    pub mask: crate::cli::mask::Args,
-
-    /// Progress and closing line.
-    #[command(flatten)]
-    pub progress: progress::Args,
+    pub around: source::Around,
 }
 
 const ROWS: &str = "Which rows";
 const JOIN: &str = "How the pull joins the log";
 const WORK: &str = "How they are read";
 const OUTPUT: &str = "How they are written";
-const CONNECTION: &str = "Connection";
 const INSPECT: &str = "Instead of pulling";
 
 /// `--barrier`.

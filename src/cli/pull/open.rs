@@ -27,12 +27,12 @@ use crate::mysql::charset::Bad;
 use crate::mysql::chunk::LogName;
 use crate::mysql::connect::{ServerInfo, describe, failed};
 use crate::mysql::ddl::TableName;
-use crate::mysql::defaults_file::Defaults;
 use crate::mysql::live;
-use crate::mysql::options::{ConnectOptions, Sources, resolve};
+use crate::mysql::options::ConnectOptions;
 use crate::mysql::schema_store::SchemaStore;
 use crate::mysql::select::identifier;
 use crate::ums::{Marker, Namespace, id};
+use crate::url::Url;
 
 /// A pull that is ready.
 pub(super) struct Opened {
@@ -52,30 +52,12 @@ struct Server {
 }
 
 fn options(args: &Args, url: &str) -> Result<ConnectOptions> {
-    const GROUPS: [&str; 3] = ["client", "dws", "dbus-pull"];
-    let parsed = crate::url::Url::parse(url)?;
+    let parsed = Url::parse(url)?;
     if parsed.scheme() != "mysql" {
         return Err(Error::usage(format!("{parsed}: tables cannot be pulled from there"))
             .advise("a SOURCE is mysql://user@host:3306/"));
     }
-    let defaults = match &args.defaults_file {
-        Some(path) => Defaults::read(path, &GROUPS)?,
-        None => {
-            let home = std::env::var_os("HOME").unwrap_or_default();
-            Defaults::read_existing(&[Path::new(&home).join(".my.cnf")], &GROUPS)?
-        }
-    };
-    let resolved = resolve(&Sources {
-        url,
-        password_file: args.password_file.as_deref(),
-        lookup: &|name| std::env::var(name).ok(),
-        defaults: Some(&defaults),
-        extra_keys: &[],
-    })?;
-    for warning in &resolved.warnings {
-        message::warn(warning);
-    }
-    Ok(resolved.options)
+    args.login.options(url, "dbus-pull", |warning| message::warn(warning))
 }
 
 fn connect(args: &Args) -> Result<Server> {
@@ -134,8 +116,10 @@ fn takes(conn: &mut mysql::Conn, name: &TableName, condition: &str) -> Result<()
     /// No such table (it has gone meanwhile), and what a grant would help.
     const GONE: u16 = 1146;
     const DENIED: [u16; 5] = [1044, 1142, 1143, 1227, 1370];
+    // Between CASE and END a parenthesis can close nothing but what the condition has opened: another
+    // one would end the brackets around it, and the rows of a shard with them.
     let probe = format!(
-        "SELECT 1 FROM {} WHERE ({condition}) LIMIT 0",
+        "SELECT 1 FROM {} WHERE CASE WHEN {condition} THEN TRUE END LIMIT 0",
         format_args!("{}.{}", identifier(&name.schema), identifier(&name.table))
     );
     let Err(error) = conn.query_drop(probe) else { return Ok(()) };
@@ -152,14 +136,17 @@ fn takes(conn: &mut mysql::Conn, name: &TableName, condition: &str) -> Result<()
 }
 
 fn given(path: &Path) -> Result<Vec<Shard>> {
-    let mut text = String::new();
+    let mut bytes = Vec::new();
     let name = path.display();
     let read = if path.as_os_str() == "-" {
-        std::io::stdin().lock().read_to_string(&mut text)
+        std::io::stdin().lock().read_to_end(&mut bytes)
     } else {
-        std::fs::File::open(path).and_then(|mut file| file.read_to_string(&mut text))
+        std::fs::File::open(path).and_then(|mut file| file.read_to_end(&mut bytes))
     };
     read.map_err(|error| Error::io(format_args!("--shards {name}"), error))?;
+    let text = String::from_utf8(bytes).map_err(|_| {
+        Error::data(format!("--shards {name}: not UTF-8")).advise("let dbus-pull --plan write it")
+    })?;
     let mut shards = Vec::new();
     for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let place = || format!("--shards {name}, line {}", index + 1);
@@ -368,7 +355,7 @@ pub(super) fn open(args: &Args) -> Result<Opened> {
     let barrier = barrier(args, &mut server, &names)?;
     let source = args.source.clone().unwrap_or_else(|| server.options.host.clone());
     let namespaces = namespaces(args, &source, &found)?;
-    let masks = args.mask.load(&[])?;
+    let masks = args.around.mask.load(&[])?;
     if let Some(masks) = &masks {
         namespaces.iter().for_each(|(_, namespace)| masks.meet(namespace));
         masks.all_met("no such table is pulled")?;
@@ -466,7 +453,7 @@ fn split(args: &Args) -> Split {
 fn tell(args: &Args, barrier: Barrier, origin: &Origin, ledger: Option<&Ledger>) {
     let (file, pos) = (&origin.file, origin.pos);
     match ledger.filter(|ledger| ledger.resumed) {
-        Some(_) if args.progress.quiet => {}
+        Some(_) if args.around.progress.quiet => {}
         Some(ledger) => {
             let done: usize = ledger.tables.values().map(|table| table.done.len()).sum();
             let known: usize = ledger.tables.values().map(|table| table.shards.len()).sum();
@@ -474,7 +461,7 @@ fn tell(args: &Args, barrier: Barrier, origin: &Origin, ledger: Option<&Ledger>)
                 "going on with the pull that began at {file}:{pos}; {done} of {known} known shards are done"
             ));
         }
-        None if !args.progress.quiet => message::note(format_args!(
+        None if !args.around.progress.quiet => message::note(format_args!(
             "the pull begins at {file}:{pos}, barrier {}; a dbus-tail that starts there or before brings what changes meanwhile",
             barrier.name()
         )),
@@ -554,7 +541,7 @@ pub(super) fn check(args: &Args) -> Result<Outcome> {
     if wrong.is_empty() {
         return Ok(Outcome::Done);
     }
-    Err(Error::refused(format!("{} settings or grants are missing", wrong.len())))
+    Err(Error::refused(format!("settings or grants that are missing: {}", wrong.len())))
 }
 
 #[cfg(test)]

@@ -121,6 +121,15 @@ const EXAMPLES: &[Example] = &[
 
 const DIAGNOSTICS: &[(&str, &str)] = &[
     (
+        "table TABLE: its shards so far were cut by (...), and it would go on by another index",
+        "An index was added or dropped, or --split-by is another one than before, since the pull began. What is \
+         behind a key in one order is not what is behind it in another. Remove the file of --state and pull anew.",
+    ),
+    (
+        "--max-lag: ... does not say how far it is behind; waiting for it",
+        "The replica cannot be reached, does not replicate, or its user may not ask. Said once a minute.",
+    ),
+    (
         "...: mask ...: no such column; there are ...",
         "The pattern of a mask matches a table that has no such column, maybe since a moment ago. Correct the \
          name, or write column? where tables may be without it. See dws-mask(7).",

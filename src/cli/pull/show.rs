@@ -50,14 +50,14 @@ impl Shown {
         });
         let board = Arc::new(Board::new(tables.collect()));
         let covered = args.to == "-" && std::io::IsTerminal::is_terminal(&std::io::stdout());
-        let bars = message::live_terminal() && !args.progress.quiet && !covered;
+        let bars = message::live_terminal() && !args.around.progress.quiet && !covered;
         let (start, status) = (Instant::now(), args.status_file.clone());
         if let Some(path) = &status {
             write_status(path, &board, start, "running")?;
         }
         let thread =
             (bars || status.is_some()).then(|| show(&board, start, bars, status.clone())).flatten();
-        Ok(Self { board, start, quiet: args.progress.quiet, status, thread })
+        Ok(Self { board, start, quiet: args.around.progress.quiet, status, thread })
     }
 
     /// The counters.
@@ -271,6 +271,7 @@ fn write_status(path: &Path, board: &Board, start: Instant, state: &str) -> Resu
         "seconds": seconds, "rows_per_second": rows as f64 / seconds.max(0.001),
         "waits": board.waits(), "tables": tables,
     });
+    crate::durable::not_a_device(path, "status")?;
     let mut temporary = path.to_owned().into_os_string();
     temporary.push(".tmp");
     std::fs::write(&temporary, format!("{text}\n"))

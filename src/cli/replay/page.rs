@@ -94,6 +94,11 @@ const EXAMPLES: &[Example] = &[
 
 const DIAGNOSTICS: &[(&str, &str)] = &[
     (
+        "no table of a Parquet log is here; --namespace ...: the log has no such table",
+        "Nothing is given for it, as for a table without rows. A log is the folder that ums-sink was given, \
+         not one inside it.",
+    ),
+    (
         "FILE: no whole Parquet file: ...",
         "The file is damaged, or no file that ums-sink has finished. What came before it has been \
          written. Move it away; its rows come again when the log is written again from a position \

@@ -180,6 +180,11 @@ const EXAMPLES: &[Example] = &[
 
 const DIAGNOSTICS: &[(&str, &str)] = &[
     (
+        "... FILE: the rows come from it",
+        "What is read would be written to (DEST, --reject), and the run would read its own output, for ever or until the \
+         disk is full.",
+    ),
+    (
         "TOPIC/PARTITION offset N: ...",
         "A record of a Kafka topic is no message, or its row cannot be stored. What came before it is \
          durable and committed, and the group stays in front of it; the group's offset can be set behind \

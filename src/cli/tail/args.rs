@@ -1,4 +1,4 @@
-//! The arguments of `dbus-tail`, without any I/O. Uses `cli::{progress, value}`, `ums`, `url`.
+//! The arguments of `dbus-tail`, without any I/O. Uses `cli::{source, value}`, `ums`, `url`.
 //! A table; not hot.
 
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -9,8 +9,8 @@ use clap::ValueEnum;
 use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueParser};
 
 use super::place::{LogName, Start, Stop};
+use crate::cli::source::{self, CONNECTION};
 use crate::cli::value::{self, Shard, TablePattern};
-use crate::cli::{kafka, progress};
 use crate::error::{Error, Result};
 use crate::ums::Dialect;
 use crate::url::Url;
@@ -191,17 +191,9 @@ pub struct Args {
     #[arg(value_parser = value::positive::<NonZeroU32>)]
     pub server_id: Option<NonZeroU32>,
 
-    /// Read the password from FILE (its first line)
-    #[arg(long, value_name = "FILE", help_heading = CONNECTION)]
-    #[arg(env = "DWS_PASSWORD_FILE", hide_env_values = true)]
-    pub password_file: Option<PathBuf>,
-
-    /// Read this option file in place of ~/.my.cnf
-    ///
-    /// The groups [client], [dws] and [dbus-tail] are read. What the URL says counts more.
-    #[arg(long, value_name = "FILE", help_heading = CONNECTION)]
-    #[arg(env = "DWS_DEFAULTS_FILE", hide_env_values = true)]
-    pub defaults_file: Option<PathBuf>,
+    /// Who logs in.
+    #[command(flatten)]
+    pub login: source::Login,
 
     /// Test connection, grants and settings, say what is missing, exit
     ///
@@ -225,23 +217,14 @@ pub struct Args {
     #[arg(conflicts_with_all = ["to", "checkpoint", "start", "stop"])]
     pub at: Option<i64>,
 
-    /// Kafka.
+    /// What stands around.
     #[command(flatten)]
-    pub kafka: kafka::Producing,
-
-    /// Masks.
-    #[command(flatten)]
-    pub mask: crate::cli::mask::Args,
-
-    /// Progress and closing line.
-    #[command(flatten)]
-    pub progress: progress::Args,
+    pub around: source::Around,
 }
 
 const PLACE: &str = "Where to start and stop";
 const ROWS: &str = "Which rows";
 const OUTPUT: &str = "How they are written";
-const CONNECTION: &str = "Connection";
 const INSPECT: &str = "Instead of running";
 
 /// `--bad-text`.

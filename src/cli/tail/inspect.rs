@@ -6,14 +6,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::args::{Args, Source};
 use super::open;
 use crate::cli::{Outcome, message};
-use crate::endpoint::binlog::audit::Audit;
+use crate::endpoint::binlog::audit::{Audit, End};
 use crate::endpoint::binlog::publish::Bounds;
 use crate::error::{Error, Result};
 use crate::line::output::Output;
 use crate::mysql::connect::{ServerInfo, connect};
 use crate::mysql::event::{Event, kind};
 use crate::mysql::foreign_keys;
-use crate::mysql::frame::Feed;
+use crate::mysql::frame::{Feed, Torn};
 use crate::mysql::live;
 use crate::mysql::transaction::{Assembler, Context, Handler, Wish};
 use crate::ums::{Decoder, id};
@@ -28,33 +28,40 @@ pub fn audit(source: &Source, args: &Args) -> Result<Outcome> {
     let mut audit = Audit::default();
     let mut file = String::new();
     let mut torn = None;
+    let report = |file: &str, assembler: &Assembler, end: End, audit: &mut Audit| {
+        // Of a file that is no log there is nothing to tell.
+        if file.is_empty() {
+            return Ok(());
+        }
+        message::data(audit.report(file, assembler, end).as_bytes())
+    };
     loop {
         match opened.log.next() {
             Ok(Feed::Events(chunk)) => {
                 if file != chunk.log.name {
-                    if !file.is_empty() {
-                        let text = audit.report(&file, &opened.assembler, torn.take().as_ref());
-                        message::data(text.as_bytes())?;
-                    }
+                    report(&file, &opened.assembler, end(torn.take().as_ref()), &mut audit)?;
                     file.clone_from(&chunk.log.name);
                 }
                 opened.assembler.feed(chunk, &mut audit)?;
             }
-            Ok(Feed::Torn(end)) => {
-                file.clone_from(&end.log.name);
-                torn = Some(end);
+            Ok(Feed::Torn(found)) => {
+                file.clone_from(&found.log.name);
+                torn = Some(found);
             }
             Ok(Feed::Idle) => {}
             Ok(Feed::End) => break,
             Err(error) => {
-                let text = audit.report(&file, &opened.assembler, None);
-                message::data(text.as_bytes())?;
+                report(&file, &opened.assembler, End::Unread, &mut audit)?;
                 return Err(error);
             }
         }
     }
-    message::data(audit.report(&file, &opened.assembler, torn.as_ref()).as_bytes())?;
+    report(&file, &opened.assembler, end(torn.as_ref()), &mut audit)?;
     Ok(Outcome::Done)
+}
+
+fn end(torn: Option<&Torn>) -> End<'_> {
+    torn.map_or(End::Whole, End::Torn)
 }
 
 /// Output that is kept in memory.
@@ -129,7 +136,7 @@ pub fn at(args: &Args, source: &Source) -> Result<Outcome> {
     let mut opened = open::open(args, source, &[])?;
     opened.bounds(Bounds::default());
     let kept = Kept::default();
-    let masks = args.mask.load(&[])?;
+    let masks = args.around.mask.load(&[])?;
     let inner = opened.publisher(args, Box::new(kept.clone()), None, masks)?;
     let mut find = Find { inner, file, offset, found: None };
     loop {
@@ -270,5 +277,5 @@ pub fn check(args: &Args, source: &Source) -> Result<Outcome> {
     if wrong.is_empty() {
         return Ok(Outcome::Done);
     }
-    Err(Error::refused(format!("{} settings or grants are missing", wrong.len())))
+    Err(Error::refused(format!("settings or grants that are missing: {}", wrong.len())))
 }

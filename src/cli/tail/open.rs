@@ -20,12 +20,11 @@ use crate::mysql::body::SpillPolicy;
 use crate::mysql::chunk::LogName;
 use crate::mysql::connect::{ServerInfo, connect};
 use crate::mysql::ddl::TableName;
-use crate::mysql::defaults_file::Defaults;
 use crate::mysql::format::Format;
 use crate::mysql::frame::EventLog;
 use crate::mysql::gtid::GtidSet;
 use crate::mysql::live::{self, From, LiveLog};
-use crate::mysql::options::{ConnectOptions, Sources, resolve};
+use crate::mysql::options::ConnectOptions;
 use crate::mysql::schema::{Catalog, from_information_schema};
 use crate::mysql::schema_store::SchemaStore;
 use crate::mysql::transaction::Assembler;
@@ -133,8 +132,20 @@ pub fn open(args: &Args, source: &Source, known: &[Marker]) -> Result<Opened> {
     }
 }
 
-fn policy(args: &Args) -> SpillPolicy {
-    SpillPolicy { folder: args.spill_dir.clone(), memory: TRANSACTION_MEMORY }
+/// Where large transactions go. A folder that is not there would show at the first of them only.
+fn policy(args: &Args) -> Result<SpillPolicy> {
+    if let Some(folder) = &args.spill_dir {
+        let wrong = |what: &dyn std::fmt::Display| {
+            Error::usage(format!("--spill-dir {}: {what}", folder.display()))
+                .advise("name a folder with room for the largest transaction")
+        };
+        match folder.metadata() {
+            Ok(found) if found.is_dir() => {}
+            Ok(_) => return Err(wrong(&"is no folder")),
+            Err(error) => return Err(wrong(&error)),
+        }
+    }
+    Ok(SpillPolicy { folder: args.spill_dir.clone(), memory: TRANSACTION_MEMORY })
 }
 
 /// The position of this source among those known.
@@ -229,6 +240,21 @@ fn open_files(
         }
     }
     stop(args, &mut bounds, None)?;
+    for pair in files.windows(2) {
+        // A report on each file says nothing of all of them.
+        if let [(before, _), (after, _)] = pair
+            && after.number <= before.number
+            && !args.audit
+        {
+            return Err(Error::usage(format!(
+                "{} stands behind {}: several files are one log, in the order of their numbers",
+                after.name, before.name
+            ))
+            .advise(
+                "give them in that order, each once; another server's log is a run of its own",
+            ));
+        }
+    }
     if let Some(number) = number {
         let all: Vec<String> = files.iter().map(|(name, _)| name.name.clone()).collect();
         files.retain(|(name, _)| name.number >= number);
@@ -244,7 +270,7 @@ fn open_files(
     let prompt = files.iter().any(|(_, path)| path.is_none());
     let first =
         files.first().map_or_else(|| LogName::new("binlog.000001"), |(name, _)| name.clone());
-    let mut assembler = Assembler::new(first, Format::before_the_first(), gtids, policy(args));
+    let mut assembler = Assembler::new(first, Format::before_the_first(), gtids, policy(args)?);
     let mut log = FileLogs::new(files, offset);
     if begins {
         log = log.with_what_comes_before();
@@ -270,23 +296,7 @@ fn open_files(
 
 /// Address, user and password of the server.
 pub fn server_options(args: &Args, warn: fn(&str)) -> Result<ConnectOptions> {
-    const GROUPS: [&str; 3] = ["client", "dws", "dbus-tail"];
-    let defaults = match &args.defaults_file {
-        Some(path) => Defaults::read(path, &GROUPS)?,
-        None => {
-            let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
-            Defaults::read_existing(&[home.join(".my.cnf")], &GROUPS)?
-        }
-    };
-    let resolved = resolve(&Sources {
-        url: args.sources.first().map_or("", String::as_str),
-        password_file: args.password_file.as_deref(),
-        lookup: &|name| std::env::var(name).ok(),
-        defaults: Some(&defaults),
-        extra_keys: &[],
-    })?;
-    resolved.warnings.iter().for_each(|warning| warn(warning));
-    Ok(resolved.options)
+    args.login.options(args.sources.first().map_or("", String::as_str), "dbus-tail", warn)
 }
 
 fn open_server(args: &Args, known: &[Marker]) -> Result<Opened> {
@@ -374,6 +384,17 @@ fn open_server(args: &Args, known: &[Marker]) -> Result<Opened> {
         }
     };
     let latest = (LogName::new(&status.file).number, status.offset);
+    if let From::Place(name, offset) = &from
+        && (LogName::new(name).number, *offset) > latest
+    {
+        // A run that is to stop there would find that it is past the end, and call that done.
+        return Err(Error::refused(format!(
+            "the start, {name}:{offset}, lies behind the end of the server's log, {}:{}: the log was reset, or has \
+             lost its end in a crash",
+            status.file, status.offset
+        ))
+        .advise("pull the tables anew, and start with a new checkpoint"));
+    }
     stop(args, &mut bounds, Some(latest))?;
     warn_prepared(&mut conn);
     warn_cascades(&mut conn, &info, args)?;
@@ -400,7 +421,7 @@ fn open_server(args: &Args, known: &[Marker]) -> Result<Opened> {
         From::Gtids(_) => (status.file.clone(), 4),
     };
     let mut assembler =
-        Assembler::new(LogName::new(&name), Format::before_the_first(), gtids, policy(args));
+        Assembler::new(LogName::new(&name), Format::before_the_first(), gtids, policy(args)?);
     assembler.resume_at(offset);
     if matches!(from, From::Gtids(_)) {
         assembler.starts_by_gtid();

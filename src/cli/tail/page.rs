@@ -157,6 +157,29 @@ const DIAGNOSTICS: &[(&str, &str)] = &[
          name, or write column? where tables may be without it. See dws-mask(7).",
     ),
     (
+        "--tables ...: no such table was in the log",
+        "A pattern has taken nothing, maybe for a slip in a name. Said at the end of a run that began without \
+         a position.",
+    ),
+    (
+        "the start, FILE:POS, lies behind the end of the server's log, FILE:POS: ...",
+        "The log was reset (RESET BINARY LOGS, RESET MASTER), or the server lost the end of it in a crash \
+         (sync_binlog is not 1) and goes on with other rows at the same places. Pull the tables anew and \
+         start with a new checkpoint.",
+    ),
+    (
+        "FILE stands behind FILE: several files are one log, in the order of their numbers",
+        "Ids are made of the numbers. A pattern of the shell sorts binlog.1000000 before binlog.999999.",
+    ),
+    (
+        "FILE: the compressed file is cut off; what there is of it ends at POS",
+        "A .gz or .zst without its end: what is whole in it has been written. Fetch the file again.",
+    ),
+    (
+        "FILE: a checkpoint is kept in a file, FILE: a schema store is kept in a file",
+        "The name is that of a device or a pipe, in whose place a file would be put. Name another one.",
+    ),
+    (
         "mask ...: no rows of such a table were in the log",
         "The pattern of a mask matches no table. It is type.source.schema.table.",
     ),

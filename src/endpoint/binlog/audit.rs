@@ -14,6 +14,17 @@ use crate::mysql::table_map::TableMap;
 use crate::mysql::transaction::{Assembler, Context, Handler, Tally, Wish};
 use crate::mysql::types::{self, Column};
 
+/// How a file ends.
+#[derive(Debug, Clone, Copy)]
+pub enum End<'a> {
+    /// With a whole event.
+    Whole,
+    /// With something else.
+    Torn(&'a Torn),
+    /// Nobody knows: what follows cannot be read.
+    Unread,
+}
+
 /// Counts what a log holds, without naming columns.
 #[derive(Default)]
 pub struct Audit {
@@ -26,7 +37,7 @@ pub struct Audit {
 
 impl Audit {
     /// The report on one file; counting starts anew for the next.
-    pub fn report(&mut self, file: &str, assembler: &Assembler, torn: Option<&Torn>) -> String {
+    pub fn report(&mut self, file: &str, assembler: &Assembler, end: End) -> String {
         let tally = assembler.tally;
         let mut text = String::new();
         let rows: u64 = self.tables.values().flatten().sum();
@@ -64,14 +75,14 @@ impl Audit {
         for note in self.notes.drain(..) {
             let _ = writeln!(text, "  {note}");
         }
-        match torn {
-            Some(torn) => {
-                let _ = writeln!(text, "  torn end: {} bytes at {}", torn.bytes, torn.offset);
+        let _ = match end {
+            End::Torn(torn) if torn.bytes == 0 => writeln!(text, "  {torn}"),
+            End::Torn(torn) => {
+                writeln!(text, "  torn end: {} bytes at {}", torn.bytes, torn.offset)
             }
-            None => {
-                let _ = writeln!(text, "  the file ends with a whole event");
-            }
-        }
+            End::Whole => writeln!(text, "  the file ends with a whole event"),
+            End::Unread => writeln!(text, "  what follows cannot be read"),
+        };
         if let Some(start) = assembler.open_since() {
             let _ = writeln!(text, "  a transaction is open at its end, since {start}");
         }

@@ -135,6 +135,26 @@ impl Pattern {
         found
     }
 
+    /// What to tell people when there is nothing yet: a misspelt path would be waited for without a word.
+    ///
+    /// # Errors
+    /// `Usage` for a folder.
+    pub(super) fn missing(&self, text: &str) -> Result<Option<String>> {
+        let found = self.expand(&mut Vec::new());
+        if !self.is_one() {
+            let none = || format!("--from {text}: no file fits the pattern yet");
+            return Ok(found.is_empty().then(none));
+        }
+        match found.first().map(std::fs::metadata) {
+            Some(Ok(about)) if about.is_dir() => {
+                Err(Error::usage(format!("--from {text}: is a folder"))
+                    .advise(format_args!("write '{text}/*' for the files in it, in quotes")))
+            }
+            Some(Err(error)) => Ok(Some(format!("{text}: {error}; it is read when it is there"))),
+            _ => Ok(None),
+        }
+    }
+
     /// Whether it names one file, which may not be there yet.
     pub(super) fn is_one(&self) -> bool {
         self.names.iter().all(|name| matches!(name, Name::Plain(_)))
@@ -289,6 +309,24 @@ mod tests {
             std::fs::write(folder.path().join(file), file).unwrap();
         }
         folder
+    }
+
+    #[test]
+    fn what_is_not_there_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = |name: &str| folder.path().join(name).display().to_string();
+        let missing = |text: String| Pattern::parse(&text).unwrap().missing(&text);
+        std::fs::write(place("a.log"), "").unwrap();
+        std::os::unix::fs::symlink(place("loop"), place("loop")).unwrap();
+        for (name, word) in [("b.log", "No such"), ("b*.log", "no file fits"), ("loop", "symbolic")]
+        {
+            let note = missing(place(name)).unwrap().unwrap();
+            assert!(note.contains(word), "{note}");
+        }
+        assert_eq!(missing(place("a.log")).unwrap(), None);
+        assert_eq!(missing(place("*.log")).unwrap(), None);
+        let error = missing(folder.path().display().to_string()).unwrap_err();
+        assert!(error.to_string().contains("is a folder"), "{error}");
     }
 
     #[test]

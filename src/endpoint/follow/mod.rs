@@ -96,7 +96,7 @@ impl Follower {
     /// Finds the files.
     ///
     /// # Errors
-    /// `Usage` for a pattern that is none; `Refused` where a position names a file that is gone.
+    /// `Usage` for a pattern that is none, or a folder; `Refused` where a position names a file that is gone.
     pub fn open(follow: Follow) -> Result<Self> {
         let Follow { from, start, position, max_line, endless, gaps, stop, notes } = follow;
         let patterns = from.iter().map(|text| Pattern::parse(text)).collect::<Result<_>>()?;
@@ -110,6 +110,11 @@ impl Follower {
             context: Context { max_line, endless, gaps, number: 0, queue, notes },
             stop,
         };
+        for (pattern, text) in follower.patterns.iter().zip(&from) {
+            if let Some(note) = pattern.missing(text)? {
+                follower.context.note(note);
+            }
+        }
         follower.look(start);
         let position = position.unwrap_or_default();
         let entries: Vec<&Map<String, Value>> =

@@ -12,8 +12,9 @@ use serde_json::{Map, Value};
 use super::find::{Found, Inode, generations};
 use super::generation::{Gave, Generation, HEAD};
 use super::{Context, Start};
-use crate::endpoint::lines::{At, Chunk, Come, Part, Print, hash};
+use crate::endpoint::lines::{At, Chunk, Come, Part, Print};
 use crate::error::{Error, Result};
+use crate::ums::hash::{Fnv1a, fnv1a};
 
 /// How long a file that was rotated away is looked at for lines of a writer that still has it open.
 const LATE: Duration = Duration::from_secs(60);
@@ -70,7 +71,7 @@ pub(super) struct Stream {
 impl Stream {
     /// A path that no position names.
     pub(super) fn new(path: PathBuf, start: Start) -> Self {
-        let tag = hash(0, path.as_os_str().as_encoded_bytes());
+        let tag = fnv1a(path.as_os_str().as_encoded_bytes());
         Self { path, front: None, late: Vec::new(), start, passed: Vec::new(), tag, after: None }
     }
 
@@ -297,7 +298,7 @@ impl Stream {
     /// A part for a file that no position names yet. Its tag comes from that of the file before: two
     /// files that begin alike differ.
     fn new_part(&mut self, head: Print, inode: Inode, context: &mut Context) -> Arc<Part> {
-        self.tag = hash(self.tag, &head.hash.to_be_bytes());
+        self.tag = Fnv1a::seeded(self.tag).and(&head.hash.to_be_bytes()).finish();
         let mut about = Map::new();
         about.insert("path".into(), self.path.display().to_string().into());
         about.insert("file".into(), format!("{}:{}", inode.0, inode.1).into());

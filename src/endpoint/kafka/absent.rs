@@ -14,6 +14,5 @@ pub(super) fn write(url: &Url, _: &Settings) -> Result<Box<dyn Output>> {
 }
 
 fn absent(url: &Url) -> Error {
-    Error::usage(format!("{url}: this build has no Kafka client"))
-        .advise("build with the feature kafka (with kafka-tls for TLS and SASL SCRAM)")
+    Error::usage(format!("{url}: this build has no Kafka client")).advise(super::BUILD)
 }

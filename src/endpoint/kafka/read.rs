@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::super::{Input, Receipt, Settings};
+use super::warn_of_password;
 use crate::error::{Error, Result};
 use crate::kafka::consume::{self, DEFAULTS, Start, Wanted, millis};
 use crate::kafka::{Address, Properties, Voice};
@@ -36,10 +37,16 @@ pub(super) fn read(url: &Url, settings: &Settings) -> Result<Input> {
         raw: settings.raw,
         saved: settings.saved.clone(),
         confirm: settings.confirm.clone(),
+        exactly: settings.member.is_some(),
         voice: Voice::new(&name, note),
         name: name.clone(),
     };
+    warn_of_password(url, &wanted.voice);
     let (stream, receipt) = consume::open(wanted)?;
+    if let Some(place) = &settings.member {
+        // One input is read so, and there is one.
+        let _ = place.set(stream.member.clone());
+    }
     let taken = Arc::clone(&stream.taken);
     let receipt: Option<Arc<dyn Receipt>> = Some(Arc::new(Offsets(receipt)));
     Ok(Input { name, reader: Box::new(stream), size: 0, taken, receipt })

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::sync::Arc;
 
 use super::super::Settings;
+use super::warn_of_password;
 use crate::error::{Error, Result};
 use crate::kafka::key::KeyRule;
 use crate::kafka::produce::{Producer, Setup};
@@ -26,14 +27,17 @@ pub(super) fn write(url: &Url, settings: &Settings) -> Result<Box<dyn Output>> {
     let key = key.map_err(|error| error.at(url))?.unwrap_or_default();
     let name = format!("kafka://{}/{}", address.brokers, address.topic);
     let note = settings.note.clone().unwrap_or_else(|| Arc::new(|_: &str| {}));
+    let voice = Voice::new(&name, note);
+    warn_of_password(url, &voice);
     let producer = Producer::open(Setup {
-        voice: Voice::new(&name, note),
+        voice,
         name,
         address,
         properties: Properties::new(settings.properties.clone())?,
         missing: Missing { partitions: settings.partitions, replication: settings.replication },
         transactional: settings.transactional.clone(),
         key,
+        member: settings.member.as_ref().and_then(|member| member.get().cloned()),
         stop: Arc::clone(&settings.stop),
     })?;
     Ok(Box::new(Topics { producer, pending: Vec::new() }))
@@ -85,8 +89,7 @@ impl Topics {
 
 impl Output for Topics {
     fn sync(&mut self) -> Result<bool> {
-        self.producer.drain()?;
-        Ok(true)
+        self.producer.drain()
     }
 
     fn settled(&mut self) -> Result<Option<Vec<Marker>>> {

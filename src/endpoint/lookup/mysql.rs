@@ -3,7 +3,6 @@
 //! Prepared statements, values bound. The columns' types come from the statement's metadata and are
 //! planned by the type table of the log, so that a cell is written as `dbus-pull` would write it.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use ::mysql::consts::{ColumnFlags, ColumnType};
@@ -18,8 +17,8 @@ use crate::mysql::charset::Bad;
 use crate::mysql::connect::{connect, failed};
 use crate::mysql::ddl::TableName;
 use crate::mysql::declared;
-use crate::mysql::defaults_file::Defaults;
-use crate::mysql::options::{ConnectOptions, Sources, resolve};
+use crate::mysql::login;
+use crate::mysql::options::ConnectOptions;
 use crate::mysql::schema::{ColumnDefinition, TableDefinition};
 use crate::mysql::select::push;
 use crate::mysql::types::{Column, Kind};
@@ -43,54 +42,19 @@ pub(super) const SPEC: Spec = Spec {
     open,
 };
 
-const OPTIONS: [Opt; 8] = [
-    KEYS,
-    Opt { name: "socket", meaning: "The server's Unix socket.", default: "none" },
-    Opt {
-        name: "ssl-mode",
-        meaning: "disabled, preferred, required, verify-ca or verify-identity.",
-        default: "preferred",
-    },
-    Opt { name: "ssl-ca", meaning: "Issuers to trust, a PEM file.", default: "the system's" },
-    Opt { name: "ssl-cert", meaning: "Our certificate, a PEM file.", default: "none" },
-    Opt { name: "ssl-key", meaning: "Its key, a PEM file.", default: "none" },
-    Opt {
-        name: "connect-timeout",
-        meaning: "Seconds to wait for the server at all.",
-        default: "10",
-    },
-    Opt {
-        name: "read-timeout",
-        meaning: "Seconds to wait for one answer; 0 for ever.",
-        default: "300",
-    },
-];
+const OPTIONS: [Opt; 8] = {
+    let [socket, mode, ca, cert, key, connect, read] = login::OPTIONS;
+    [KEYS, socket, mode, ca, cert, key, connect, read]
+};
 
 fn open(wanted: &Wanted) -> Result<Box<dyn Store>> {
-    const GROUPS: [&str; 3] = ["client", "dws", "ums-join"];
-    let login = wanted.login;
     let text = Text::parse(wanted.query, Lexicon::MySql)?;
-    let defaults = match &login.defaults_file {
-        Some(path) => Defaults::read(path, &GROUPS)?,
-        None => {
-            let home = (login.lookup)("HOME").map(PathBuf::from).unwrap_or_default();
-            Defaults::read_existing(&[home.join(".my.cnf")], &GROUPS)?
-        }
-    };
-    let resolved = resolve(&Sources {
-        url: wanted.url.reveal(),
-        password_file: login.password_file.as_deref(),
-        lookup: &|name| (login.lookup)(name),
-        defaults: Some(&defaults),
-        extra_keys: &["keys", "retry"],
-    })?;
-    for warning in &resolved.warnings {
-        (wanted.warn)(warning);
-    }
+    let (url, own) = (wanted.url.reveal(), ["keys", "retry"]);
+    let options = login::options("ums-join", url, wanted.login, &own, &|text| (wanted.warn)(text))?;
     Ok(Box::new(MySql {
         most: most(wanted.url)?,
-        name: resolved.options.to_string(),
-        options: resolved.options,
+        name: options.to_string(),
+        options,
         text,
         session: None,
     }))
@@ -171,7 +135,8 @@ impl MySql {
         let mut answer = Answer { fields: Arc::clone(&session.fields), rows: Vec::new() };
         let mut scratch = Scratch::new(Bad::Stop);
         for row in rows {
-            let mut values = row.map_err(failed)?.unwrap().into_iter();
+            let row = row.map_err(failed)?.unwrap_raw();
+            let mut values = row.into_iter().map(|value| value.unwrap_or(Value::NULL));
             let key = match values.next() {
                 Some(Value::Int(key)) => usize::try_from(key).unwrap_or(usize::MAX),
                 Some(Value::UInt(key)) => usize::try_from(key).unwrap_or(usize::MAX),

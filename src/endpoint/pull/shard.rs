@@ -180,7 +180,20 @@ impl Planner {
     }
 
     /// Goes on behind a shard that is already known.
-    pub fn resume(&mut self, last: &Shard) {
+    ///
+    /// # Errors
+    /// `Refused` where the shards known were cut by other columns: what is behind the last one in the
+    /// one order is not what is behind it in the other.
+    pub fn resume(&mut self, last: &Shard) -> Result<()> {
+        let columns = self.divider.iter().flat_map(|divider| &divider.columns);
+        if !columns.map(|column| &column.name).eq(&last.columns) {
+            return Err(Error::refused(format!(
+                "table {}: its shards so far were cut by ({}), and it would go on by another index",
+                last.table,
+                last.columns.join(", ")
+            ))
+            .advise("an index of the table or --split-by has changed; remove the file of --state and pull anew"));
+        }
         self.number = last.number;
         self.open_ended = last.upto.is_empty();
         self.ended = last.null || self.divider.is_none();
@@ -189,6 +202,7 @@ impl Planner {
         if let (Some(points), Some(last)) = (&mut self.points, number(&last.upto)) {
             points.retain(|point| number(point).is_some_and(|point| point > last));
         }
+        Ok(())
     }
 
     /// The next shard; `None` behind the last.
@@ -318,6 +332,8 @@ fn points(least: i128, greatest: i128, shards: i128) -> Vec<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mysql::schema::ColumnDefinition;
+    use crate::mysql::types::Kind;
 
     #[test]
     fn even_points_cover_extremes() {
@@ -325,6 +341,33 @@ mod tests {
         assert_eq!(points(5, 5, 4), Vec::<Vec<String>>::new());
         let all = points(i128::from(i64::MIN), i128::from(u64::MAX), 2);
         assert_eq!(all.len(), 1);
+    }
+
+    #[test]
+    fn a_plan_goes_on_by_the_columns_that_it_began_with() {
+        let planner = |names: &[&str]| {
+            let column = |name: &&str| {
+                let definition = ColumnDefinition::new(*name, "bigint");
+                KeyColumn::new(&definition, &Kind::Bigint).unwrap()
+            };
+            let columns = names.iter().map(column).collect();
+            let divider = Divider { columns, index: None, primary: false };
+            let divider = Some(divider).filter(|_| !names.is_empty());
+            let (points, after) = (None, Vec::new());
+            Planner { divider, rows: 1, points, number: 0, after, open_ended: false, ended: false }
+        };
+        let whole = Shard::whole(&TableName::new("d", "t"));
+        let cut = Shard { columns: vec!["a".into()], upto: vec!["9".into()], ..whole.clone() };
+        assert!(planner(&["a"]).resume(&cut).is_ok());
+        assert!(planner(&[]).resume(&whole).is_ok());
+        for (other, last) in
+            [(&["b"][..], &cut), (&["a", "b"], &cut), (&[], &cut), (&["a"], &whole)]
+        {
+            assert_eq!(
+                planner(other).resume(last).unwrap_err().kind(),
+                crate::error::Kind::Refused
+            );
+        }
     }
 
     #[test]

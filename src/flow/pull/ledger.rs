@@ -5,8 +5,9 @@
 //! line is what a crash left, and counts for nothing.
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
-use std::io::{ErrorKind, Write};
+use std::fs::{File, Metadata, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -19,6 +20,9 @@ use crate::ums::Covered;
 
 /// The version of the file.
 const VERSION: u64 = 1;
+
+/// What the file is, for people.
+const STATE: &str = "state";
 
 /// What a pull is: a state of another one is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +79,8 @@ pub struct Known {
 pub struct Ledger {
     path: PathBuf,
     file: File,
+    /// Bytes of whole lines.
+    length: u64,
     /// Where the pull began.
     pub origin: Origin,
     /// The tables that the file knows.
@@ -110,11 +116,18 @@ impl Ledger {
         begin: &mut dyn FnMut() -> Result<Origin>,
     ) -> Result<Self> {
         let place = path.display();
-        let text = match std::fs::read(path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
-            Err(error) => return Err(Error::io(format_args!("{place}"), error)),
-        };
+        durable::not_a_device(path, STATE)?;
+        // Before anything is read: what another one still writes would be cut away.
+        let before = OpenOptions::new().append(true).open(path).ok();
+        if let Some(file) = &before {
+            lock(file, path)?;
+            // One that begins anew puts another file in its place.
+            let inode = |found: std::io::Result<Metadata>| found.map(|f| f.ino()).ok();
+            if inode(file.metadata()) != inode(path.metadata()) {
+                return Err(busy(path));
+            }
+        }
+        let text = durable::read(path, STATE)?.unwrap_or_default();
         let found = if text.is_empty() {
             None
         } else {
@@ -138,37 +151,43 @@ impl Ledger {
             .advise("run it with the same options to end that pull, or remove the file"));
         }
         let failed = |error| Error::io(format_args!("{place}: cannot open for writing"), error);
-        let file = OpenOptions::new().append(true).open(path).map_err(failed)?;
-        lock(&file, path)?;
+        let file = match before {
+            Some(file) => file,
+            None => OpenOptions::new().append(true).open(path).map_err(failed)?,
+        };
         file.set_len(read.whole).map_err(failed)?;
-        let Read { origin, tables, sequence, .. } = read;
-        let mut ledger =
-            Self { path: path.to_owned(), file, origin, tables, resumed: true, sequence };
+        let Read { origin, tables, sequence, whole: length, .. } = read;
+        let path = path.to_owned();
+        let mut ledger = Self { path, file, length, origin, tables, resumed: true, sequence };
         // Else a later marker would seem to confirm what this run pulls again.
         ledger.append(&json!({ "resumed": confirmed }).to_string(), true)?;
         Ok(ledger)
     }
 
     fn create(path: &Path, identity: &Identity, origin: Origin) -> Result<Self> {
-        let open = || OpenOptions::new().append(true).open(path);
-        // One that is at work with the file holds its lock.
-        if let Ok(before) = open() {
-            lock(&before, path)?;
-        }
         let head = json!({
             "dbus-pull": VERSION, "source": identity.source, "server": identity.server,
             "options": identity.options, "batch": origin.batch.to_string(), "file": origin.file,
             "pos": origin.pos, "gtid": origin.gtid, "ts": origin.ts,
         });
-        durable::replace(path, "state", format!("{head}\n").as_bytes())?;
-        let file = open().map_err(|error| Error::io(path.display(), error))?;
+        let head = format!("{head}\n");
+        durable::replace(path, STATE, head.as_bytes())?;
+        let file = OpenOptions::new().append(true).open(path);
+        let file = file.map_err(|error| Error::io(path.display(), error))?;
         lock(&file, path)?;
-        let path = path.to_owned();
-        Ok(Self { path, file, origin, tables: BTreeMap::new(), resumed: false, sequence: 0 })
+        let (path, tables, length) = (path.to_owned(), BTreeMap::new(), head.len() as u64);
+        Ok(Self { path, file, length, origin, tables, resumed: false, sequence: 0 })
     }
 
     fn append(&mut self, line: &str, sync: bool) -> Result<()> {
-        let written = self.file.write_all(format!("{line}\n").as_bytes());
+        let line = format!("{line}\n");
+        let written = self.file.write_all(line.as_bytes());
+        if written.is_ok() {
+            self.length += line.len() as u64;
+        } else {
+            // On a full disk a part of the line may be there; the next one must not go on with it.
+            let _ = self.file.set_len(self.length);
+        }
         written.and_then(|()| if sync { self.file.sync_data() } else { Ok(()) }).map_err(|error| {
             // A broken pipe here is a fault of the file, not a reader that left.
             let path = self.path.display();
@@ -213,13 +232,15 @@ impl Ledger {
 
 fn lock(file: &File, path: &Path) -> Result<()> {
     match file.try_lock() {
-        Err(std::fs::TryLockError::WouldBlock) => {
-            Err(Error::refused(format!("{}: another dbus-pull is at work with it", path.display()))
-                .advise("wait for its end, or name another file"))
-        }
+        Err(std::fs::TryLockError::WouldBlock) => Err(busy(path)),
         // Also where the file system has no locks.
         _ => Ok(()),
     }
+}
+
+fn busy(path: &Path) -> Error {
+    Error::refused(format!("{}: another dbus-pull is at work with it", path.display()))
+        .advise("wait for its end, or name another file")
 }
 
 /// Forgets the shards that neither were durable when they were done nor have been made so since.

@@ -11,13 +11,14 @@ mod work;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use board::Board;
 use brake::Brake;
 use ledger::{Ledger, Origin};
 use output::Outlet;
 use tables::{Table, Wish, covers_all};
+use work::{Patience, Trouble};
 
 use crate::endpoint::pull::Session;
 use crate::endpoint::pull::shard::{Planner, Shard, Split};
@@ -268,7 +269,10 @@ pub fn run(setup: &Setup, around: Around) -> Result<Summary> {
         let watch = setup.lag.as_ref().and_then(|_| spawn("lag", watch));
         workers.push(planner);
         for worker in workers.into_iter().flatten() {
-            let _ = worker.join();
+            // What it had in hand is not done, whatever the others did.
+            if worker.join().is_err() {
+                run.fail(Error::data("a thread of the pull has failed").advise("report it"));
+            }
         }
         // The watch ends when there is nobody left to be held.
         let stopped = run.brake.stopped();
@@ -289,6 +293,11 @@ fn finish(run: &Run, complete: bool) -> Result<Summary> {
     let gone: Vec<String> =
         run.tables.iter().filter(|t| t.is_gone()).map(|t| t.name.to_string()).collect();
     let complete = complete && gone.is_empty();
+    // Else the end would promise rows that nobody has read.
+    if let Some(table) = run.tables.iter().find(|table| complete && !table.has_ended()) {
+        return Err(Error::data(format!("table {}: not all of its shards were read", table.name))
+            .advise("start it again, and report it"));
+    }
     if complete && run.setup.mark {
         run.outlet.write(&mark(run.setup))?;
     }
@@ -330,11 +339,20 @@ fn plan(run: &Run) -> Result<()> {
             }
         }
         if !table.is_planned() {
-            let mut patience = work::Patience::new(run.setup.patience);
-            while let Err(error) = plan_table(run, &mut session, index) {
+            let mut patience = Patience::new(run.setup.patience);
+            while let Err(trouble) = plan_table(run, &mut session, index) {
                 session = None;
-                if error.kind() != Kind::Unreachable || !patience.wait(run, &error) {
-                    return Err(error);
+                match trouble {
+                    Trouble::Gone => {
+                        run.gone(index);
+                        break;
+                    }
+                    Trouble::Source(error) if error.kind() == Kind::Unreachable => {
+                        if !patience.wait(run, &error) {
+                            return Err(error);
+                        }
+                    }
+                    Trouble::Source(error) | Trouble::Output(error) => return Err(error),
                 }
             }
         }
@@ -348,18 +366,15 @@ fn plan(run: &Run) -> Result<()> {
 }
 
 /// Finds the shards of one table, from the last one known on.
-fn plan_table(run: &Run, session: &mut Option<Session>, index: usize) -> Result<()> {
+fn plan_table(run: &Run, session: &mut Option<Session>, index: usize) -> Result<(), Trouble> {
     let Some(table) = run.tables.get(index) else { return Ok(()) };
     let session = match session {
         Some(session) => session,
         None => session.insert(run.open()?),
     };
-    let Some(shape) = table.shape(session, &run.wish)? else {
-        run.gone(index);
-        return Ok(());
-    };
-    let push = |shard: Shard| -> Result<bool> {
-        run.outlet.found(&shard)?;
+    let shape = table.shape(session, &run.wish)?.ok_or(Trouble::Gone)?;
+    let push = |shard: Shard| -> Result<bool, Trouble> {
+        run.outlet.found(&shard).map_err(Trouble::Output)?;
         table.found(shard.clone());
         if let Some(line) = run.line(index) {
             line.shards.fetch_add(1, Ordering::Relaxed);
@@ -385,7 +400,7 @@ fn plan_table(run: &Run, session: &mut Option<Session>, index: usize) -> Result<
         let mut planner =
             Planner::new(&mut session.conn, &shape.layout, divider, setup.shard_rows, setup.split)?;
         if let Some(last) = &last {
-            planner.resume(last);
+            planner.resume(last)?;
         }
         let filter = setup.filter.as_deref();
         while let Some(shard) = planner.next(&mut session.conn, &shape.layout, filter)? {
@@ -395,7 +410,7 @@ fn plan_table(run: &Run, session: &mut Option<Session>, index: usize) -> Result<
         }
         true
     };
-    run.outlet.planned(&table.name, whole)?;
+    run.outlet.planned(&table.name, whole).map_err(Trouble::Output)?;
     table.plan_ended(whole);
     if let Some(line) = run.line(index) {
         line.planned.store(true, Ordering::Relaxed);
@@ -403,15 +418,19 @@ fn plan_table(run: &Run, session: &mut Option<Session>, index: usize) -> Result<
     Ok(())
 }
 
+/// Between two words about a replica that is behind.
+const WORD: Duration = Duration::from_secs(60);
+
 /// Holds everybody while a replica lags.
 fn watch(run: &Run) -> Result<()> {
     let Some((most, replicas)) = &run.setup.lag else { return Ok(()) };
     let mut sessions: Vec<Option<(mysql::Conn, ServerInfo)>> =
         replicas.iter().map(|_| None).collect();
+    let mut told: Option<Instant> = None;
     loop {
         let mut behind = String::new();
         for (options, session) in replicas.iter().zip(&mut sessions) {
-            let seconds = lag(options, session);
+            let seconds = lag(options, session)?;
             if seconds.is_none_or(|seconds| seconds > *most) {
                 behind = match seconds {
                     Some(seconds) => format!("{options} is {seconds} s behind"),
@@ -421,22 +440,35 @@ fn watch(run: &Run) -> Result<()> {
         }
         run.brake.pause(!behind.is_empty());
         run.board.wait(&behind);
+        if !behind.is_empty() && told.is_none_or(|told| told.elapsed() >= WORD) {
+            told = Some(Instant::now());
+            (run.note)(&format!("--max-lag: {behind}; waiting for it"));
+        }
         if !run.brake.sleep(Duration::from_secs(1)) {
             return Ok(());
         }
     }
 }
 
-fn lag(options: &ConnectOptions, session: &mut Option<(mysql::Conn, ServerInfo)>) -> Option<u64> {
+/// How far a replica is behind; `None` where it cannot be asked just now, or does not say.
+fn lag(
+    options: &ConnectOptions,
+    session: &mut Option<(mysql::Conn, ServerInfo)>,
+) -> Result<Option<u64>> {
     if session.is_none() {
-        let mut conn = crate::mysql::connect::connect(options).ok()?;
-        let info = ServerInfo::read(&mut conn).ok()?;
-        *session = Some((conn, info));
+        let opened = crate::mysql::connect::connect(options)
+            .and_then(|mut conn| ServerInfo::read(&mut conn).map(|info| (conn, info)));
+        *session = match opened {
+            Ok(opened) => Some(opened),
+            Err(error) if error.kind() == Kind::Unreachable => return Ok(None),
+            // It will not say tomorrow, either.
+            Err(error) => return Err(error.at("--max-lag")),
+        };
     }
-    let (conn, info) = session.as_mut()?;
+    let Some((conn, info)) = session.as_mut() else { return Ok(None) };
     let found = barrier::lag(conn, info);
     if found.is_none() {
         *session = None;
     }
-    found
+    Ok(found)
 }

@@ -247,6 +247,11 @@ impl Table {
         held(&self.progress).gone
     }
 
+    /// Whether its end has been written.
+    pub(super) fn has_ended(&self) -> bool {
+        held(&self.progress).ended
+    }
+
     /// When all is done, and only once: whether that was the whole table, and its shards.
     pub(super) fn end(&self) -> Option<(bool, Vec<Covered>)> {
         let mut progress = held(&self.progress);

@@ -44,7 +44,7 @@ impl Patience {
 }
 
 /// What stopped a try.
-enum Trouble {
+pub(super) enum Trouble {
     /// The source: worth another one if the error says so.
     Source(Error),
     /// The output or the state, or the run ends.

@@ -109,6 +109,21 @@ pub struct Wanted {
     pub newest_version: bool,
 }
 
+/// What people should know of a log that has not what they ask for: a wrong folder or a name with a
+/// slip gives nothing, and looks like a log without such rows.
+pub fn unmet(tree: &Tree, patterns: &[Pattern]) -> Result<Vec<String>> {
+    let all = Wanted { patterns: Vec::new(), bounds: Bounds::ALL, newest_version: false };
+    let tables = list(tree, &all)?;
+    if tables.is_empty() {
+        let text = "no table of a Parquet log is here; name the folder that ums-sink was given";
+        return Ok(vec![text.to_owned()]);
+    }
+    let names: Vec<_> =
+        tables.iter().flat_map(|table| &table.versions).map(|version| &version.0).collect();
+    let unmet = patterns.iter().filter(|p| !names.iter().any(|name| p.matches(name)));
+    Ok(unmet.map(|p| format!("--namespace {p}: the log has no such table")).collect())
+}
+
 /// The tables that have files that overlap, by names alone.
 pub fn list(tree: &Tree, wanted: &Wanted) -> Result<Vec<Table>> {
     let mut tables: BTreeMap<Vec<String>, Vec<(Namespace, String, u64)>> = BTreeMap::new();

@@ -146,6 +146,11 @@ impl Run<'_> {
 
     fn tables(&mut self) -> Result<()> {
         let tables = files::list(&self.plan.tree, &self.plan.wanted)?;
+        if tables.is_empty() || !self.plan.wanted.patterns.is_empty() {
+            for text in files::unmet(&self.plan.tree, &self.plan.wanted.patterns)? {
+                (self.plan.note)(&text);
+            }
+        }
         let passes = if self.plan.question == Question::Rows { 1 } else { 2 };
         let bytes: u64 = tables.iter().map(|table| table.bytes).sum();
         self.plan.counters.bytes_total.store(bytes * passes, Ordering::Relaxed);

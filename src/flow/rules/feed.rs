@@ -12,11 +12,12 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use super::mask::Masked;
-use crate::endpoint::lines::{At, Chunk, Come, Lines, Part, Print, hash};
+use crate::endpoint::lines::{At, Chunk, Come, Lines, Part, Print};
 use crate::error::{Error, Result};
 use crate::rule::lines::Lines as RecordLines;
 use crate::rule::time::Micros;
 use crate::rule::{Engine, Made, Report, Rules};
+use crate::ums::hash::Fnv1a;
 
 /// Batches that may wait in front of each stage.
 const WAITING: usize = 4;
@@ -359,7 +360,10 @@ fn at(segments: &[Segment], place: usize) -> Option<(&Segment, u64)> {
 
 fn record_place(segments: &[Segment], end: usize, record: &[u8]) -> RecordPlace {
     let (tag, end) = at(segments, end).map_or((0, 0), |(segment, end)| (segment.part.tag, end));
-    RecordPlace { print: hash(tag, &crc32fast::hash(record).to_be_bytes()), end }
+    RecordPlace {
+        print: Fnv1a::seeded(tag).and(&crc32fast::hash(record).to_be_bytes()).finish(),
+        end,
+    }
 }
 
 /// `NAME:LINE` of a record, or where it ends.

@@ -12,7 +12,7 @@ use crate::rule::file::UNKNOWN;
 use crate::rule::{Made, Rules};
 
 /// What is masked of each table of the rules, `_unknown_` last.
-pub(super) struct Masked {
+pub struct Masked {
     plans: Vec<Option<Plan>>,
     /// For messages that pass through.
     messages: Masking,
@@ -24,7 +24,7 @@ impl Masked {
     /// # Errors
     /// `Refused` for masks that do not fit a table, or do not say what becomes of records as they came;
     /// `Usage` for those that fit none.
-    pub(super) fn new(masks: &Arc<Masks>, rules: &Rules) -> Result<Self> {
+    pub fn new(masks: &Arc<Masks>, rules: &Rules) -> Result<Self> {
         let mut plans = Vec::with_capacity(rules.tables.len() + 1);
         for table in 0..=rules.tables.len() {
             // The host is that of the record: masks hold for all.
@@ -56,7 +56,7 @@ impl Masked {
     ///
     /// # Errors
     /// `Data` for a cell that is none of its type.
-    pub(super) fn apply(&mut self, made: &mut Made) -> Result<()> {
+    pub fn apply(&mut self, made: &mut Made) -> Result<()> {
         let mut bytes = Vec::with_capacity(made.bytes.len());
         for at in 0..made.rows.len() {
             let Some(row) = made.rows.get(at) else { break };

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::Receiver;
 
 use self::feed::{Done, Order};
-use self::mask::Masked;
+pub use self::mask::Masked;
 use self::write::Writer;
 use super::checkpoint::Checkpoint;
 use super::receipts::Receipts;

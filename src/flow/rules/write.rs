@@ -2,6 +2,7 @@
 //! and host, markers. Uses `rule`, `line`, `endpoint`, `ums`.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -15,8 +16,8 @@ use crate::rule::Rules;
 use crate::rule::engine::{MadeRow, To};
 use crate::rule::file::UNKNOWN;
 use crate::rule::ids::Ids;
-use crate::rule::time::{Micros, push_stamp};
-use crate::ums::json::{push_i64, push_u64};
+use crate::rule::time::{Micros, Stamps, push_stamp};
+use crate::ums::json::{push_escaped, push_i64, push_u64};
 use crate::ums::{Dialect, Field, Marker, MessageWriter, Namespace, Protocol, Schema, Type};
 
 /// Part one of the namespace.
@@ -64,6 +65,9 @@ pub(super) struct Writer<'a> {
     /// Where the record at hand ends, for its uid.
     place: Option<RecordPlace>,
     line: Vec<u8>,
+    stamps: Stamps,
+    /// The source with a dash, as uids begin.
+    uid_front: Vec<u8>,
     /// Rows written.
     pub(super) rows: u64,
     /// Messages written.
@@ -79,6 +83,9 @@ impl<'a> Writer<'a> {
         (file, parts): (String, Option<Vec<At>>),
     ) -> Self {
         let last = vec![None; rules.tables.len() + 1];
+        let mut uid_front = Vec::new();
+        push_escaped(&mut uid_front, rules.source.as_bytes());
+        uid_front.push(b'-');
         Self {
             rules,
             out,
@@ -95,6 +102,8 @@ impl<'a> Writer<'a> {
             parts,
             place: None,
             line: Vec::new(),
+            stamps: Stamps::default(),
+            uid_front,
             rows: 0,
             messages: 0,
         }
@@ -157,12 +166,15 @@ impl<'a> Writer<'a> {
         let Some(open) = self.open.get_mut(at) else { return Ok(()) };
         let out = open.message.begin_row();
         out.push(b'"');
+        let start = out.len();
         push_i64(out, id);
+        let id = start..out.len();
         out.extend_from_slice(b"\",\"");
         // Rows of one record may have times of their own.
-        push_stamp(out, row.time.unwrap_or(time));
+        self.stamps.push(out, row.time.unwrap_or(time));
         out.extend_from_slice(b"\",\"I\",\"");
-        push_uid(out, &self.rules.source, id, self.place, number);
+        out.extend_from_slice(&self.uid_front);
+        push_uid(out, id, self.place, number);
         out.push(b'"');
         out.extend_from_slice(cells);
         open.message.end_row();
@@ -344,14 +356,13 @@ pub(super) fn schema(rules: &Rules, table: usize, host: &[u8]) -> Schema {
     Schema { namespace: Namespace { parts }, batch_id: 0, keys, fields }
 }
 
-/// `SOURCE-ID-N`: the same for ever where the whole source is read again, because ids are. Where a part
-/// of it is, `SOURCE-PRINT-END-N` takes the place of the record in its file.
+/// What follows the source in a uid. `SOURCE-ID-N`: the same for ever where the whole source is read again, because ids are. Where a part
+/// of it is, `SOURCE-PRINT-END-N` takes the place of the record in its file. `id` is where the id's digits
+/// stand in `out`.
 #[inline]
-fn push_uid(out: &mut Vec<u8>, source: &str, id: i64, place: Option<RecordPlace>, number: u64) {
-    crate::ums::json::push_escaped(out, source.as_bytes());
-    out.push(b'-');
+fn push_uid(out: &mut Vec<u8>, id: Range<usize>, place: Option<RecordPlace>, number: u64) {
     match place {
-        None => push_i64(out, id),
+        None => out.extend_from_within(id),
         Some(RecordPlace { print, end }) => {
             for shift in (0..16).rev() {
                 let digit = (print >> (shift * 4)) as usize & 15;

@@ -8,14 +8,12 @@ use rdkafka::consumer::{CommitMode, Consumer};
 
 use super::Partition;
 use super::context::{News, give_back, list, take_over};
+use super::of_template;
 use super::run::{Part, Run, TICK};
-use super::start::{Failure, Known, of_topic, starts};
-use crate::error::Result;
+use super::start::{Begin, Failure, Known, of_topic, starts};
+use crate::error::{Error, Result};
 use crate::kafka::failed;
 use crate::ums::marker::parse_checkpoint;
-
-/// Between looks for partitions that were added, where no group does it.
-const LOOK: Duration = Duration::from_secs(60);
 
 /// How long partitions that are wanted elsewhere wait until what was read of them is durable: where
 /// reports come, and where none has come yet.
@@ -52,7 +50,7 @@ impl Run {
                     self.arriving.extend(partitions);
                     self.settle()?;
                 }
-                News::Revoked(partitions) => self.release(&partitions),
+                News::Revoked(partitions) => self.release(&partitions)?,
                 News::Committed(offsets) => {
                     self.committing = false;
                     for (partition, next) in offsets {
@@ -73,15 +71,15 @@ impl Run {
         if !self.arriving.is_empty() {
             return self.settle();
         }
-        if self.wanted.group.is_some() || self.looked.elapsed() < LOOK {
+        if self.wanted.group.is_some() || self.looked.elapsed() < self.look {
             return Ok(());
         }
-        self.looked = Instant::now();
-        let mut topics: Vec<_> =
-            self.parts.iter().map(|part| Arc::clone(&part.partition.topic)).collect();
-        topics.dedup();
-        for topic in topics {
-            // Whoever does not answer is asked again.
+        // Whoever does not answer is asked again.
+        let topics = match self.wanted.topic.fixed() {
+            Some(topic) => Ok(vec![topic.to_owned()]),
+            None => of_template(&self.consumer, &self.wanted.topic, TICK * 20),
+        };
+        for topic in topics.unwrap_or_default() {
             let found = of_topic(&self.consumer, &topic, TICK * 20).unwrap_or_default();
             let added =
                 |partition: &Partition| !self.parts.iter().any(|part| part.partition == *partition);
@@ -90,6 +88,7 @@ impl Run {
             self.saved.extend(added.iter().map(|partition| (partition.clone(), 0)));
             self.arriving.extend(added);
         }
+        self.looked = Instant::now();
         if self.arriving.is_empty() { Ok(()) } else { self.settle() }
     }
 
@@ -114,20 +113,22 @@ impl Run {
         // Without a group the library takes one list of everything.
         let before = self.parts.iter().filter(|_| !group);
         let before = before.map(|part| (&part.partition, part.next));
-        let offsets = found.iter().map(|(partition, next)| (partition, *next));
+        let offsets = found.iter().map(|begin| (&begin.partition, begin.next));
         take_over(&self.consumer, &list(before.chain(offsets)))?;
         self.arriving.clear();
         let names = Arc::clone(&self.shared);
-        self.parts.extend(found.into_iter().map(|(partition, next)| {
+        let ends = self.wanted.exit_at_end;
+        self.parts.extend(found.into_iter().map(|Begin { partition, next, end }| {
             let name = names.name(&partition);
-            Part::new(partition, next, name)
+            Part::new(partition, next, ends.then_some(end), name)
         }));
+        self.rest_again();
         Ok(())
     }
 
     /// Gives partitions back: what was read of them is made durable first and committed, so that
     /// the next member goes on behind it. Where that takes too long, it reads some of it again.
-    fn release(&mut self, gone: &[Partition]) {
+    fn release(&mut self, gone: &[Partition]) -> Result<()> {
         self.balanced = Instant::now();
         self.arriving.retain(|partition| !gone.contains(partition));
         let lost = self.consumer.assignment_lost();
@@ -148,6 +149,14 @@ impl Run {
             self.shared.set_hurry(false);
             self.commit(CommitMode::Sync);
         }
+        if self.wanted.exactly && !self.is_durable(gone) {
+            // Their rows are in the open transaction, and the next member reads them again.
+            return Err(Error::unreachable(format!(
+                "{}: the group has gone on without us, and the open transaction is given up",
+                self.wanted.name
+            ))
+            .advise("start again: the run goes on where the group is"));
+        }
         self.parts.retain(|part| !gone.contains(&part.partition));
         for partition in gone {
             self.least.forget(partition);
@@ -156,6 +165,7 @@ impl Run {
         // The session may be over; then there is nothing to give back.
         let _ = give_back(&self.consumer, &list(gone.iter().map(|partition| (partition, -1))));
         self.tell_all();
+        Ok(())
     }
 
     /// Whether all that was read of these partitions is durable.
@@ -184,7 +194,7 @@ impl Run {
     /// Gives the group the offsets below which everything is durable.
     pub(super) fn commit(&mut self, mode: CommitMode) {
         let waits = matches!(mode, CommitMode::Sync);
-        if self.wanted.group.is_none() || self.committing && !waits {
+        if self.wanted.group.is_none() || self.wanted.exactly || self.committing && !waits {
             return;
         }
         let due = |part: &Part| {

@@ -63,14 +63,24 @@ impl Ends {
         self.waiting.retain(|end| end.met.values().any(Option::is_some));
     }
 
-    /// The notices behind which every one of `all` is, in the order in which they came.
+    /// Whether any notice waits.
+    pub(super) fn are_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// The notices behind which every one of `all` is, in the order in which they came. Of several
+    /// topics those count that have the notice: it was written to every partition of one.
     pub(super) fn due<'a>(
         &mut self,
         all: impl Iterator<Item = &'a Partition> + Clone,
     ) -> Vec<Box<[u8]>> {
         let mut due = Vec::new();
         self.waiting.retain_mut(|end| {
-            let complete = all.clone().all(|partition| end.met.contains_key(partition));
+            let has =
+                |topic: &str| end.met.iter().any(|(met, at)| at.is_some() && *met.topic == *topic);
+            let complete = all
+                .clone()
+                .all(|partition| end.met.contains_key(partition) || !has(&partition.topic));
             if complete {
                 due.push(std::mem::take(&mut end.line));
             }
@@ -113,5 +123,16 @@ mod tests {
         ends.met(&all[1], 1, b"c");
         ends.forget(&all[1]);
         assert_eq!(ends.least(&all[1]), None);
+    }
+
+    #[test]
+    fn a_notice_does_not_wait_for_other_topics() {
+        let other = Partition { topic: "other".into(), number: 0 };
+        let all = [partition(0), partition(1), other];
+        let mut ends = Ends::default();
+        ends.met(&all[0], 5, b"a");
+        assert!(ends.due(all.iter()).is_empty());
+        ends.met(&all[1], 5, b"a");
+        assert_eq!(ends.due(all.iter()), [Box::from(&b"a"[..])]);
     }
 }

@@ -40,14 +40,19 @@ impl Least {
     }
 
     /// The positions that have changed since they were told, of the sources that every one of `all`
-    /// has had a marker of. They may fall, when a partition comes that is behind.
+    /// has had a marker of; `gets` says whether a topic gets those of a source. They may fall, when a
+    /// partition comes that is behind.
     pub(super) fn due<'a>(
         &mut self,
         all: impl Iterator<Item = &'a Partition> + Clone,
+        gets: impl Fn(&str, &str) -> bool,
     ) -> Vec<Marker> {
         let mut due = Vec::new();
-        for source in self.sources.values_mut().filter(|source| source.moved) {
-            if !all.clone().all(|partition| source.newest.contains_key(partition)) {
+        for ((_, name), source) in self.sources.iter_mut().filter(|(_, source)| source.moved) {
+            let has = |partition: &Partition| {
+                source.newest.contains_key(partition) || !gets(&partition.topic, name)
+            };
+            if !all.clone().all(has) {
                 continue;
             }
             source.moved = false;
@@ -83,26 +88,30 @@ mod tests {
         Partition { topic: "t".into(), number }
     }
 
+    fn every(_: &str, _: &str) -> bool {
+        true
+    }
+
     #[test]
     fn the_slowest_partition_decides() {
         let all = [partition(0), partition(1), partition(2)];
         let mut least = Least::default();
         least.met(&all[0], marker("a", 9));
         least.met(&all[1], marker("a", 7));
-        assert_eq!(least.due(all.iter()), []);
+        assert_eq!(least.due(all.iter(), every), []);
         least.met(&all[2], marker("a", 8));
-        assert_eq!(least.due(all.iter()), [marker("a", 7)]);
+        assert_eq!(least.due(all.iter(), every), [marker("a", 7)]);
         least.met(&all[0], marker("a", 20));
-        assert_eq!(least.due(all.iter()), []);
+        assert_eq!(least.due(all.iter(), every), []);
         least.met(&all[1], marker("a", 12));
-        assert_eq!(least.due(all.iter()), [marker("a", 8)]);
+        assert_eq!(least.due(all.iter(), every), [marker("a", 8)]);
         // The slowest is given to somebody else.
         least.forget(&all[2]);
-        assert_eq!(least.due(all[..2].iter()), [marker("a", 12)]);
+        assert_eq!(least.due(all[..2].iter(), every), [marker("a", 12)]);
         // And comes back, behind.
-        assert_eq!(least.due(all.iter()), []);
+        assert_eq!(least.due(all.iter(), every), []);
         least.met(&all[2], marker("a", 10));
-        assert_eq!(least.due(all.iter()), [marker("a", 10)]);
+        assert_eq!(least.due(all.iter(), every), [marker("a", 10)]);
     }
 
     #[test]
@@ -113,6 +122,13 @@ mod tests {
             least.met(partition, marker("a", 1));
         }
         least.met(&all[0], marker("b", 1));
-        assert_eq!(least.due(all.iter()), [marker("a", 1)]);
+        assert_eq!(least.due(all.iter(), every), [marker("a", 1)]);
+        // A topic that gets no markers of a source holds none of its rows.
+        let other = Partition { topic: "u".into(), number: 0 };
+        let three = [partition(0), partition(1), other];
+        least.met(&all[0], marker("a", 2));
+        least.met(&all[1], marker("a", 2));
+        assert_eq!(least.due(three.iter(), every), []);
+        assert_eq!(least.due(three.iter(), |topic, _| topic == "t"), [marker("a", 2)]);
     }
 }

@@ -15,6 +15,7 @@ mod context;
 mod ends;
 mod least;
 mod lines;
+mod member;
 mod offsets;
 mod run;
 mod shared;
@@ -44,6 +45,7 @@ use super::topic::Template;
 use crate::error::{Error, Kind, Result};
 use crate::ums::Marker;
 
+pub use self::member::{Member, offsets};
 pub use self::offsets::KIND;
 pub use self::shared::Receipt;
 pub use self::start::{Start, millis};
@@ -56,7 +58,12 @@ pub const DEFAULTS: &[(&str, &str)] = &[
     ("fetch.wait.max.ms", "100"),
     ("session.timeout.ms", "15000"),
     ("check.crcs", "true"),
+    // Partitions and topics that are added are looked for so often.
+    (REFRESH, "60000"),
 ];
+
+/// The property that says how often topics are looked at.
+const REFRESH: &str = "topic.metadata.refresh.interval.ms";
 
 /// Blocks that may wait for whoever reads.
 const WAITING: usize = 4;
@@ -102,6 +109,8 @@ pub struct Wanted {
     pub saved: Vec<Marker>,
     /// The checkpoint of whoever makes the rows durable behind a pipe: followed while reading.
     pub confirm: Option<PathBuf>,
+    /// Offsets are kept by whoever writes, in transactions, and not committed here.
+    pub exactly: bool,
     /// Speaks to people.
     pub voice: Voice,
     /// Stands in front of errors.
@@ -115,6 +124,8 @@ pub struct Stream {
     at: usize,
     /// Bytes handed out.
     pub taken: Arc<AtomicU64>,
+    /// Who reads.
+    pub member: Member,
 }
 
 impl Read for Stream {
@@ -153,37 +164,44 @@ pub fn open(wanted: Wanted) -> Result<(Stream, Receipt)> {
     let failed = |error| super::failed(&wanted.name, error);
     let consumer: BaseConsumer<Context> =
         config.create_with_context(Context::new(wanted.voice.clone())).map_err(failed)?;
-    let single = wanted.topic.fixed();
-    if single.is_none() && (wanted.exit_at_end || wanted.until.is_some()) {
-        return Err(Error::usage("the end of several topics is not known")
-            .advise("name one topic, or end the run by a signal"));
-    }
     let topics = topics(&consumer, &wanted.topic).map_err(|error| error.at(&wanted.name))?;
     let cluster = consumer.client().fetch_cluster_id(PATIENCE).unwrap_or_default();
     let shared = Arc::new(Shared::new(Reader { group: wanted.group.clone(), cluster }));
     let saved: BTreeMap<_, _> =
         wanted.saved.iter().filter_map(|marker| shared.reader.own(marker)).collect();
     let (out, blocks) = bounded(WAITING);
-    let mut run = Run::new(consumer, wanted, saved, Arc::clone(&shared), out);
+    // Zero and less mean never.
+    let look = config.get(REFRESH).and_then(|millis| millis.parse().ok()).filter(|look| *look > 0);
+    let look = look.map_or(Duration::MAX, Duration::from_millis);
+    let mut run = Run::new(consumer, wanted, saved, Arc::clone(&shared), out, look);
     run.begin(&topics)?;
+    let member = Member { consumer: Arc::downgrade(&run.consumer), shared: Arc::clone(&shared) };
     let thread = std::thread::Builder::new().name("kafka".into()).spawn(move || run.go());
     thread.map_err(|error| Error::io("cannot start a thread", error))?;
-    let stream = Stream { blocks, block: Vec::new(), at: 0, taken: Arc::default() };
+    let stream = Stream { blocks, block: Vec::new(), at: 0, taken: Arc::default(), member };
     Ok((stream, Receipt(shared)))
 }
 
 /// The topics of a template that there are.
 fn topics(consumer: &BaseConsumer<Context>, template: &Template) -> Result<Vec<String>> {
     let Some(single) = template.fixed() else {
-        let all = ask(consumer, || consumer.fetch_metadata(None, PATIENCE / 2))?;
-        let names = all.topics().iter().map(|topic| topic.name().to_owned());
-        return Ok(names.filter(|name| template.matches(name, &[])).collect());
+        return ask(consumer, || of_template(consumer, template, PATIENCE / 2));
     };
     let found = ask(consumer, || start::of_topic(consumer, single, PATIENCE / 2))?;
     if found.is_empty() {
         return Err(Error::refused(format!("the topic {single} has no partitions")));
     }
     Ok(vec![single.to_owned()])
+}
+
+fn of_template(
+    consumer: &BaseConsumer<Context>,
+    template: &Template,
+    patience: Duration,
+) -> Result<Vec<String>, KafkaError> {
+    let all = consumer.fetch_metadata(None, patience)?;
+    let names = all.topics().iter().map(|topic| topic.name().to_owned());
+    Ok(names.filter(|name| template.matches(name, &[])).collect())
 }
 
 /// Asks a broker, twice when the first time nobody answers.

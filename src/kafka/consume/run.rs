@@ -1,7 +1,7 @@
 //! HOT once a record. The thread that reads: polls, gives blocks of lines, ends. Uses `error`,
 //! `kafka`, `ums`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::BorrowedMessage;
 
-use super::context::{Context, list};
+use super::context::{Context, list, partitions};
 use super::ends::Ends;
 use super::least::Least;
 use super::lines::{Cutter, Met};
@@ -48,6 +48,8 @@ pub(super) struct Part {
     pub(super) marked: i64,
     /// What the group has.
     pub(super) committed: i64,
+    /// Where it ended when it came, if the run is to end there.
+    end: Option<i64>,
     /// Nothing more is wanted of it.
     ended: bool,
     /// Its end was met, and nothing since.
@@ -55,8 +57,10 @@ pub(super) struct Part {
 }
 
 impl Part {
-    pub(super) fn new(partition: Partition, next: i64, name: usize) -> Self {
-        Self { partition, name, next, marked: -1, committed: -1, ended: false, at_end: false }
+    pub(super) fn new(partition: Partition, next: i64, end: Option<i64>, name: usize) -> Self {
+        let (marked, committed, at_end) = (-1, -1, false);
+        let ended = end.is_some_and(|end| next >= end);
+        Self { partition, name, next, marked, committed, end, ended, at_end }
     }
 }
 
@@ -88,6 +92,8 @@ pub(super) struct Run {
     pub(super) balanced: Instant,
     /// When added partitions were looked for, where no group does it.
     pub(super) looked: Instant,
+    /// How often they are looked for.
+    pub(super) look: Duration,
     /// Since when nobody takes blocks.
     stuck: Option<Instant>,
     paused: bool,
@@ -106,6 +112,7 @@ impl Run {
         saved: BTreeMap<Partition, i64>,
         shared: Arc<Shared>,
         out: Sender<Result<Vec<u8>>>,
+        look: Duration,
     ) -> Self {
         let now = Instant::now();
         Self {
@@ -127,6 +134,7 @@ impl Run {
             beat: now,
             balanced: now,
             looked: now,
+            look,
             stuck: None,
             paused: false,
             committing: false,
@@ -202,11 +210,11 @@ impl Run {
             return;
         };
         let late = |until: i64| record.timestamp().to_millis().is_some_and(|time| time >= until);
-        if self.wanted.until.is_some_and(late) {
+        if part.end.is_some_and(|end| record.offset() >= end) || self.wanted.until.is_some_and(late)
+        {
             part.ended = true;
-            let list = list([(&part.partition, -1)]);
             // What still comes of it is passed over.
-            let _ = self.consumer.pause(&list);
+            let _ = self.consumer.pause(&list([(&part.partition, -1)]));
             return;
         }
         part.next = record.offset().saturating_add(1);
@@ -242,7 +250,8 @@ impl Run {
             self.block.push(b'\n');
             self.lines += 1;
         }
-        for marker in self.least.due(self.parts.iter().map(|part| &part.partition)) {
+        let gets = |topic: &str, source: &str| self.wanted.topic.gets(topic, source);
+        for marker in self.least.due(self.parts.iter().map(|part| &part.partition), gets) {
             marker.write(Dialect::Dws, &mut self.block);
             self.lines += 1;
         }
@@ -253,13 +262,22 @@ impl Run {
         if self.wanted.raw || self.out.is_none() {
             return;
         }
+        let mut last = None;
         for part in &mut self.parts {
             let next = self.ends.least(&part.partition).unwrap_or(part.next);
             if next > part.marked {
                 self.shared.reader.push(&part.partition, next, &mut self.block);
                 part.marked = next;
                 self.lines += 1;
+                last = Some((part.partition.clone(), next));
             }
+        }
+        // While a notice waits, the offsets are those in front of it.
+        if let Some((partition, next)) = last
+            && self.wanted.exactly
+            && !self.ends.are_waiting()
+        {
+            self.shared.add_covering(partition, next);
         }
     }
 
@@ -268,6 +286,13 @@ impl Run {
         if std::mem::take(&mut self.lively) {
             self.wanted.voice.goes_on();
         }
+        self.pass_over();
+        if self.wanted.topic.fixed().is_none() && self.asks_for_ends() {
+            // An end that came before anybody asked for it, or while no broker answered.
+            let numbers = self.parts.iter().filter(|part| !part.at_end);
+            let numbers: BTreeSet<i32> = numbers.map(|part| part.partition.number).collect();
+            numbers.into_iter().for_each(|number| self.met_end(number));
+        }
         let resting = self.parts.iter().filter(|part| part.at_end);
         resting.for_each(|part| self.ends.rests(&part.partition));
         self.tell_all();
@@ -275,6 +300,18 @@ impl Run {
         self.follow_checkpoint();
         self.commit(CommitMode::Async);
         self.arrive_late()
+    }
+
+    /// What is behind the last record and holds none, the ends of transactions, is read, too. Else
+    /// an offset in front of it would seem to be lost when the topic's retention has passed it.
+    fn pass_over(&mut self) {
+        let Ok(read) = self.consumer.position() else { return };
+        for (partition, next) in partitions(&read) {
+            let own = self.parts.iter_mut().find(|part| part.partition == partition);
+            if let Some(part) = own.filter(|part| !part.ended) {
+                part.next = part.next.max(next);
+            }
+        }
     }
 
     /// Hands the block on, or keeps it when nobody takes it in time.
@@ -316,6 +353,13 @@ impl Run {
         self.out.is_some() && !self.block.is_empty()
     }
 
+    /// Whoever is assigned anew is read, also where nobody takes what is read, and where the end has
+    /// come.
+    pub(super) fn rest_again(&self) {
+        let resting = self.parts.iter().filter(|part| part.ended || self.paused);
+        let _ = self.consumer.pause(&list(resting.map(|part| (&part.partition, -1))));
+    }
+
     fn wanted_parts(&self) -> rdkafka::TopicPartitionList {
         list(self.parts.iter().filter(|part| !part.ended).map(|part| (&part.partition, -1)))
     }
@@ -330,17 +374,44 @@ impl Run {
             return group.is_none() || self.balanced.elapsed() >= NOTHING;
         }
         let past = until.is_some_and(|until| jiff::Timestamp::now().as_millisecond() >= until);
-        self.parts.iter().all(|part| part.ended || part.at_end && (*exit_at_end || past))
+        let done = |part: &Part| {
+            let read = part.end.is_some_and(|end| part.next >= end);
+            part.ended || read || part.at_end && (*exit_at_end || past)
+        };
+        self.parts.iter().all(done)
+    }
+
+    /// Whether it matters where partitions end.
+    fn asks_for_ends(&self) -> bool {
+        self.wanted.until.is_some() || self.ends.are_waiting()
+    }
+
+    /// A partition of this number was read to its end; the library does not say of which topic.
+    fn met_end(&mut self, number: i32) {
+        let is = |part: &Part| part.partition.number == number;
+        let sure = self.wanted.topic.fixed().is_some();
+        if !sure && !self.asks_for_ends() {
+            return;
+        }
+        self.pass_over();
+        let mut met = Vec::new();
+        for part in self.parts.iter().filter(|part| is(part) && (sure || !part.at_end)) {
+            let Partition { topic, number } = &part.partition;
+            let marks = || self.consumer.fetch_watermarks(topic, *number, TICK * 20);
+            if sure || marks().is_ok_and(|(_, high)| part.next >= high) {
+                met.push(part.partition.clone());
+            }
+        }
+        for part in self.parts.iter_mut().filter(|part| met.contains(&part.partition)) {
+            part.at_end = true;
+            self.ends.exhausted(&part.partition);
+        }
+        self.tell_all();
     }
 
     fn trouble(&mut self, error: &KafkaError) -> Result<()> {
         if let KafkaError::PartitionEOF(number) = error {
-            // It does not say of which topic; who asks for ends has one.
-            for part in self.parts.iter_mut().filter(|part| part.partition.number == *number) {
-                part.at_end = true;
-                self.ends.exhausted(&part.partition);
-            }
-            self.tell_all();
+            self.met_end(*number);
             return Ok(());
         }
         match error.rdkafka_error_code() {

@@ -21,6 +21,8 @@ struct State {
     reports: bool,
     /// For streams without markers: after so many bytes of the stream, a partition is this far.
     ledger: VecDeque<(u64, Partition, i64)>,
+    /// Offsets in markers that are the last of those which cover everything in front of them.
+    covering: VecDeque<(Partition, i64)>,
     /// The records of the newest blocks: in which line each begins.
     places: VecDeque<Vec<Place>>,
     ended: bool,
@@ -71,6 +73,22 @@ impl Shared {
             state.reports = true;
         }
         self.changed.notify_all();
+    }
+
+    /// The marker with this offset is the last of some that cover everything in front of them.
+    pub(super) fn add_covering(&self, partition: Partition, next: i64) {
+        self.lock().covering.push_back((partition, next));
+    }
+
+    /// Whether a marker is such a one; those in front of it are done with.
+    pub(super) fn covers_all(&self, partition: &Partition, next: i64) -> bool {
+        let mut state = self.lock();
+        let is = |(other, offset): &(Partition, i64)| other == partition && *offset == next;
+        let found = state.covering.iter().position(is);
+        if let Some(found) = found {
+            state.covering.drain(..=found);
+        }
+        found.is_some()
     }
 
     /// What was reported for a partition.

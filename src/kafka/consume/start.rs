@@ -89,6 +89,15 @@ pub(super) struct Known<'a> {
     pub(super) saved: &'a BTreeMap<Partition, i64>,
 }
 
+/// Where a partition begins for us.
+pub(super) struct Begin {
+    pub(super) partition: Partition,
+    /// The offset to read from.
+    pub(super) next: i64,
+    /// Where the partition ends now.
+    pub(super) end: i64,
+}
+
 /// The offset to read each partition from.
 ///
 /// Both the group and a checkpoint only say what has become durable, so the greater one is right. A
@@ -98,7 +107,7 @@ pub(super) fn starts(
     consumer: &BaseConsumer<Context>,
     wanted: &[Partition],
     known: &Known,
-) -> Result<Vec<(Partition, i64)>, Failure> {
+) -> Result<Vec<Begin>, Failure> {
     let committed = if known.group { committed(consumer, wanted)? } else { BTreeMap::new() };
     let mut found = Vec::with_capacity(wanted.len());
     for partition in wanted {
@@ -113,7 +122,7 @@ pub(super) fn starts(
         }
         if let Some(next) = kept {
             check(partition, next, low, high)?;
-            found.push((partition.clone(), next));
+            found.push(Begin { partition: partition.clone(), next, end: high });
             continue;
         }
         let same = |other: &&Partition| other.topic == partition.topic;
@@ -125,7 +134,7 @@ pub(super) fn starts(
             Start::Tail(last) => high.saturating_sub(last).max(low),
             Start::Time(millis) => at(consumer, partition, millis)?.unwrap_or(high),
         };
-        found.push((partition.clone(), next));
+        found.push(Begin { partition: partition.clone(), next, end: high });
     }
     Ok(found)
 }

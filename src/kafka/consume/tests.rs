@@ -51,6 +51,7 @@ fn wanted(cluster: &Cluster, topic: &str) -> Wanted {
         raw: false,
         saved: Vec::new(),
         confirm: None,
+        exactly: false,
         voice: Voice::new("t", Arc::new(|_: &str| {})),
         name: "t".into(),
     }
@@ -340,4 +341,65 @@ fn members_share_and_take_over_and_nothing_is_missing() {
     second.receipt.close();
     first.thread.join().unwrap();
     second.thread.join().unwrap();
+}
+
+/// Partitions of one number in several topics: the library does not say whose end was met.
+#[test]
+fn topics_of_a_template_end_each_at_its_own_end() {
+    let cluster = MockCluster::new(1).unwrap();
+    for (topic, partitions) in [("s.a", 2), ("s.b", 2), ("s.empty", 1)] {
+        cluster.create_topic(topic, partitions, 1).unwrap();
+    }
+    produce(&cluster, "s.a", 0, &numbers(0..10));
+    produce(&cluster, "s.b", 0, &numbers(10..20_010));
+    produce(&cluster, "s.b", 1, &numbers(20_010..20_020));
+    let sorted = |wanted: Wanted| {
+        let mut rows = all(wanted, true).0;
+        rows.sort_by_key(|row| row.parse::<u32>().unwrap());
+        rows
+    };
+    assert_eq!(sorted(wanted(&cluster, "s.{schema}")), numbers(0..20_020));
+    let hour = 3_600_000;
+    let now = jiff::Timestamp::now().as_millisecond();
+    // All is older than the bound, which has passed or is still to come.
+    let until =
+        |until| Wanted { exit_at_end: false, until: Some(until), ..wanted(&cluster, "s.{schema}") };
+    assert_eq!(sorted(until(now)), numbers(0..20_020));
+    assert_eq!(sorted(until(now - hour)), numbers(0..0));
+    assert_eq!(sorted(in_group(&cluster, "s.{schema}", "g")), numbers(0..20_020));
+    assert_eq!(sorted(in_group(&cluster, "s.{schema}", "g")), numbers(0..0));
+}
+
+/// A run that ends at the end ends where that was when it began, also when more comes all the time.
+#[test]
+fn a_busy_topic_has_an_end() {
+    let cluster = cluster("t", 1);
+    produce(&cluster, "t", 0, &numbers(0..5000));
+    let (mut stream, receipt) = open(wanted(&cluster, "t")).unwrap();
+    produce(&cluster, "t", 0, &numbers(5000..6000));
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    receipt.close();
+    let row = |line: &&str| of_line(line.as_bytes()).ok().flatten().is_none();
+    assert_eq!(text.lines().filter(row).count(), 5000);
+    let last = of_line(text.lines().last().unwrap().as_bytes()).unwrap().unwrap();
+    assert_eq!(last.id, 5000);
+}
+
+/// Without a group, topics that come later are read like partitions that come later.
+#[test]
+fn a_topic_that_a_template_gets_later_is_read() {
+    let cluster = MockCluster::new(1).unwrap();
+    cluster.create_topic("s.a", 1, 1).unwrap();
+    produce(&cluster, "s.a", 0, &numbers(0..10));
+    let mut wanted =
+        Wanted { exit_at_end: false, start: Start::Latest, ..wanted(&cluster, "s.{schema}") };
+    wanted.config.set(REFRESH, "500");
+    let (stream, receipt) = open(wanted).unwrap();
+    cluster.create_topic("s.b", 1, 1).unwrap();
+    produce(&cluster, "s.b", 0, &numbers(10..20));
+    let lines = std::io::BufReader::new(stream).lines().map(std::result::Result::unwrap);
+    let rows = lines.filter(|line| of_line(line.as_bytes()).ok().flatten().is_none());
+    assert_eq!(rows.take(10).collect::<Vec<_>>(), numbers(10..20));
+    receipt.close();
 }

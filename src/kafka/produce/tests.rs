@@ -40,6 +40,7 @@ fn producer(mock: &Mock, topic: &str, change: impl FnOnce(&mut Setup)) -> Result
         missing: Missing::default(),
         transactional: None,
         key: KeyRule::Primary,
+        member: None,
         voice: Voice::new("mock", Arc::new(|_| {})),
         stop: Arc::default(),
     };

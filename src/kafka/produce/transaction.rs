@@ -3,6 +3,7 @@
 //! Who begins with an id ends what another process has left open under it: that is aborted, and the
 //! other process is fenced. A reader with isolation.level=read_committed so sees every row once.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
@@ -10,6 +11,7 @@ use rdkafka::producer::{BaseProducer, Producer as _};
 
 use super::{Context, Lines};
 use crate::error::{Error, Result};
+use crate::kafka::consume::{Partition, offsets};
 use crate::kafka::error::{failed, of_code};
 use crate::ums::Marker;
 
@@ -26,6 +28,10 @@ const STEP: Duration = Duration::from_secs(10);
 pub(super) struct Transactions {
     /// When its first record was written.
     since: Option<Instant>,
+    /// The markers in it, which count when it ends.
+    markers: Vec<Marker>,
+    /// The offsets of the reader that it covers.
+    offsets: BTreeMap<Partition, i64>,
 }
 
 impl Transactions {
@@ -40,7 +46,7 @@ impl Transactions {
             }
         }
         producer.begin_transaction().map_err(|error| failed(name, error))?;
-        Ok(Self { since: None })
+        Ok(Self { since: None, markers: Vec::new(), offsets: BTreeMap::new() })
     }
 
     /// A record is written.
@@ -59,21 +65,68 @@ fn may_pass(error: &KafkaError) -> bool {
 }
 
 impl Lines {
-    /// Ends the transaction with a marker, or, without one, if there is anything in it.
-    pub(super) fn end_transaction(&mut self, marker: Option<(&[u8], Marker)>) -> Result<()> {
+    /// Writes a marker, and ends the transaction with it. Where the reader's offsets go into it, it ends
+    /// when these cover all that was written, and not at markers of others.
+    pub(super) fn mark_transaction(&mut self, line: &[u8], marker: Marker) -> Result<()> {
+        let epoch = self.producer.context().ledger().newest();
+        self.send_marker(line, &marker, epoch)?;
         let Some(transactions) = &mut self.transactions else { return Ok(()) };
-        if marker.is_none() && transactions.since.is_none() {
+        transactions.wrote();
+        let ends = match &self.setup.member {
+            None => true,
+            Some(member) => match member.own(&marker) {
+                None => false,
+                Some((partition, next)) => {
+                    let ends = member.covers_all(&partition, next);
+                    transactions.offsets.insert(partition, next);
+                    ends
+                }
+            },
+        };
+        transactions.markers.push(marker);
+        if ends { self.end_transaction() } else { Ok(()) }
+    }
+
+    /// Puts the reader's offsets into the transaction.
+    fn keep_offsets(&mut self) -> Result<()> {
+        let Some(member) = &self.setup.member else { return Ok(()) };
+        let kept = self.transactions.as_mut().map(|all| std::mem::take(&mut all.offsets));
+        let Some(kept) = kept.filter(|kept| !kept.is_empty()) else { return Ok(()) };
+        let what = format!("{}: offsets in a transaction", self.setup.name);
+        let begun = Instant::now();
+        loop {
+            let generation = member.generation().ok_or_else(|| {
+                Error::unreachable(format!("{what}: nothing is read any more"))
+                    .advise("start again: the run goes on where the group is")
+            })?;
+            match self.producer.send_offsets_to_transaction(&offsets(&kept), &generation, STEP) {
+                Ok(()) => return Ok(()),
+                Err(error) if may_pass(&error) && begun.elapsed() < 6 * STEP => {
+                    std::thread::sleep(STEP / 100);
+                }
+                Err(KafkaError::Transaction(error)) if error.txn_requires_abort() => {
+                    // The group has gone on with other members, mostly.
+                    let text = format!("{what}: {}", error.string());
+                    return Err(Error::unreachable(text)
+                        .advise("start again: the run goes on where the group is"));
+                }
+                Err(error) => return Err(failed(what, error)),
+            }
+        }
+    }
+
+    /// Ends the transaction if there is anything in it.
+    pub(super) fn end_transaction(&mut self) -> Result<()> {
+        let Some(transactions) = &mut self.transactions else { return Ok(()) };
+        if transactions.since.take().is_none() {
             return Ok(());
         }
-        transactions.since = None;
-        if let Some((line, marker)) = &marker {
-            let epoch = self.producer.context().ledger().newest();
-            self.send_marker(line, marker, epoch)?;
-        }
+        let markers = std::mem::take(&mut transactions.markers);
         self.rest();
         while self.producer.context().ledger().open() > 0 {
             self.wait()?;
         }
+        self.keep_offsets()?;
         let what = format!("{}: a transaction", self.setup.name);
         loop {
             match self.producer.commit_transaction(STEP) {
@@ -100,7 +153,7 @@ impl Lines {
             }
         }
         self.producer.begin_transaction().map_err(|error| failed(&self.setup.name, error))?;
-        if let Some((_, marker)) = marker {
+        for marker in markers {
             self.producer.context().ledger().settle(marker);
         }
         Ok(())
@@ -113,7 +166,7 @@ impl Lines {
             self.setup.voice.say(
                 "a transaction is open for ten minutes without a marker; it ends here, so that brokers do not abort it",
             );
-            return self.end_transaction(None);
+            return self.end_transaction();
         }
         Ok(())
     }

@@ -12,6 +12,7 @@ use super::Wants;
 use crate::error::{Error, Result};
 use crate::expr::moment;
 use crate::expr::number::Number;
+use crate::ums::hash::Fnv1a;
 use crate::ums::json::{push_i64, push_string};
 use crate::ums::{Dialect, Field, MessageWriter, Namespace, Op, Protocol, Schema, Type};
 
@@ -340,12 +341,11 @@ pub(super) fn namespace(parts: [&str; 4]) -> Namespace {
     Namespace { parts: all }
 }
 
-/// FNV-1a.
+/// A hash of texts that tells where one ends.
 fn hash(texts: &[&str]) -> u64 {
-    let bytes = texts.iter().flat_map(|text| text.bytes().chain([0xff]));
-    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+    let all =
+        texts.iter().fold(Fnv1a::default(), |all, text| all.and(text.as_bytes()).and(&[0xff]));
+    all.finish()
 }
 
 #[cfg(test)]

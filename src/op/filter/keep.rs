@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use super::{Lane, in_row, op};
+use super::{Lane, Tuple, in_row, op};
 use crate::error::{Error, Result};
 use crate::ums::decode::Header;
 use crate::ums::{Cell, Message, Namespace, Op, Row};
@@ -47,7 +47,7 @@ pub(super) fn rows(
 
 fn one(lane: &mut Lane, row: Row, cells: &[Cell], held: &mut Option<Held>) -> Result<()> {
     let op = op(&lane.plan.header, cells)?;
-    let as_it_is = (!lane.columns).then_some(row.bytes);
+    let as_it_is = Tuple::of(row.bytes, lane.columns);
     let before = held.take();
     match (op, before) {
         (Op::Before, None) => {
@@ -76,7 +76,7 @@ fn one(lane: &mut Lane, row: Row, cells: &[Cell], held: &mut Option<Held>) -> Re
             let inside = before.admitted && lane.rules.admits(lane.plan, cells)? && lane.holds(cells)?;
             match (before.inside, inside) {
                 (true, true) => {
-                    lane.push(&old, (!lane.columns).then_some(tuple.bytes))?;
+                    lane.push(&old, Tuple::of(tuple.bytes, lane.columns))?;
                     lane.push(cells, as_it_is)
                 }
                 (true, false) => {
@@ -87,12 +87,12 @@ fn one(lane: &mut Lane, row: Row, cells: &[Cell], held: &mut Option<Held>) -> Re
                     }
                     let mut gone = old.clone();
                     rename_op(lane, &mut gone, cells, "D");
-                    lane.push(&gone, None)
+                    lane.push(&gone, Tuple::Cells)
                 }
                 (false, true) => {
                     let mut new = cells.to_vec();
                     rename_op(lane, &mut new, cells, "I");
-                    lane.push(&new, None)
+                    lane.push(&new, Tuple::Cells)
                 }
                 (false, false) => Ok(()),
             }

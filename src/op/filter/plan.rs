@@ -2,13 +2,14 @@
 //! `error`, `expr`, `ums`. Not hot: once a schema.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
-use super::{Rules, sample};
+use super::{Place, Rules, sample};
 use crate::error::{Error, Kind, Result};
 use crate::expr::{Computed, Filter};
 use crate::ums::decode::Header;
-use crate::ums::{Cell, Dialect, Field, MessageWriter, Namespace, Protocol, Schema};
+use crate::ums::{Bounds, Cell, Dialect, Field, MessageWriter, Namespace, Protocol, Row, Schema};
 
 /// Compiled plans that are kept, as many as a decoder keeps schemas.
 const MAX_PLANS: usize = 256;
@@ -19,6 +20,8 @@ pub(super) struct Plan {
     pub(super) filter: Option<Filter>,
     /// What rows are sampled by.
     pub(super) sampled: Vec<usize>,
+    /// The columns whose cells are looked at; no others are decoded.
+    pub(super) wanted: Vec<usize>,
     /// Whether the condition names nothing but key columns, which no update changes.
     pub(super) by_key: bool,
     /// How rows are written anew; `None` where they stay as they are.
@@ -29,7 +32,7 @@ pub(super) struct Plan {
 pub(super) struct Reshape {
     pub(super) schema: Schema,
     /// `None` where the tuples stay as they are.
-    columns: Option<Vec<Column>>,
+    pieces: Option<Vec<Piece>>,
     /// The last head that was written, up to the rows.
     head: Option<(Protocol, Vec<u8>)>,
 }
@@ -37,6 +40,13 @@ pub(super) struct Reshape {
 /// One column that comes out.
 enum Column {
     Cell(usize),
+    Computed(Computed),
+}
+
+/// A part of the tuple that comes out.
+enum Piece {
+    /// Cells that are copied as they stand.
+    Cells(Range<usize>),
     Computed(Computed),
 }
 
@@ -104,9 +114,16 @@ impl Plans {
             ));
         }
         let sampled = if rules.sample.is_some() { sample::places(header) } else { Vec::new() };
+        let columns = if rules.select.is_some() { "--select" } else { "--drop" };
         let reshape =
-            self.reshape(rules, header, &absent).map_err(|error| wrong(error, "--select"))?;
-        Ok(Plan { header: Arc::clone(header), filter, sampled, by_key, reshape })
+            self.reshape(rules, header, &absent).map_err(|error| wrong(error, columns))?;
+        let mut wanted = sampled.clone();
+        wanted.extend(filter.iter().flat_map(Filter::columns));
+        wanted.extend(rules.needed(header));
+        wanted.extend(reshape.iter().flat_map(Reshape::computed_from));
+        wanted.sort_unstable();
+        wanted.dedup();
+        Ok(Plan { header: Arc::clone(header), filter, sampled, wanted, by_key, reshape })
     }
 
     /// The columns that the table is known to have, from other messages, and this image has not.
@@ -154,7 +171,8 @@ impl Plans {
             schema.fields =
                 columns.iter().filter_map(|column| column.field(&header.schema)).collect();
         }
-        Ok(Some(Reshape { schema, columns, head: None }))
+        let pieces = columns.map(|columns| columns.into_iter().fold(Vec::new(), joined));
+        Ok(Some(Reshape { schema, pieces, head: None }))
     }
 
     /// All columns but these; `None` where the table has none of them.
@@ -169,16 +187,26 @@ impl Plans {
                 }
             }
             if !kept && is_system(header, place) {
-                return Err(Error::refused(format!(
-                    "--drop {}: a system column stays",
-                    field.name
-                )));
+                return Err(Error::refused(format!("{}: a system column stays", field.name)));
             }
             if kept {
                 columns.push(Column::Cell(place));
             }
         }
         Ok((columns.len() < header.schema.fields.len()).then_some(columns))
+    }
+}
+
+impl Rules {
+    /// The system columns that bounds and kinds of change are asked of.
+    fn needed(&self, header: &Header) -> Vec<usize> {
+        let system = header.system;
+        let bounds = [self.since, self.until].into_iter().flatten().map(|bound| match bound {
+            Place::Id(_) => system.id,
+            Place::Time(_) => system.ts,
+        });
+        let op = system.op.filter(|_| !self.ops.is_empty());
+        bounds.chain([op]).flatten().collect()
     }
 }
 
@@ -245,36 +273,42 @@ impl Plan {
 
     /// Whether tuples are written as other columns.
     pub(super) fn has_columns(&self) -> bool {
-        self.reshape.as_ref().is_some_and(|reshape| reshape.columns.is_some())
+        self.reshape.as_ref().is_some_and(|reshape| reshape.pieces.is_some())
     }
 
-    /// Appends the inside of a tuple. HOT.
-    pub(super) fn push_tuple(&self, cells: &[Cell], out: &mut Vec<u8>) -> Result<()> {
-        match self.reshape.as_ref().and_then(|reshape| reshape.columns.as_ref()) {
-            None => {
-                for (index, cell) in cells.iter().enumerate() {
-                    if index > 0 {
-                        out.push(b',');
-                    }
-                    cell.push_json(out);
-                }
+    /// Appends the inside of a tuple whose cells are given, but for those that are copied where `raw`
+    /// has them as they are written. HOT.
+    pub(super) fn push_tuple(
+        &self,
+        cells: &[Cell],
+        raw: Option<(&Row, &Bounds)>,
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
+        let whole = [Piece::Cells(0..cells.len())];
+        let pieces = self.reshape.as_ref().and_then(|reshape| reshape.pieces.as_deref());
+        for (index, piece) in pieces.unwrap_or(&whole).iter().enumerate() {
+            if index > 0 {
+                out.push(b',');
             }
-            Some(columns) => {
-                for (index, column) in columns.iter().enumerate() {
-                    if index > 0 {
-                        out.push(b',');
-                    }
-                    match column {
-                        Column::Cell(place) => match cells.get(*place) {
+            match (piece, raw) {
+                (Piece::Cells(places), Some((row, bounds))) => {
+                    out.extend_from_slice(bounds.bytes(row, places));
+                }
+                (Piece::Cells(places), None) => {
+                    for place in places.clone() {
+                        if place > places.start {
+                            out.push(b',');
+                        }
+                        match cells.get(place) {
                             Some(cell) => cell.push_json(out),
                             None => return Err(Error::data("a row without one of its columns")),
-                        },
-                        Column::Computed(computed) => {
-                            computed.push_json(cells, out).map_err(|error| {
-                                error.at(format_args!("--select: {}", computed.field.name))
-                            })?
                         }
                     }
+                }
+                (Piece::Computed(computed), _) => {
+                    computed.push_json(cells, out).map_err(|error| {
+                        error.at(format_args!("--select: {}", computed.field.name))
+                    })?;
                 }
             }
         }
@@ -282,7 +316,37 @@ impl Plan {
     }
 }
 
+/// One column more: neighbours that are copied are one piece.
+fn joined(mut pieces: Vec<Piece>, column: Column) -> Vec<Piece> {
+    let place = match column {
+        Column::Cell(place) => place,
+        Column::Computed(computed) => match computed.column() {
+            Some(place) => place,
+            None => {
+                pieces.push(Piece::Computed(computed));
+                return pieces;
+            }
+        },
+    };
+    match pieces.last_mut() {
+        Some(Piece::Cells(places)) if places.end == place => places.end += 1,
+        _ => pieces.push(Piece::Cells(place..place + 1)),
+    }
+    pieces
+}
+
 impl Reshape {
+    /// The columns that computed ones are made of.
+    fn computed_from(&self) -> Vec<usize> {
+        let pieces = self.pieces.iter().flatten();
+        pieces
+            .flat_map(|piece| match piece {
+                Piece::Cells(_) => Vec::new(),
+                Piece::Computed(computed) => computed.columns(),
+            })
+            .collect()
+    }
+
     /// The head of a message up to its rows.
     pub(super) fn head(&mut self, protocol: Protocol) -> &[u8] {
         if self.head.as_ref().is_none_or(|(of, _)| *of != protocol) {

@@ -4,6 +4,7 @@
 use crate::error::{Error, Result};
 use crate::ums::Cell;
 use crate::ums::decode::Header;
+use crate::ums::hash::Fnv1a;
 
 /// A share.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -38,22 +39,15 @@ impl Share {
         if self.limit == u64::MAX {
             return Ok(true);
         }
-        // FNV-1a, and then bits mixed (the end of MurmurHash3), for FNV leaves the top ones alike.
-        let mut hash = 0xcbf2_9ce4_8422_2325u64;
-        let mut eat = |bytes: &[u8]| {
-            for byte in bytes {
-                hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-            }
-        };
+        // The bits are mixed at the end (as MurmurHash3 does), for FNV leaves the top ones alike.
+        let mut all = Fnv1a::default();
         for place in places {
             match cells.get(*place).map(Cell::text).transpose()?.flatten() {
-                None => eat(&[0xff]),
-                Some(text) => {
-                    eat(text.as_bytes());
-                    eat(&[0xfe]);
-                }
+                None => all = all.and(&[0xff]),
+                Some(text) => all = all.and(text.as_bytes()).and(&[0xfe]),
             }
         }
+        let mut hash = all.finish();
         hash ^= hash >> 33;
         hash = hash.wrapping_mul(0xff51_afd7_ed55_8ccd);
         hash ^= hash >> 33;

@@ -138,13 +138,6 @@ pub fn key_places(schema: &Schema, named: &[String]) -> Result<Vec<usize>> {
         .collect()
 }
 
-/// A hash that is the same in every version and on every machine (FNV-1a, 64 bits).
-pub fn stable_hash(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -174,11 +167,5 @@ mod tests {
             assert!(push_text(&mut Vec::new(), wrong, ty).is_err());
         }
         assert_eq!(plain_number("9223372036854775808").unwrap(), "9223372036854775808");
-    }
-
-    #[test]
-    fn the_hash_never_changes() {
-        assert_eq!(stable_hash(b""), 0xcbf2_9ce4_8422_2325);
-        assert_eq!(stable_hash(b"foobar"), 0x8594_4171_f739_67e8);
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Spec;
 use crate::error::{Error, Result};
-use crate::expr::near;
+use crate::near;
 use crate::op::join::cells::{field, key_places};
 use crate::ums::decode::Header;
 use crate::ums::{Dialect, Field, MessageWriter, Protocol, Schema, Type};

@@ -93,6 +93,46 @@ fn the_end_of_a_pull_has_no_key_values() {
 }
 
 #[test]
+fn what_is_no_row_has_no_values() {
+    let mut masking = masking(&["*.*.d.t.email=default"]);
+    for kind in ["data_increment_heartbeat", "data_increment_termination", "data_batch_termination"]
+    {
+        let hidden = message(kind, "m.s.d.t.0.0.0", &["id", "email"], ROW);
+        let error = through(&mut masking, &hidden).unwrap_err();
+        assert!(error.kind() == Kind::Data && !error.to_string().contains("secret"), "{error}");
+        for (table, fields, rows) in [
+            ("t", &["_ums_id_", "ums_ts_", "cause", "whole"][..], r#"{"tuple":["1","2","3","4"]}"#),
+            ("t", &["id", "email"], ""),
+            ("u", &["id", "email"], ROW),
+        ] {
+            let line = message(kind, &format!("m.s.d.{table}.0.0.0"), fields, rows);
+            assert_eq!(through(&mut masking, &line).unwrap(), line);
+        }
+    }
+}
+
+#[test]
+fn a_table_with_nearly_the_name_of_a_mask_does_not_pass() {
+    let pass = |masks: &[&str], namespace: &str, column: &str| {
+        through(&mut masking(masks), &message(DATA, namespace, &["id", column], ROW))
+    };
+    let (mask, table) = ("*.*.shop.users.email=default", "m.s.shop.user.0.0.0");
+    let error = pass(&[mask], table, "eMail").unwrap_err();
+    assert_eq!(error.kind(), Kind::Refused);
+    assert!(error.to_string().contains("m.s.shop.user.0.0.0.eMail=clear"), "{error}");
+    for (masks, table, column) in [
+        (&[mask, "*.*.shop.user.email=clear"][..], table, "email"),
+        (&[mask], table, "mail"),
+        (&[mask], "m.s.shop.orders.0.0.0", "email"),
+        (&[mask], "m.s.other.user.0.0.0", "email"),
+        (&["*.*.shop.users.email?=default"], table, "email"),
+    ] {
+        let passed = pass(masks, table, column);
+        assert!(passed.is_ok(), "{masks:?} {table} {column}");
+    }
+}
+
+#[test]
 fn a_bad_row_leaves_nothing_behind() {
     let mut masking = masking(&["*.*.d.t.email=default"]);
     let bad = r#"{"tuple":["1","x"]},{"tuple":["1"]}"#;

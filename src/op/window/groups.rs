@@ -11,10 +11,10 @@ use super::span::Window;
 use super::tally::{Function, Measure, Sum};
 use crate::error::{Error, Result};
 use crate::op::join::Sent;
-use crate::op::join::cells::stable_hash;
 use crate::op::join::pack::{Unpack, put_i64, put_u64};
 use crate::op::join::shelf::{behind, time_key};
 use crate::store::runs::{RunWriter, Runs};
+use crate::ums::hash::fnv1a;
 
 /// What the keys of groups begin with on disk; the start of the window and the group follow.
 const SPACE: u8 = 1;
@@ -427,7 +427,7 @@ impl Group {
         values.clear();
         shape.values(&self.sums, self.rows, values)?;
         let span = (window != Window::Whole).then(|| (start, window.end(start)));
-        let key = Key { window: span, group: name, hash: stable_hash(name) };
+        let key = Key { window: span, group: name, hash: fnv1a(name) };
         let visible = self.rows > 0 && shape.holds(self.stamp, &key, values)?;
         let op = match (visible, self.out) {
             (true, false) => b'I',

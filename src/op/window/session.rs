@@ -8,8 +8,8 @@ use super::groups::apply;
 use super::shape::{Key, Shape, Stamp};
 use crate::error::Result;
 use crate::op::join::Sent;
-use crate::op::join::cells::stable_hash;
 use crate::op::join::pack::{Unpack, put_bytes, put_i64, put_u64};
+use crate::ums::hash::fnv1a;
 
 /// The rows of each group, by the JSON of its cells.
 #[derive(Debug, Default)]
@@ -191,7 +191,7 @@ impl Events {
         limits: Limits,
         sent: &mut Sent,
     ) -> Result<Option<i64>> {
-        let hash = stable_hash(name);
+        let hash = fnv1a(name);
         let key = |start, end| Key { window: Some((start, end)), group: name, hash };
         let mut next: Option<i64> = None;
         let mut current = BTreeMap::new();

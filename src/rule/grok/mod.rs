@@ -3,9 +3,7 @@
 
 mod library;
 
-use regex::Regex;
-
-use super::pattern;
+use super::pattern::Parts;
 
 /// Patterns may name others so deep; a pattern that names itself ends here.
 const DEEPEST: usize = 24;
@@ -41,13 +39,13 @@ impl Library {
     ///
     /// # Errors
     /// What is wrong, as a text.
-    pub(super) fn compile(&self, text: &str) -> Result<(Regex, Vec<(usize, String)>), String> {
+    pub(super) fn compile(&self, text: &str) -> Result<(Parts, Vec<(usize, String)>), String> {
         let mut labels = Vec::new();
         let mut out = String::new();
         self.expand(text, 0, &mut out, &mut labels)?;
-        let regex = pattern::build(&out)?;
+        let parts = Parts::build(&out)?;
         let mut groups: Vec<(usize, String)> = Vec::new();
-        for (group, name) in regex.capture_names().enumerate() {
+        for (group, name) in parts.names().enumerate() {
             let Some(name) = name else { continue };
             let label =
                 match name.strip_prefix(LABEL).and_then(|number| number.parse::<usize>().ok()) {
@@ -59,7 +57,7 @@ impl Library {
             }
             groups.push((group, label));
         }
-        Ok((regex, groups))
+        Ok((parts, groups))
     }
 
     fn expand(
@@ -122,11 +120,11 @@ mod tests {
     fn every_pattern_compiles_and_takes_no_empty_text_alone() {
         let library = Library::default();
         for (name, _) in patterns() {
-            let (regex, _) = library
+            let (mut parts, _) = library
                 .compile(&format!("^%{{{name}}}$"))
                 .unwrap_or_else(|e| panic!("{name}: {e}"));
             let may_be_empty = ["DATA", "GREEDYDATA", "SPACE", "HTTPD_USER"].contains(name);
-            assert!(may_be_empty || !regex.is_match(""), "{name} matches nothing at all");
+            assert!(may_be_empty || !parts.find(""), "{name} matches nothing at all");
             assert_eq!(patterns().iter().filter(|(other, _)| other == name).count(), 1, "{name}");
         }
     }
@@ -164,9 +162,9 @@ mod tests {
             ("TIMESTAMP_ISO8601", "2026-11-21T01:02:03.5+01:00", "2026-11-21"),
             ("JAVACLASS", "org.a.B$1", "1a"),
         ] {
-            let (regex, _) = library.compile(&format!("^%{{{name}}}$")).unwrap();
-            assert!(regex.is_match(yes), "{name} should take {yes}");
-            assert!(!regex.is_match(no), "{name} should not take {no}");
+            let (mut parts, _) = library.compile(&format!("^%{{{name}}}$")).unwrap();
+            assert!(parts.find(yes), "{name} should take {yes}");
+            assert!(!parts.find(no), "{name} should not take {no}");
         }
     }
 
@@ -174,10 +172,13 @@ mod tests {
     fn lines_of_servers() {
         let library = Library::default();
         let groups = |pattern: &str, line: &str| {
-            let (regex, names) = library.compile(pattern).unwrap();
-            let found = regex.captures(line).unwrap_or_else(|| panic!("{pattern}: {line}"));
+            let (mut parts, names) = library.compile(pattern).unwrap();
+            assert!(parts.find(line), "{pattern}: {line}");
             let text = |(group, name): &(usize, String)| {
-                format!("{name}={}", found.get(*group).map_or("NULL", |part| part.as_str()))
+                format!(
+                    "{name}={}",
+                    parts.group(*group).map_or("NULL", |(from, to)| &line[from..to])
+                )
             };
             names.iter().map(text).collect::<Vec<_>>().join("|")
         };

@@ -1,9 +1,8 @@
 //! The operator grok: the parts of a text as named cells. Uses `rule`. Hot.
 
-use regex::{CaptureLocations, Regex};
-
 use super::{Context, Operator, Spec, Verdict};
 use crate::rule::cells::{Cell, Name, Row, Work};
+use crate::rule::pattern::Parts;
 use crate::rule::read::{Fault, Keys, Placed};
 use crate::rule::scope::Scope;
 
@@ -30,9 +29,8 @@ struct Grok {
 }
 
 struct Compiled {
-    regex: Regex,
+    parts: Parts,
     groups: Vec<Option<usize>>,
-    places: CaptureLocations,
 }
 
 fn compile(keys: &Keys, context: &mut Context) -> Placed<Box<dyn Operator>> {
@@ -41,7 +39,7 @@ fn compile(keys: &Keys, context: &mut Context) -> Placed<Box<dyn Operator>> {
     let mut built = Vec::new();
     let mut names: Vec<Name> = Vec::new();
     for text in &texts {
-        let (regex, labels) = context.library.compile(text).map_err(fault)?;
+        let (parts, labels) = context.library.compile(text).map_err(fault)?;
         let mut groups = Vec::new();
         for (group, label) in labels {
             let name = context.name(keys, "pattern", &label)?;
@@ -51,21 +49,21 @@ fn compile(keys: &Keys, context: &mut Context) -> Placed<Box<dyn Operator>> {
             }
             groups.push((at, group));
         }
-        built.push((regex, groups));
+        built.push((parts, groups));
     }
     if names.is_empty() {
         return Err(fault("no part of the pattern has a name; filter tests without names".into()));
     }
     let patterns = built
         .into_iter()
-        .map(|(regex, found)| {
+        .map(|(parts, found)| {
             let mut groups = vec![None; names.len()];
             for (at, group) in found {
                 if let Some(slot) = groups.get_mut(at) {
                     *slot = Some(group);
                 }
             }
-            Compiled { places: regex.capture_locations(), regex, groups }
+            Compiled { parts, groups }
         })
         .collect();
     Ok(Box::new(Grok { scope: context.one(keys)?, patterns, names }))
@@ -77,15 +75,14 @@ impl Operator for Grok {
             return Verdict::Drop("the cell is not there");
         };
         let Some(text) = work.text(cell) else { return Verdict::Drop("the cell is NULL") };
-        for Compiled { regex, groups, places } in &mut self.patterns {
-            if regex.captures_read(places, text).is_none() {
+        for Compiled { parts, groups } in &mut self.patterns {
+            if !parts.find(text) {
                 continue;
             }
-            for (group, name) in groups.iter().zip(&self.names) {
-                let span = group.and_then(|group| places.get(group));
-                let found = span.map_or(Cell::NULL, |(from, to)| cell.part(from, to));
-                row.push(found.named(*name));
-            }
+            row.extend(groups.iter().zip(&self.names).map(|(group, name)| {
+                let span = group.and_then(|group| parts.group(group));
+                span.map_or(Cell::NULL, |(from, to)| cell.part(from, to)).named(*name)
+            }));
             return Verdict::Keep;
         }
         Verdict::Drop("the pattern does not match")

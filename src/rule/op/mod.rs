@@ -149,7 +149,7 @@ impl Context<'_> {
             );
             return Err(fault(keys, key, text));
         }
-        self.names.intern(name).ok_or_else(|| fault(keys, key, "there are too many names".into()))
+        self.names.give(name).ok_or_else(|| fault(keys, key, "there are too many names".into()))
     }
 
     fn names(&mut self, keys: &Keys, key: &'static str) -> Placed<Vec<super::cells::Name>> {
@@ -211,13 +211,12 @@ fn expand(
     scope.pick(row, &mut picked);
     picked.sort_unstable();
     let mut verdict = Verdict::Keep;
-    let mut next = picked.iter().copied().peekable();
-    for (at, cell) in row.iter().enumerate() {
-        if next.peek() != Some(&at) {
-            cells.push(*cell);
-            continue;
-        }
-        while next.next_if_eq(&at).is_some() {}
+    picked.dedup();
+    let mut behind = 0;
+    for at in &picked {
+        let Some(cell) = row.get(*at) else { break };
+        cells.extend_from_slice(row.get(behind..*at).unwrap_or_default());
+        behind = at + 1;
         verdict = make(*cell, work, &mut cells);
         if cells.len() > MOST_CELLS {
             verdict = TOO_LARGE;
@@ -226,6 +225,7 @@ fn expand(
             break;
         }
     }
+    cells.extend_from_slice(row.get(behind..).unwrap_or_default());
     std::mem::swap(row, &mut cells);
     work.picked = picked;
     work.cells = cells;

@@ -1,10 +1,8 @@
 //! The operator regexExtract: a cell into the groups of an expression. Uses `rule`. Hot.
 
-use regex::{CaptureLocations, Regex};
-
 use super::{Context, Operator, Spec, Verdict};
 use crate::rule::cells::{Cell, Name, Row, Work};
-use crate::rule::pattern;
+use crate::rule::pattern::Parts;
 use crate::rule::read::{Fault, Keys, Placed};
 use crate::rule::scope::Scope;
 
@@ -27,28 +25,26 @@ pub const SPEC: Spec = Spec {
 
 struct RegexExtract {
     scope: Scope,
-    regex: Regex,
+    parts: Parts,
     names: Vec<Name>,
     optional: bool,
-    places: CaptureLocations,
 }
 
 fn compile(keys: &Keys, context: &mut Context) -> Placed<Box<dyn Operator>> {
     let text = keys.need_text("regex")?;
     let fault = |text: String| Fault::new(keys.place("regex"), text);
-    let regex = pattern::build(&text).map_err(fault)?;
-    let names = group_names(&regex, keys, context)?;
+    let parts = Parts::build(&text).map_err(fault)?;
+    let names = group_names(&parts, keys, context)?;
     if names.is_empty() {
         return Err(fault("the expression has no group".into()));
     }
-    let places = regex.capture_locations();
     let (scope, optional) = (context.scope(keys)?, keys.truth("optional")?);
-    Ok(Box::new(RegexExtract { scope, regex, names, optional, places }))
+    Ok(Box::new(RegexExtract { scope, parts, names, optional }))
 }
 
 /// The names of the groups 1 and up.
-fn group_names(regex: &Regex, keys: &Keys, context: &mut Context) -> Placed<Vec<Name>> {
-    let names = regex.capture_names().skip(1);
+fn group_names(parts: &Parts, keys: &Keys, context: &mut Context) -> Placed<Vec<Name>> {
+    let names = parts.names().skip(1);
     names
         .map(|name| match name {
             Some(name) => context.name(keys, "regex", name),
@@ -59,15 +55,14 @@ fn group_names(regex: &Regex, keys: &Keys, context: &mut Context) -> Placed<Vec<
 
 impl Operator for RegexExtract {
     fn apply(&mut self, row: &mut Row, work: &mut Work) -> Verdict {
-        let Self { scope, regex, names, optional, places } = self;
+        let Self { scope, parts, names, optional } = self;
         super::expand(scope, row, work, |cell, work, out| {
-            let found =
-                work.text(cell).is_some_and(|text| regex.captures_read(places, text).is_some());
+            let found = work.text(cell).is_some_and(|text| parts.find(text));
             if !found && !*optional {
                 return Verdict::Drop("the expression does not match");
             }
             for (at, name) in names.iter().enumerate() {
-                let span = if found { places.get(at + 1) } else { None };
+                let span = if found { parts.group(at + 1) } else { None };
                 let group = span.map_or(Cell::NULL, |(from, to)| cell.part(from, to));
                 out.push(group.named(*name));
             }

@@ -1,5 +1,7 @@
 //! The operator url: the parts of an address. Uses `rule`. Hot.
 
+use memchr::memchr;
+
 use super::{Context, Operator, Spec, Verdict};
 use crate::rule::cells::{Cell, Name, Row, Work};
 use crate::rule::read::{Keys, Placed};
@@ -47,30 +49,37 @@ impl Operator for Url {
     }
 }
 
+/// Where the scheme ends, when `://` stands behind it.
+fn scheme_end(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    if !bytes.first()?.is_ascii_alphabetic() {
+        return None;
+    }
+    let inside = |byte: &u8| byte.is_ascii_alphanumeric() || b"+-.".contains(byte);
+    let end = bytes.iter().position(|byte| !inside(byte))?;
+    bytes.get(end..)?.starts_with(b"://").then_some(end)
+}
+
 type Part = Option<(usize, usize)>;
 
 fn parts(text: &str) -> [Part; 6] {
     let mut end = text.len();
-    let mut cut = |mark: char, from: usize| -> Part {
-        let at = from + text.get(from..end)?.find(mark)?;
+    let mut cut = |mark: u8| -> Part {
+        let at = memchr(mark, text.as_bytes().get(..end)?)?;
         let part = (at + 1, end);
         end = at;
         Some(part)
     };
-    let fragment = cut('#', 0);
-    let query = cut('?', 0);
-    let scheme_end = text.get(..end).and_then(|text| text.find("://")).filter(|at| {
-        let scheme = text.get(..*at).unwrap_or_default();
-        scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-            && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
-    });
+    let fragment = cut(b'#');
+    let query = cut(b'?');
+    let scheme_end = text.get(..end).and_then(scheme_end);
     let rest = |from: usize| text.get(from..end).unwrap_or_default();
     let (scheme, mut at) = match scheme_end {
         Some(at) => (Some((0, at)), at + 3),
         None if rest(0).starts_with("//") => (None, 2),
         None => return [None, None, None, Some((0, end)), query, fragment],
     };
-    let authority = at + rest(at).find('/').unwrap_or(rest(at).len());
+    let authority = at + memchr(b'/', rest(at).as_bytes()).unwrap_or(rest(at).len());
     if let Some(user) = text.get(at..authority).and_then(|text| text.rfind('@')) {
         at += user + 1;
     }

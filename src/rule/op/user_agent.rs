@@ -1,8 +1,6 @@
 //! The operator userAgent: browser, system and kind of device of a User-Agent. Uses `rule`. Warm: the
 //! answers of the last few thousand texts are kept.
 
-use std::collections::HashMap;
-
 use super::{Context, Operator, Spec, TOO_LARGE, Verdict};
 use crate::rule::cells::{Cell, Name, Row, Work};
 use crate::rule::read::{Keys, Placed};
@@ -71,43 +69,75 @@ const SYSTEMS: &[(&str, &str)] = &[
     ("FreeBSD", "FreeBSD"),
 ];
 
-/// How many answers are kept.
-const KEPT: usize = 4096;
+/// How many answers are kept, as a power of two: each in the one place that its text has, so that texts
+/// made on purpose cost no more than texts never seen.
+const KEPT_BITS: u32 = 12;
+
+/// An answer: what it is for, the parts behind each other, and where each is.
+#[derive(Default)]
+struct Known {
+    agent: String,
+    text: String,
+    parts: [Option<(usize, usize)>; 4],
+}
 
 struct UserAgent {
     scope: Scope,
     names: Vec<Name>,
-    known: HashMap<String, [Option<String>; 4]>,
+    known: Vec<Known>,
 }
 
 fn compile(keys: &Keys, context: &mut Context) -> Placed<Box<dyn Operator>> {
     let prefix = keys.text("prefix")?.unwrap_or_else(|| "agent_".into());
     let names = PARTS.iter().map(|part| context.name(keys, "prefix", &format!("{prefix}{part}")));
     let names = names.collect::<Placed<_>>()?;
-    Ok(Box::new(UserAgent { names, scope: context.one(keys)?, known: HashMap::new() }))
+    Ok(Box::new(UserAgent { names, scope: context.one(keys)?, known: Vec::new() }))
 }
 
 impl Operator for UserAgent {
     fn apply(&mut self, row: &mut Row, work: &mut Work) -> Verdict {
         let found = self.scope.one(row).and_then(|at| row.get(at)).copied();
-        let text = work.plain(found.unwrap_or(Cell::NULL));
-        if !self.known.contains_key(text) {
-            if self.known.len() >= KEPT {
-                self.known.clear();
-            }
-            self.known.insert(text.to_owned(), read(text));
+        let agent = work.plain(found.unwrap_or(Cell::NULL));
+        if self.known.is_empty() {
+            // An agent without a character tells nothing, as it should.
+            self.known.resize_with(1 << KEPT_BITS, Known::default);
         }
-        let Some(parts) = self.known.get(text) else { return Verdict::Keep };
-        for (part, name) in parts.iter().zip(&self.names) {
-            let made = match part {
-                Some(part) => work.push(part),
-                None => Some(Cell::NULL),
-            };
-            let Some(made) = made else { return TOO_LARGE };
-            row.push(made.named(*name));
+        let Some(known) = self.known.get_mut(place(agent)) else { return Verdict::Keep };
+        if known.agent != agent {
+            known.set(agent);
         }
+        let Some(cell) = work.push(&known.text) else { return TOO_LARGE };
+        row.extend(known.parts.iter().zip(&self.names).map(|(part, name)| {
+            part.map_or(Cell::NULL, |(from, to)| cell.part(from, to)).named(*name)
+        }));
         Verdict::Keep
     }
+}
+
+impl Known {
+    #[cold]
+    fn set(&mut self, agent: &str) {
+        agent.clone_into(&mut self.agent);
+        self.text.clear();
+        for (slot, part) in self.parts.iter_mut().zip(read(agent)) {
+            *slot = part.map(|part| {
+                let start = self.text.len();
+                self.text.push_str(&part);
+                (start, self.text.len())
+            });
+        }
+    }
+}
+
+/// The place of a text among the answers.
+#[inline]
+fn place(text: &str) -> usize {
+    const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
+    let (words, rest) = text.as_bytes().as_chunks::<8>();
+    let mix = |hash: u64, word: u64| (hash ^ word).wrapping_mul(ODD).rotate_left(29);
+    let hash = words.iter().fold(0, |hash, word| mix(hash, u64::from_le_bytes(*word)));
+    let tail = rest.iter().fold(text.len() as u64, |tail, byte| tail << 8 | u64::from(*byte));
+    (mix(hash, tail).wrapping_mul(ODD) >> (64 - KEPT_BITS)) as usize
 }
 
 fn read(text: &str) -> [Option<String>; 4] {

@@ -1,11 +1,13 @@
-//! Times in records: formats, zones, and the two spellings that rows have. Uses nothing of the
-//! project. No clock: what a record leaves out (a year) comes in from outside.
+//! Times in records: formats, zones, and the two spellings that rows have. Uses `ums`. No
+//! clock: what a record leaves out (a year) comes in from outside.
 
 mod format;
 mod zone;
 
 pub use format::{Format, Reference};
 pub use zone::Zone;
+
+use crate::ums::json::push_padded;
 
 /// Microseconds since 1970-01-01 UTC.
 pub type Micros = i64;
@@ -128,6 +130,39 @@ pub fn push_stamp(out: &mut Vec<u8>, micros: Micros) {
     put(time.micro, 6, 0);
 }
 
+/// Writes stamps one after the other, and keeps the text of the last second: times of records that follow
+/// each other are near.
+#[derive(Debug, Clone, Default)]
+pub struct Stamps {
+    second: i64,
+    /// The text up to and with the dot; empty at first.
+    text: Vec<u8>,
+}
+
+impl Stamps {
+    /// What `push_stamp` does.
+    #[inline]
+    pub fn push(&mut self, out: &mut Vec<u8>, micros: Micros) {
+        let (second, part) = (micros.div_euclid(1_000_000), micros.rem_euclid(1_000_000));
+        if second != self.second || self.text.is_empty() {
+            self.second = second;
+            self.text.clear();
+            push_stamp(&mut self.text, micros);
+            // Times beyond the calendar are all written as its ends, fraction and all.
+            let inside = Civil::of(micros).is_some();
+            self.text.truncate(if inside { FRACTION } else { 0 });
+            if !inside {
+                return push_stamp(out, micros);
+            }
+        }
+        out.extend_from_slice(&self.text);
+        push_padded(out, part.unsigned_abs(), 6);
+    }
+}
+
+/// Where the digits of the fraction begin in a stamp.
+const FRACTION: usize = 20;
+
 /// Reads a datetime cell: `YYYY-MM-DD HH:MM:SS`, `T` or a space between, up to nine digits of a
 /// fraction (beyond six they are cut off), `Z` or an offset. Without an offset it is UTC.
 pub fn read_stamp(text: &str) -> Option<Micros> {
@@ -200,6 +235,13 @@ mod tests {
         ] {
             assert_eq!(stamp(micros), text);
             assert_eq!(read_stamp(text), Some(micros));
+        }
+        let (mut stamps, mut out) = (Stamps::default(), Vec::new());
+        let times = [0, 1, 999_999, -1, i64::MAX, i64::MAX - 1, i64::MIN, 1_000_000, 1_000_001];
+        for micros in times.into_iter().chain((0..4000).map(|n| ID_EPOCH + n * 1_234_567_890_123)) {
+            out.clear();
+            stamps.push(&mut out, micros);
+            assert_eq!(out, stamp(micros).as_bytes());
         }
         assert_eq!(stamp(i64::MAX), "9999-12-31 23:59:59.999999");
         assert_eq!(stamp(i64::MIN), "0000-01-01 00:00:00.000000");

@@ -5,7 +5,6 @@ mod encode;
 mod failure;
 mod session;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use self::dialect::MySqlDialect;
@@ -14,8 +13,8 @@ use super::sql::{self, Connect, session::Session};
 use super::target::{Delete, Target};
 use super::{Sink, Spec};
 use crate::error::{Error, Result};
-use crate::mysql::defaults_file::Defaults;
-use crate::mysql::options::{ConnectOptions, Sources, resolve};
+use crate::mysql::login;
+use crate::mysql::options::ConnectOptions;
 use crate::ums::{Marker, Message};
 use crate::url::Opt;
 
@@ -36,60 +35,19 @@ pub const SPEC: Spec = Spec {
 
 const OPTIONS: [Opt; 12] = {
     let [rows, bytes, seconds, workers, retry] = sql::OPTIONS;
-    [
-        rows,
-        bytes,
-        seconds,
-        workers,
-        retry,
-        Opt { name: "socket", meaning: "The server's Unix socket.", default: "none" },
-        Opt {
-            name: "ssl-mode",
-            meaning: "disabled, preferred, required, verify-ca or verify-identity.",
-            default: "preferred",
-        },
-        Opt { name: "ssl-ca", meaning: "Issuers to trust, a PEM file.", default: "the system's" },
-        Opt { name: "ssl-cert", meaning: "Our certificate, a PEM file.", default: "none" },
-        Opt { name: "ssl-key", meaning: "Its key, a PEM file.", default: "none" },
-        Opt {
-            name: "connect-timeout",
-            meaning: "Seconds to wait for the server at all.",
-            default: "10",
-        },
-        Opt {
-            name: "read-timeout",
-            meaning: "Seconds to wait for one answer; 0 for ever.",
-            default: "300",
-        },
-    ]
+    let [socket, mode, ca, cert, key, connect, read] = login::OPTIONS;
+    [rows, bytes, seconds, workers, retry, socket, mode, ca, cert, key, connect, read]
 };
 
 fn connection(target: &Target) -> Result<ConnectOptions> {
-    const GROUPS: [&str; 3] = ["client", "dws", "ums-sink"];
-    let login = &target.options.login;
-    let defaults = match &login.defaults_file {
-        Some(path) => Defaults::read(path, &GROUPS)?,
-        None => {
-            let home = (login.lookup)("HOME").map(PathBuf::from).unwrap_or_default();
-            Defaults::read_existing(&[home.join(".my.cnf")], &GROUPS)?
-        }
-    };
     let own: Vec<&str> = sql::OPTIONS.iter().map(|option| option.name).collect();
-    let resolved = resolve(&Sources {
-        url: target.url.reveal(),
-        password_file: login.password_file.as_deref(),
-        lookup: &|name| (login.lookup)(name),
-        defaults: Some(&defaults),
-        extra_keys: &own,
-    })?;
-    for warning in &resolved.warnings {
-        (target.options.notice.0)(warning);
-    }
-    if resolved.options.database.is_none() {
+    let (url, warn) = (target.url.reveal(), target.options.notice.0);
+    let options = login::options("ums-sink", url, &target.options.login, &own, &|text| warn(text))?;
+    if options.database.is_none() {
         return Err(Error::usage(format!("{}: names no database", target.url))
             .advise("write mysql://USER@HOST/DATABASE"));
     }
-    Ok(resolved.options)
+    Ok(options)
 }
 
 fn connect(target: &Target) -> Result<Connect> {

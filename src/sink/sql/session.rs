@@ -11,6 +11,7 @@ use std::ops::Range;
 use super::kind::Kind;
 use super::shape::{Group, Shape};
 use crate::error::{Error, Result};
+use crate::ums::hash::fnv1a;
 
 /// A connection with at most one open transaction.
 pub(in crate::sink) trait Session: Send {
@@ -106,15 +107,13 @@ pub(in crate::sink) fn list<'a>(
 }
 
 /// The side table of `--delete hard`. Every database allows 63 bytes; a longer name is cut, and what
-/// was cut is told apart by a hash (FNV-1a), which has to stay the same for ever.
+/// was cut is told apart by a hash that stays the same for ever.
 pub(in crate::sink) fn tombstone_name(table: &str) -> String {
     const LONGEST: usize = 63 - "_ums_tombstone_".len();
     if table.len() <= LONGEST {
         return format!("_ums_tombstone_{table}");
     }
-    let hash = table.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
+    let hash = fnv1a(table.as_bytes());
     let cut = (0..=LONGEST - 17).rev().find_map(|end| table.get(..end)).unwrap_or_default();
     format!("_ums_tombstone_{cut}_{hash:016x}")
 }
