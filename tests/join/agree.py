@@ -530,12 +530,12 @@ def case(seed, given, folder):
     code = subprocess.run(three, stdin=first_one.stdout, check=False).returncode
     assert (code, first_one.wait()) == (0, 0), "three sides"
     kind = "LEFT" if how == "send" else "INNER"
-    names = ["id", "no", "p_no"]
+    all_three = ["id", "no", "p_no"]
     sql = (f"SELECT l.id, r.no, p.no FROM l {kind} JOIN r ON l.customer = r.customer_id {kind} JOIN r AS p ON l.city = p.note")
-    wanted = {shaped(row, names) for row in base.execute(sql).fetchall()}
-    came = {shaped([row.get(c) for c in names], names) for row in landed(out, False)[0] if "p_no" in row}
-    if came != wanted:
-        differ(seed, f"three sides {how}", wanted, came)
+    expected = {shaped(row, all_three) for row in base.execute(sql).fetchall()}
+    came = {shaped([row.get(c) for c in all_three], all_three) for row in landed(out, False)[0] if "p_no" in row}
+    if came != expected:
+        differ(seed, f"three sides {how}", expected, came)
         ok = False
     if given.kills and not several:
         out, died = piped_run(rng, given.program, folder, f"{seed}.join.piped", sources[0].lines(0), arguments, given.kills)

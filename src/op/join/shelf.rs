@@ -137,11 +137,11 @@ impl Shelf {
 
     /// The keys in memory that begin so and have such values, in order.
     pub fn keys(&self, prefix: &[u8], wanted: impl Fn(&[u8]) -> bool) -> Vec<Box<[u8]>> {
-        let there = |(key, value): (&Box<[u8]>, &Box<[u8]>)| {
-            let there = key.starts_with(prefix) && !is(value, GONE) && wanted(value);
-            there.then(|| key.clone())
-        };
-        let mut keys: Vec<_> = self.map.iter().filter_map(there).collect();
+        let all = self
+            .map
+            .iter()
+            .filter(|(key, value)| key.starts_with(prefix) && !is(value, GONE) && wanted(value));
+        let mut keys: Vec<_> = all.map(|(key, _)| key.clone()).collect();
         keys.sort_unstable();
         keys
     }
