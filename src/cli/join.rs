@@ -19,6 +19,7 @@ use crate::flow::checkpoint::Checkpoint;
 use crate::flow::filter::Bad;
 use crate::flow::join::{Folder, Plan, State, Summary, run as flow};
 use crate::flow::stats::Counters;
+use crate::store::runs::Place;
 use crate::ums::checkpoint_text;
 
 pub use args::Args;
@@ -92,6 +93,9 @@ fn run(matches: &ArgMatches) -> Result<Outcome> {
         endpoint::input_with(from, &settings)
     };
     let inputs = args.from.iter().map(open).collect::<Result<_>>()?;
+    if let Some(folder) = &args.spill_dir {
+        Place::Nameless(folder.clone()).probe()?;
+    }
     let mut out = endpoint::output_with(&args.to, &settings)?;
     let counters = Arc::new(Counters::default());
     let progress = Progress::start(args.progress, Arc::clone(&counters), args.to == "-");

@@ -23,11 +23,11 @@ use crate::expr::list::{Aggregate, Item};
 use crate::op::join::cells::push_cell;
 use crate::op::join::late::push_rows;
 use crate::op::join::pack::{Unpack, put_bytes, put_i64, put_text, put_u64};
-use crate::op::join::row::{Told, told};
+use crate::op::join::row::{Told, number_of, shard, told};
 use crate::op::join::shelf::{Shelf, behind, disk_key};
 use crate::op::join::{Operation, Sent, clock, too_large};
 use crate::store::runs::{Place, Runs};
-use crate::ums::{Cause, Cell, Message, Namespace, Op, Pattern, Protocol, Termination};
+use crate::ums::{Cell, Message, Namespace, Op, Pattern, Protocol, Termination};
 use groups::{Groups, Times};
 use session::Sessions;
 use shape::{Plan, Shape};
@@ -76,8 +76,9 @@ pub struct Windowing {
     /// The one used last in front.
     plans: Vec<Plan>,
     shape: Option<Shape>,
-    /// Source tables by their number.
+    /// Source tables by their number, and shards of them all by theirs.
     tables: Vec<String>,
+    shards: Vec<String>,
     /// What the newest version of each row added, by table and key.
     versions: Shelf,
     /// Versions after the last look for forgotten ones.
@@ -108,6 +109,7 @@ struct Change {
     ts: i64,
     /// The event time; `None` where the column is NULL or has no date.
     time: Option<i64>,
+    shard: u32,
     /// Where the key begins, the group, the arguments, and where they end.
     places: [usize; 4],
 }
@@ -130,6 +132,7 @@ impl Windowing {
             plans: Vec::new(),
             shape: None,
             tables: Vec::new(),
+            shards: Vec::new(),
             versions: Shelf::new(VERSIONS),
             kept: 0,
             groups: Groups::default(),
@@ -173,10 +176,12 @@ impl Windowing {
                 }
             }
             None => {
-                let source = header.schema.namespace.source();
+                let namespace = &header.schema.namespace;
+                let source = namespace.source();
                 let table = self.tables.iter().position(|table| *table == source);
                 let number = table.unwrap_or(self.tables.len()) as u64;
-                let plan = shape::plan(&self.spec, header, number, &mut self.shape)?;
+                let shard = number_of(&mut self.shards, shard(namespace)) as u32;
+                let plan = shape::plan(&self.spec, header, (number, shard), &mut self.shape)?;
                 if table.is_none() {
                     self.tables.push(source);
                 }
@@ -210,7 +215,7 @@ impl Windowing {
         let part = |from: usize, to: usize| arena.get(from..to).unwrap_or_default();
         let (group, arguments, key) =
             (part(group, arguments), part(arguments, end), part(key, group));
-        let Change { op, id, ts, .. } = change;
+        let Change { op, id, ts, shard, .. } = change;
         if self.spec.append {
             let Some(time) = change.time.filter(|time| !self.is_late(*time)) else {
                 return Ok(true);
@@ -253,9 +258,9 @@ impl Windowing {
         }
         let time = change.time.filter(|time| op != Op::Delete && !self.is_late(*time));
         let version = match time {
-            Some(time) => Version { id, time, alive: true, group, arguments },
+            Some(time) => Version { id, time, alive: true, shard, group, arguments },
             // It keeps older versions of the row away for as long as they could still count.
-            None => Version { id, time: ts, alive: false, group: &[], arguments: &[] },
+            None => Version { id, time: ts, alive: false, shard, group: &[], arguments: &[] },
         };
         self.versions.put(key, version.pack());
         match time {
@@ -285,21 +290,26 @@ impl Windowing {
         }
     }
 
-    /// The table is empty: everything that its rows added is taken away.
+    /// The table, or one shard of it, is empty: everything that its rows added is taken away.
     fn empty(&mut self, notice: &Termination) -> Result<()> {
         let source = notice.namespace.source();
         let Some(table) = self.tables.iter().position(|table| *table == source) else {
             return Ok(());
         };
         let prefix = (table as u64).to_le_bytes();
+        let shard = number_of(&mut self.shards, shard(&notice.namespace)) as u32;
+        let concerned = |bytes: &[u8]| {
+            notice.whole || Version::read(bytes).is_ok_and(|version| version.shard == shard)
+        };
         let ts = clock::micros(&notice.ts).unwrap_or_default();
         let gone = |windowing: &mut Self, key: &[u8]| {
             let places = [0, key.len(), key.len(), key.len()];
-            let gone = Change { row: 0, op: Op::Delete, id: notice.id, ts, time: None, places };
+            let (row, op, id, time) = (0, Op::Delete, notice.id, None);
+            let gone = Change { row, op, id, ts, time, shard, places };
             windowing.apply(gone, key, &mut 0)
         };
         if self.whole {
-            for key in self.versions.keys(&prefix) {
+            for key in self.versions.keys(&prefix, concerned) {
                 gone(self, &key)?;
             }
             return Ok(());
@@ -307,9 +317,11 @@ impl Windowing {
         self.flush()?;
         let from = disk_key(VERSIONS, &prefix);
         let mut all = self.disk.scan(None, &from, &behind(&from))?;
-        while let Some((key, _)) = all.next()? {
-            gone(self, key.get(1..).unwrap_or_default())?;
-            self.fit()?;
+        while let Some((key, bytes)) = all.next()? {
+            if concerned(bytes) {
+                gone(self, key.get(1..).unwrap_or_default())?;
+                self.fit()?;
+            }
         }
         Ok(())
     }
@@ -319,11 +331,11 @@ impl Windowing {
     fn sweep(&mut self) {
         let (window, forget) = (self.spec.window, self.forget());
         self.disk.expire(forget);
-        if self.versions.len() > FEW.max(2 * self.kept) || self.horizon == i64::MAX {
+        if self.versions.in_memory() > FEW.max(2 * self.kept) || self.horizon == i64::MAX {
             self.versions.retain(|_, bytes| {
                 Version::read(bytes).is_ok_and(|version| window.last_end(version.time) > forget)
             });
-            self.kept = self.versions.len();
+            self.kept = self.versions.in_memory();
         }
     }
 
@@ -365,7 +377,7 @@ impl Windowing {
         self.versions.evict(of_versions as usize);
         self.groups.evict(room - of_versions as usize);
         self.whole = false;
-        self.kept = self.versions.len();
+        self.kept = self.versions.in_memory();
         match self.size() {
             size if size > self.memory => Err(too_large(size)),
             _ => Ok(()),
@@ -392,7 +404,8 @@ fn read_row(
         }
     }
     let group = arena.len();
-    let mut change = Change { row, op, id, ts, time: None, places: [start, group, group, group] };
+    let (shard, places) = (plan.shard, [start, group, group, group]);
+    let mut change = Change { row, op, id, ts, time: None, shard, places };
     // A delete needs nothing but its key: what it takes away is in the state.
     let counts = op != Op::Delete || plan.keys.is_empty();
     if counts {
@@ -428,8 +441,7 @@ impl Operation for Windowing {
         match message.protocol {
             Protocol::IncrementTermination => {
                 if let Some(notice) = Termination::read(message)?
-                    && matches!(notice.cause, Some(Cause::Truncate | Cause::Drop))
-                    && notice.whole
+                    && notice.removes_rows()
                     && !self.spec.append
                 {
                     self.empty(&notice)?;
@@ -508,6 +520,10 @@ impl Operation for Windowing {
         for table in &self.tables {
             put_bytes(state, table.as_bytes());
         }
+        put_u64(state, self.shards.len() as u64);
+        for shard in &self.shards {
+            put_bytes(state, shard.as_bytes());
+        }
         shape::save(self.shape.as_ref(), state);
         self.groups.save(state);
         self.sessions.save(state);
@@ -520,6 +536,9 @@ impl Operation for Windowing {
         self.taken = state.u64()?;
         for _ in 0..state.u64()? {
             self.tables.push(String::from_utf8_lossy(state.bytes()?).into_owned());
+        }
+        for _ in 0..state.u64()? {
+            self.shards.push(String::from_utf8_lossy(state.bytes()?).into_owned());
         }
         self.shape = shape::load(&self.spec, state)?;
         self.groups = Groups::load(state)?;

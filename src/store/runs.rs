@@ -45,6 +45,14 @@ impl Place {
         }
     }
 
+    /// Whether files can be made here, before there is anything to put into them.
+    ///
+    /// # Errors
+    /// `Unreachable`.
+    pub fn probe(&self) -> Result<()> {
+        tempfile::tempfile_in(self.folder()).map(drop).map_err(|error| self.failed(error))
+    }
+
     /// A failure to write or read here.
     fn failed(&self, error: std::io::Error) -> Error {
         let advice = match self {

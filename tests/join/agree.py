@@ -331,6 +331,11 @@ def spilled_run(seed, program, folder, name, inputs, arguments, whole):
     return same and not os.listdir(spill)
 
 
+def join_side(program, left, right, on, how):
+    return [program, "--quiet", "--left", left, "--right", right, "--on", on, "--unmatched", how, "--keep", "forever",
+            "--lateness", "forever"]
+
+
 def killed_run(rng, program, folder, name, inputs, arguments, kills):
     """The same with a state, killed some times at random moments."""
     out, state = os.path.join(folder, name), os.path.join(folder, name + ".state")
@@ -515,6 +520,23 @@ def case(seed, given, folder):
         if came != wanted:
             differ(seed, f"join after {died} kills {' '.join(arguments)}", wanted, came)
             ok = False
+    # Three sides: the result of a join is one side of another, through a pipe.
+    pair = join_side(given.program, "*.*.shop.orders", "*.*.shop.payments", "customer = customer_id", how)
+    pair += ["--as", "mysql.joined.shop.joined.0.0.0", *[part for one in inputs for part in ("--from", one)]]
+    out = os.path.join(folder, f"{seed}.three")
+    three = join_side(given.program, "*.*.shop.joined", "*.*.shop.payments", "city = note", how)
+    three += ["--prefix", "p_", "--from", "-", *[part for one in inputs for part in ("--from", one)], "--to", out]
+    first_one = subprocess.Popen(pair, stdout=subprocess.PIPE)
+    code = subprocess.run(three, stdin=first_one.stdout, check=False).returncode
+    assert (code, first_one.wait()) == (0, 0), "three sides"
+    kind = "LEFT" if how == "send" else "INNER"
+    all_three = ["id", "no", "p_no"]
+    sql = (f"SELECT l.id, r.no, p.no FROM l {kind} JOIN r ON l.customer = r.customer_id {kind} JOIN r AS p ON l.city = p.note")
+    expected = {shaped(row, all_three) for row in base.execute(sql).fetchall()}
+    came = {shaped([row.get(c) for c in all_three], all_three) for row in landed(out, False)[0] if "p_no" in row}
+    if came != expected:
+        differ(seed, f"three sides {how}", expected, came)
+        ok = False
     if given.kills and not several:
         out, died = piped_run(rng, given.program, folder, f"{seed}.join.piped", sources[0].lines(0), arguments, given.kills)
         came = joined(out)

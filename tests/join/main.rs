@@ -1,6 +1,8 @@
 //! `ums-join` beside DuckDB: windows and joins over random streams with disorder, updates, deletes, late
 //! rows and repeats, also when it is killed and started again.
 
+mod spill;
+
 use std::process::Command;
 
 const CHECK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/join/agree.py");

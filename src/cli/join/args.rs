@@ -210,7 +210,7 @@ pub struct Args {
     /// Into --state, where there is one, else into --spill-dir. Sessions must fit. A version of a row takes
     /// about 250 bytes in windows, and 600 and its cells in a join.
     #[arg(long, value_name = "SIZE", default_value = "2GiB", help_heading = STATE)]
-    #[arg(value_parser = value::bytes)]
+    #[arg(value_parser = value::bytes, hide_short_help = true)]
     pub memory: u64,
 
     /// Where files for a state go that is not kept and does not fit into memory [TMPDIR]

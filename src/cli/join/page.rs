@@ -9,11 +9,18 @@ pub(super) const PAGE: Page = Page {
         "NO_COLOR, TERM",
         "Messages are never coloured when NO_COLOR is set or TERM is dumb.",
     )],
-    files: &[(
-        "FOLDER/NUMBER.state",
-        "A state of --state, whole or not there, with a checksum. It names the options that it was made \
-         with and the positions that it is of.",
-    )],
+    files: &[
+        (
+            "FOLDER/NUMBER.state",
+            "A state of --state, whole or not there, with a checksum. It names the options that it was made \
+             with, the positions that it is of, and the runs that most of it is in.",
+        ),
+        (
+            "FOLDER/NUMBER.run",
+            "A part of one or more states: entries in order, with checksums. Runs that no state names are \
+             removed.",
+        ),
+    ],
     examples: EXAMPLES,
     diagnostics: DIAGNOSTICS,
     see_also: &[
@@ -31,8 +38,9 @@ pub(super) const PAGE: Page = Page {
 const DESCRIPTION: &str = "\
 ums-join reads one or more streams of UMS messages and writes one. Without --agg and --on it is their \
 union: every message as it came. With --agg it aggregates rows over windows of time, or over all of it. \
-With --on it joins two sides, which may come in one stream or in several; a third one is a second ums-join \
-in the pipe. With --lookup it puts what a store has beside each row.
+With --on it joins two sides, which may come in one stream or in several; for a third one, the result goes \
+into a second ums-join (see EXAMPLES): results are rows with keys and ids like any, and markers pass; their \
+join_key is left_join_key or right_join_key there. With --lookup it puts what a store has beside each row.
 
 TIME
 
@@ -56,7 +64,7 @@ A row is known by its table and its primary key (--keys names other columns). It
 the table has it: an insert is added, an update takes away what the row added before and adds what it is \
 now, a delete takes it away. Images before an update (op B) are not needed and are passed over. A row with \
 an id below that of the same row before is old, and passed over; so what is delivered again changes \
-nothing. TRUNCATE and DROP take all rows of a table away. With --mode append every row is added as it comes, \
+nothing. TRUNCATE and DROP take all rows of a table away, those of one shard the rows that came from it. With --mode append every row is added as it comes, \
 whatever its op, and nothing taken away; B is left out. That is for logs, which have no key.
 
 A window closes when the horizon has come to its end. Then its results are written, those of an earlier \
@@ -155,8 +163,12 @@ windows only where the topic is partitioned by the columns of --group-by or --on
 goes. The group's offsets move when what they cover is durable: a state that was kept and an output that \
 was synced, or what --checkpoint says.
 
-The state is held in memory, and the run ends with a message when it takes more than about --memory; with \
---state a run with more memory, or with shorter times, goes on where it ended.";
+What is in use of the state is in memory, up to about --memory; the rest is on disk, in the folder of --state, \
+or else in files without a name in --spill-dir, which are gone with the process. A smaller --memory changes no byte \
+of the output, but costs time: rows of a join that are on disk are read from there, some microseconds each. Beside \
+it an input may hold 72 MiB, and a lookup its --cache. Three things must fit, or the run ends with a message: \
+sessions with their rows (--window session), the values of one group for count(DISTINCT), min and max, and of what is \
+on disk about 3 bytes an entry. A save of --state writes what changed since the last one, of sessions everything.";
 
 const EXAMPLES: &[Example] = &[
     Example {
@@ -175,6 +187,14 @@ const EXAMPLES: &[Example] = &[
                   --on 'customer = id' --unmatched send --keep forever --as mysql.shop.shop.bought.0.0.0 |\n    \
                   ums-filter --quiet --namespace '*.*.shop.bought' |\n    \
                   ums-sink --quiet sqlite:bought.db",
+        runnable: false,
+    },
+    Example {
+        what: "Three streams: orders with their customers, and both with their payments.",
+        command: "ums-join --from orders.ums --from customers.ums --keep forever \\\n    \
+                  --left '*.*.shop.orders' --right '*.*.shop.customers' --on 'customer = id' \\\n    \
+                  --as mysql.shop.shop.bought.0.0.0 | ums-join --from - --from payments.ums --keep forever \\\n    \
+                  --left '*.*.shop.bought' --right '*.*.shop.payments' --on 'id = order_id' --unmatched send",
         runnable: false,
     },
     Example {
@@ -279,8 +299,17 @@ const DIAGNOSTICS: &[(&str, &str)] = &[
         "A state fits what it was made with. Give another folder, and start the inputs anew.",
     ),
     (
-        "the state takes ... MiB, more than --memory",
-        "Raise it, or shorten --keep, --lateness, --within or the windows.",
+        "what must be in memory of the state takes ... KiB, more than --memory",
+        "Sessions, or very large groups. Raise it, or shorten --keep, --lateness, --within or the windows.",
+    ),
+    (
+        "FOLDER: a file of the state failed: ...",
+        "The disk is full, for example. Nothing is lost: with --state the run goes on where it was, with room or \
+         another --memory; without, it begins anew.",
+    ),
+    (
+        "...: is damaged",
+        "A file of --state is not what was written. Remove the folder and start the inputs anew.",
     ),
     (
         "FILE:LINE: byte ... of the line: expected ...",
@@ -294,7 +323,9 @@ an order of yesterday that is paid today counts today. --time takes a column of 
 example, which updates leave alone.
 
 Times of markers are those of the source's clock. One source that stands still without saying so, \
-because its marker is never renewed, holds up the windows of all.
+because its marker is never renewed, holds up the windows of all. dbus-tail says so every second, and \
+dbus-heartbeat for others. There is no option that leaves a silent input out: results would depend on how fast \
+inputs are, and could not be had again after a crash.
 
 Rows of one side of a join that have the same key are the same row, whatever their table: a pattern that \
 takes several tables is for shards of one. Windows tell tables apart, but not their shards.

@@ -12,6 +12,12 @@ pub fn put_i64(out: &mut Vec<u8>, number: i64) {
     out.extend_from_slice(&number.to_le_bytes());
 }
 
+/// Appends a small count.
+#[inline]
+pub fn put_u32(out: &mut Vec<u8>, number: u32) {
+    out.extend_from_slice(&number.to_le_bytes());
+}
+
 /// Appends a count.
 #[inline]
 pub fn put_u64(out: &mut Vec<u8>, number: u64) {
@@ -77,22 +83,23 @@ impl<'a> Unpack<'a> {
         self.take(8)?.first_chunk().map(|bytes| u64::from_le_bytes(*bytes)).ok_or_else(torn)
     }
 
+    /// A small count.
     #[inline]
-    fn length(&mut self) -> Result<u32> {
+    pub fn u32(&mut self) -> Result<u32> {
         self.take(4)?.first_chunk().map(|bytes| u32::from_le_bytes(*bytes)).ok_or_else(torn)
     }
 
     /// Bytes with their length.
     #[inline]
     pub fn bytes(&mut self) -> Result<&'a [u8]> {
-        let length = self.length()?;
+        let length = self.u32()?;
         self.take(length as usize)
     }
 
     /// A text that may be NULL.
     #[inline]
     pub fn text(&mut self) -> Result<Option<&'a str>> {
-        match self.length()? {
+        match self.u32()? {
             NULL => Ok(None),
             length => {
                 std::str::from_utf8(self.take(length as usize)?).map(Some).map_err(|_| torn())

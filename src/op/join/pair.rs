@@ -17,9 +17,10 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::op::join::late::push_rows;
 use crate::op::join::pack::{Unpack, put_i64};
+use crate::op::join::row::{number_of, shard};
 use crate::op::join::{Operation, Sent, clock, too_large};
 use crate::store::runs::{Place, Runs};
-use crate::ums::{Cause, Message, Namespace, Op, Pattern, Protocol, Termination};
+use crate::ums::{Message, Namespace, Op, Pattern, Protocol, Termination};
 use result::{Pair, Results};
 use side::{Change, Entry, Key, Side, Wanted};
 
@@ -407,16 +408,18 @@ impl Pairing {
         Ok(())
     }
 
-    /// The table is empty: its rows go as if each was deleted.
+    /// The table, or one shard of it, is empty: its rows go as if each was deleted.
     fn empty(&mut self, side: usize, notice: &Termination, sent: &mut Sent) -> Result<()> {
         let source = notice.namespace.source();
-        let Some(own) = self.sides.get(side) else { return Ok(()) };
+        let Some(own) = self.sides.get_mut(side) else { return Ok(()) };
         let Some(table) = own.tables.iter().position(|table| *table == source) else {
             return Ok(());
         };
         let table = table as u64;
+        let shard = number_of(&mut own.shards, shard(&notice.namespace)) as u32;
+        let shard = (!notice.whole).then_some(shard);
         if self.whole {
-            for key in own.keys_of(table) {
+            for key in own.keys_of(table, shard) {
                 self.delete(side, &key, notice, sent)?;
             }
             return Ok(());
@@ -427,7 +430,7 @@ impl Pairing {
         let mut all = self.disk.scan(None, &from, &to)?;
         while let Some((key, bytes)) = all.next()? {
             let Some(own) = self.sides.get(side) else { return Ok(()) };
-            if let Some(key) = own.key_of(key, bytes, table)? {
+            if let Some(key) = own.key_of(key, bytes, (table, shard))? {
                 self.delete(side, &key, notice, sent)?;
                 self.fit()?;
             }
@@ -501,9 +504,9 @@ impl Operation for Pairing {
             return Ok(());
         }
         let notice = match message.protocol {
-            Protocol::IncrementTermination => Termination::read(message)?.filter(|notice| {
-                matches!(notice.cause, Some(Cause::Truncate | Cause::Drop)) && notice.whole
-            }),
+            Protocol::IncrementTermination => {
+                Termination::read(message)?.filter(Termination::removes_rows)
+            }
             _ => None,
         };
         for (side, _) in sides.iter().enumerate().filter(|(_, takes)| **takes) {

@@ -4,7 +4,7 @@
 use super::clock;
 use crate::error::{Error, Result};
 use crate::ums::model::SystemColumns;
-use crate::ums::{Cell, Op};
+use crate::ums::{Cell, Namespace, Op};
 
 /// The system columns of a row.
 #[derive(Debug, Clone, Copy)]
@@ -43,4 +43,18 @@ pub fn told(system: SystemColumns, cells: &[Cell]) -> Result<Option<Told>> {
     let ts = text(system.ts)?.and_then(|text| clock::micros(&text));
     let ts = ts.ok_or_else(|| Error::data("_ums_ts_ is no time"))?;
     Ok(Some(Told { op, id, ts }))
+}
+
+/// The number of a name in a list, which it joins if it is not there.
+pub fn number_of(names: &mut Vec<String>, name: String) -> usize {
+    names.iter().position(|known| *known == name).unwrap_or_else(|| {
+        names.push(name);
+        names.len() - 1
+    })
+}
+
+/// The shards of a row's schema and of its table.
+pub fn shard(namespace: &Namespace) -> String {
+    let [.., schema, table] = &namespace.parts;
+    format!("{schema}.{table}")
 }

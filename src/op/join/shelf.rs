@@ -65,7 +65,7 @@ impl Shelf {
     }
 
     /// Values in memory.
-    pub fn len(&self) -> usize {
+    pub fn in_memory(&self) -> usize {
         self.map.len()
     }
 
@@ -135,11 +135,13 @@ impl Shelf {
         });
     }
 
-    /// The keys in memory that begin so and are there, in order.
-    pub fn keys(&self, prefix: &[u8]) -> Vec<Box<[u8]>> {
-        let there =
-            |(key, value): &(&Box<[u8]>, &Box<[u8]>)| key.starts_with(prefix) && !is(value, GONE);
-        let mut keys: Vec<_> = self.map.iter().filter(there).map(|(key, _)| key.clone()).collect();
+    /// The keys in memory that begin so and have such values, in order.
+    pub fn keys(&self, prefix: &[u8], wanted: impl Fn(&[u8]) -> bool) -> Vec<Box<[u8]>> {
+        let all = self
+            .map
+            .iter()
+            .filter(|(key, value)| key.starts_with(prefix) && !is(value, GONE) && wanted(value));
+        let mut keys: Vec<_> = all.map(|(key, _)| key.clone()).collect();
         keys.sort_unstable();
         keys
     }

@@ -26,6 +26,8 @@ pub(super) struct Plan {
     pub(super) header: Arc<Header>,
     /// The number of the source table.
     pub(super) table: u64,
+    /// The number of its shard.
+    pub(super) shard: u32,
     /// Columns that tell rows apart; none where every row is for itself.
     pub(super) keys: Vec<(usize, Type)>,
     /// The column of the event time.
@@ -87,7 +89,7 @@ fn refused(error: Error, namespace: &Namespace, option: &str) -> Error {
 pub(super) fn plan(
     spec: &Spec,
     header: &Arc<Header>,
-    table: u64,
+    (table, shard): (u64, u32),
     shape: &mut Option<Shape>,
 ) -> Result<Plan> {
     let schema = &header.schema;
@@ -139,7 +141,7 @@ pub(super) fn plan(
         None => *shape = Some(Shape::new(spec, namespace, fields, groups.len(), measures)?),
         Some(shape) => shape.fits(namespace, &fields, &measures)?,
     }
-    Ok(Plan { header: Arc::clone(header), table, keys, time, groups, arguments })
+    Ok(Plan { header: Arc::clone(header), table, shard, keys, time, groups, arguments })
 }
 
 /// The column of an aggregate.

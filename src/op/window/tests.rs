@@ -221,3 +221,25 @@ fn what_does_not_fit_is_refused_by_name_and_bad_rows_leave_nothing() {
     }
     assert_eq!(at(&mut windowing, 10), ["I 00:00 00:10 Wien 1"]);
 }
+
+#[test]
+fn a_shard_that_is_empty_takes_its_own_rows_away() {
+    for memory in [usize::MAX, 1200] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut asked = spec(tumble(1000), "city", "count(*) AS n");
+        (asked.on_change, asked.keep) = (true, i64::MAX);
+        let mut windowing = Windowing::new(asked);
+        lodge(&mut windowing, folder.path(), memory);
+        let mut sent = Sent::default();
+        for id in 1..=30 {
+            let line = row(id, id, 'I', id, if id % 2 == 0 { "a" } else { "b" }, "\"1\"");
+            let line = line.replace("t.0.0.0", &format!("t.0.0.{}", id % 3));
+            take(&mut windowing, &line, &mut sent).unwrap();
+        }
+        at(&mut windowing, 31);
+        assert_eq!(windowing.whole, memory == usize::MAX);
+        let notice = r#"{"protocol":{"type":"data_increment_termination"},"schema":{"namespace":"mysql.db1.shop.t.0.0.1","fields":[{"name":"_ums_id_","type":"long"},{"name":"_ums_ts_","type":"datetime"},{"name":"cause","type":"string"},{"name":"whole","type":"boolean"}]},"payload":[{"tuple":["77","1970-01-01 00:00:40","truncate",false]}]}"#;
+        take(&mut windowing, notice, &mut sent).unwrap();
+        assert_eq!(at(&mut windowing, 41), ["U 00:00 16:40 a 10", "U 00:00 16:40 b 10"]);
+    }
+}

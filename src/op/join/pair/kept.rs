@@ -10,16 +10,21 @@ use std::sync::Arc;
 
 use super::side::{Entry, GONE, Key, Place, Side};
 use crate::error::{Error, Result};
-use crate::op::join::pack::{Unpack, put_bytes, put_i64, put_text, put_u64};
+use crate::op::join::pack::{Unpack, put_bytes, put_i64, put_text, put_u32, put_u64};
 use crate::op::join::shelf::{behind, disk_key, time_key};
 use crate::store::runs::{RunWriter, Runs};
 
 impl Entry {
+    fn is_of(&self, table: u64, shard: Option<u32>) -> bool {
+        self.alive && self.table == table && shard.is_none_or(|shard| self.shard == shard)
+    }
+
     fn pack(&self, out: &mut Vec<u8>) {
         for number in [self.id, self.ts, self.time, self.lone_id] {
             put_i64(out, number);
         }
         put_u64(out, self.table);
+        put_u32(out, self.shard);
         put_u64(out, self.layout as u64);
         let flags = [self.alive, self.over, self.lone, self.on.is_some()];
         out.extend(flags.map(u8::from));
@@ -31,7 +36,7 @@ impl Entry {
     fn unpack(bytes: &[u8]) -> Result<Self> {
         let mut state = Unpack::new(bytes);
         let [id, ts, time, lone_id] = [state.i64()?, state.i64()?, state.i64()?, state.i64()?];
-        let (table, layout) = (state.u64()?, state.u64()? as usize);
+        let (table, shard, layout) = (state.u64()?, state.u32()?, state.u64()? as usize);
         let mut flag = || state.byte().map(|byte| byte != 0);
         let (alive, over, lone, has_on) = (flag()?, flag()?, flag()?, flag()?);
         let on = Some(Key::from(state.bytes()?)).filter(|_| has_on);
@@ -44,6 +49,7 @@ impl Entry {
             time,
             alive,
             table,
+            shard,
             on,
             layout,
             name,
@@ -96,10 +102,13 @@ impl Side {
             }
         }
         let bound = self.bound;
-        Ok(self.rows.get_mut(key).filter(|entry| entry.time >= bound).map(|entry| {
-            entry.hot = true;
-            entry
-        }))
+        match self.rows.get_mut(key) {
+            Some(entry) if entry.time >= bound => {
+                entry.hot = true;
+                Ok(Some(entry))
+            }
+            _ => Ok(None),
+        }
     }
 
     /// Says that a row was changed in its place.
@@ -271,10 +280,9 @@ impl Side {
         }
     }
 
-    /// The keys of rows of a table that are there, in memory, in order.
-    pub(super) fn keys_of(&self, table: u64) -> Vec<Key> {
-        let there = |entry: &Entry| entry.alive && entry.table == table;
-        let rows = self.rows.iter().filter(|(_, entry)| there(entry));
+    /// The keys of rows of a table that are there, in memory, in order; those of one shard, or all.
+    pub(super) fn keys_of(&self, table: u64, shard: Option<u32>) -> Vec<Key> {
+        let rows = self.rows.iter().filter(|(_, entry)| entry.is_of(table, shard));
         let mut keys: Vec<Key> = rows.map(|(key, _)| Arc::clone(key)).collect();
         keys.sort_unstable();
         keys
@@ -285,10 +293,15 @@ impl Side {
         [vec![self.space], vec![self.space + 1]]
     }
 
-    /// The key of a row that is on disk and there, if it is of this table.
-    pub(super) fn key_of(&self, key: &[u8], bytes: &[u8], table: u64) -> Result<Option<Key>> {
+    /// The key of a row that is on disk and there, if it is of this table and shard.
+    pub(super) fn key_of(
+        &self,
+        key: &[u8],
+        bytes: &[u8],
+        (table, shard): (u64, Option<u32>),
+    ) -> Result<Option<Key>> {
         let entry = Entry::unpack(bytes)?;
-        let there = entry.alive && entry.table == table && entry.time >= self.bound;
+        let there = entry.is_of(table, shard) && entry.time >= self.bound;
         Ok(there.then(|| key.get(1..).unwrap_or_default().into()))
     }
 }

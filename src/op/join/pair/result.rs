@@ -11,6 +11,8 @@ use crate::ums::hash::fnv1a;
 use crate::ums::json::{push_escaped, push_i64};
 use crate::ums::{Dialect, Field, MessageWriter, Namespace, Protocol, Schema, Type};
 
+/// The column that is the key of results.
+const KEY: &str = "join_key";
 /// Rows of one result message.
 const ROWS: usize = 500;
 
@@ -197,14 +199,20 @@ fn table(namespace: &Namespace) -> &str {
 /// The columns of a result.
 fn schema(spec: &Spec, left: &Schema, right: Option<&Schema>) -> Result<Schema> {
     let mut fields: Vec<Field> = system_fields().into();
-    let key =
-        Field { origin: Some("varchar(255)".to_owned()), ..field("join_key", Type::String, false) };
+    let key = Field { origin: Some("varchar(255)".to_owned()), ..field(KEY, Type::String, false) };
     fields.push(key);
-    fields.extend(left.fields.iter().cloned());
+    for own in &left.fields {
+        // The result of a join may be a side of another.
+        let is_key = own.name.trim_start_matches("left_") == KEY;
+        let name = if is_key { format!("left_{}", own.name) } else { own.name.clone() };
+        fields.push(Field { name, ..own.clone() });
+    }
     for other in right.iter().flat_map(|right| &right.fields) {
         let name = match &spec.prefix {
             Some(prefix) => format!("{prefix}{}", other.name),
-            None if left.column(&other.name).is_some() => format!("right_{}", other.name),
+            None if left.column(&other.name).is_some() || other.name == KEY => {
+                format!("right_{}", other.name)
+            }
             None => other.name.clone(),
         };
         fields.push(Field { name, nullable: true, ..other.clone() });
@@ -228,5 +236,5 @@ fn schema(spec: &Spec, left: &Schema, right: Option<&Schema>) -> Result<Schema> 
         }
         Namespace { parts }
     });
-    Ok(Schema { namespace, batch_id: 0, keys: vec!["join_key".to_owned()], fields })
+    Ok(Schema { namespace, batch_id: 0, keys: vec![KEY.to_owned()], fields })
 }

@@ -14,7 +14,7 @@ use crate::expr::Kind;
 use crate::op::join::cells::{key_places, push_cell, push_text};
 use crate::op::join::clock;
 use crate::op::join::pack::{Unpack, put_bytes, put_u64};
-use crate::op::join::row::{Told, told};
+use crate::op::join::row::{Told, number_of, shard, told};
 use crate::ums::decode::{Decoder, Header};
 use crate::ums::encode::schema_json;
 use crate::ums::{Cell, Dialect, Op, Row, Schema, Type};
@@ -30,8 +30,9 @@ pub(super) struct Entry {
     pub(super) time: i64,
     /// False for a row that was deleted or came too late: it keeps older versions away.
     pub(super) alive: bool,
-    /// The number of its table.
+    /// The numbers of its table and of its shard.
     pub(super) table: u64,
+    pub(super) shard: u32,
     /// What it is joined on; `None` where a part of it is NULL, which is equal to nothing.
     pub(super) on: Option<Key>,
     /// The number of its columns' layout.
@@ -70,6 +71,7 @@ impl Entry {
 struct Plan {
     header: Arc<Header>,
     table: u64,
+    shard: u32,
     layout: usize,
     keys: Vec<(usize, Type)>,
     /// The columns of the condition; `None` where a partial image lacks one.
@@ -105,6 +107,7 @@ pub(super) struct Side {
     wanted: Wanted,
     plans: Vec<Plan>,
     pub(super) tables: Vec<String>,
+    pub(super) shards: Vec<String>,
     /// Every layout of columns that there was: the table's own columns alone.
     pub(super) layouts: Vec<Schema>,
     pub(super) rows: HashMap<Key, Entry, RandomState>,
@@ -141,6 +144,7 @@ impl Side {
             space,
             plans: Vec::new(),
             tables: Vec::new(),
+            shards: Vec::new(),
             layouts: Vec::new(),
             rows: HashMap::default(),
             index: HashMap::default(),
@@ -202,13 +206,8 @@ impl Side {
         let mut layout = Schema { batch_id: 0, ..schema.clone() };
         layout.fields = own.iter().filter_map(|place| schema.fields.get(*place)).cloned().collect();
         let source = namespace.source();
-        let table = match self.tables.iter().position(|table| *table == source) {
-            Some(table) => table,
-            None => {
-                self.tables.push(source);
-                self.tables.len() - 1
-            }
-        };
+        let table = number_of(&mut self.tables, source) as u64;
+        let shard = number_of(&mut self.shards, shard(namespace)) as u32;
         let part = |known: &&Schema| {
             known.namespace == *namespace
                 && known.fields != layout.fields
@@ -229,7 +228,7 @@ impl Side {
             self.layouts.len() - 1
         });
         let keys = keys.into_iter().filter_map(typed).collect();
-        Ok(Plan { header: Arc::clone(header), table: table as u64, layout, keys, on, time, own })
+        Ok(Plan { header: Arc::clone(header), table, shard, layout, keys, on, time, own })
     }
 
     /// Reads a row by the first plan; `None` for the image before an update.
@@ -259,6 +258,7 @@ impl Side {
             time: ts,
             alive: false,
             table: plan.table,
+            shard: plan.shard,
             on: None,
             layout: plan.layout,
             name: name.into(),
@@ -352,9 +352,11 @@ impl Side {
 
     /// Appends what is not in the runs: tables and layouts.
     pub(super) fn save(&self, state: &mut Vec<u8>) {
-        put_u64(state, self.tables.len() as u64);
-        for table in &self.tables {
-            put_bytes(state, table.as_bytes());
+        for names in [&self.tables, &self.shards] {
+            put_u64(state, names.len() as u64);
+            for name in names {
+                put_bytes(state, name.as_bytes());
+            }
         }
         put_u64(state, self.layouts.len() as u64);
         for layout in &self.layouts {
@@ -366,8 +368,10 @@ impl Side {
 
     pub(super) fn load(&mut self, state: &mut Unpack) -> Result<()> {
         let torn = || Error::refused("the state has a schema that cannot be read");
-        for _ in 0..state.u64()? {
-            self.tables.push(String::from_utf8_lossy(state.bytes()?).into_owned());
+        for names in [&mut self.tables, &mut self.shards] {
+            for _ in 0..state.u64()? {
+                names.push(String::from_utf8_lossy(state.bytes()?).into_owned());
+            }
         }
         for _ in 0..state.u64()? {
             let line = [

@@ -174,3 +174,25 @@ fn columns_of_two_kinds_and_partial_rows_are_refused() {
     let renamed = left.replace(r#""name":"c""#, r#""name":"d""#);
     assert!(refused(renamed).contains("--on: no column 'c'"));
 }
+
+#[test]
+fn tables_and_shards_that_are_empty_take_their_pairs_away() {
+    for (memory, whole) in [(usize::MAX, true), (usize::MAX, false), (4000, true), (4000, false)] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut pairing = Pairing::new(spec(Unmatched::Drop));
+        lodge(&mut pairing, folder.path(), memory);
+        take(&mut pairing, &row("l", 1, 0, 'I', 1, "7"));
+        for id in 2..20 {
+            take(&mut pairing, &row("l", id, 0, 'I', id, "7").replace("l.0.0.0", "l.0.0.5"));
+        }
+        assert_eq!(take(&mut pairing, &row("r", 20, 5, 'I', 7, "\"a\"")).len(), 19);
+        assert_eq!(pairing.whole, memory == usize::MAX);
+        let notice = format!(
+            r#"{{"protocol":{{"type":"data_increment_termination"}},"schema":{{"namespace":"mysql.db1.shop.l.0.0.0","fields":[{{"name":"_ums_id_","type":"long"}},{{"name":"_ums_ts_","type":"datetime"}},{{"name":"cause","type":"string"}},{{"name":"whole","type":"boolean"}}]}},"payload":[{{"tuple":["77","1970-01-01 00:00:06","truncate",{whole}]}}]}}"#
+        );
+        let gone = take(&mut pairing, &notice);
+        assert_eq!(gone.len(), if whole { 19 } else { 1 });
+        assert!(gone.contains(&"D 77 1|7 1 7 7 a".to_owned()), "{gone:?}");
+        assert_eq!(take(&mut pairing, &row("r", 80, 6, 'U', 7, "\"b\"")).len(), 19 - gone.len());
+    }
+}
