@@ -104,7 +104,7 @@ pub struct Args {
     #[arg(long, value_name = "DURATION", help_heading = JOINS, value_parser = value::duration)]
     pub within: Option<Duration>,
 
-    /// For left rows that found nothing in their time: drop, send or alert
+    /// For left rows that find nothing: drop, send or alert
     ///
     /// drop: an inner join. send: a left join; the right side's columns are NULL. alert: it is dropped
     /// and counted in a warning. In a lookup, the stream is the left side.
@@ -205,7 +205,7 @@ pub struct Args {
     #[arg(long, help_heading = STATE, requires = "state", hide_short_help = true)]
     pub position: bool,
 
-    /// About so much memory for the state; what does not fit goes to disk
+    /// Memory for the state; what does not fit goes to disk
     ///
     /// Into --state, where there is one, else into --spill-dir. Sessions must fit. A version of a row takes
     /// about 250 bytes in windows, and 600 and its cells in a join.
