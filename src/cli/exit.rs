@@ -2,6 +2,7 @@
 //! `cli::{message, signal}`. Not hot.
 
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::error::ErrorKind;
 
@@ -84,14 +85,35 @@ pub const SIGNAL: &str = "SIGINT, SIGTERM and SIGHUP end the run cleanly: what h
     means that more is read again. Where SIGHUP is ignored from the start, as by nohup, it stays \
     ignored.";
 
+/// Whether a thread has panicked.
+static PANICKED: AtomicBool = AtomicBool::new(false);
+
+/// Remembers panics from here on. To the others a thread that panics looks like one that has come to
+/// the end of its input, and that must not pass for a good end.
+pub fn remember_panics() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |about| {
+        PANICKED.store(true, Ordering::Relaxed);
+        usual(about);
+    }));
+}
+
 /// The end of a run: says what failed, and gives the code. Does not return after a signal.
 pub fn after(result: Result<Outcome>) -> ExitCode {
-    match result {
+    match unless_panicked(result, PANICKED.load(Ordering::Relaxed)) {
         Ok(Outcome::Done) => Exit::Done.into(),
         Ok(Outcome::Rejected(_)) => Exit::Rejected.into(),
         Ok(Outcome::Signal(number)) => signal::end_by(number),
         Err(error) => failed(&error),
     }
+}
+
+fn unless_panicked(result: Result<Outcome>, panicked: bool) -> Result<Outcome> {
+    if !panicked || result.is_err() {
+        return result;
+    }
+    Err(Error::data("a part of the program has failed, as said above: not everything was read")
+        .advise("what was written is good; please report the message above"))
 }
 
 fn failed(error: &Error) -> ExitCode {
@@ -142,6 +164,16 @@ fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_panic_is_no_good_end() {
+        for good in [Outcome::Done, Outcome::Rejected(1), Outcome::Signal(15)] {
+            assert_eq!(unless_panicked(Ok(good), true).unwrap_err().kind(), Kind::Data);
+            assert_eq!(unless_panicked(Ok(good), false).unwrap(), good);
+        }
+        let error = unless_panicked(Err(Error::refused("no")), true).unwrap_err();
+        assert_eq!(error.kind(), Kind::Refused);
+    }
 
     #[test]
     fn clap_speaks_on_one_line() {

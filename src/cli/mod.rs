@@ -103,6 +103,7 @@ pub struct Example {
 /// The whole life of a program: arguments, work, exit code.
 pub fn main(tool: &'static Tool) -> ExitCode {
     message::set_command(tool.name);
+    exit::remember_panics();
     let mut command = doc::command(tool);
     let matches = match command.try_get_matches_from_mut(std::env::args_os()) {
         Ok(matches) => matches,
