@@ -52,6 +52,10 @@ pub(super) fn open(
         return Err(Error::usage("--start and --gaps are for files that are followed")
             .advise("say --follow or --checkpoint FILE, too"));
     }
+    let mut known = std::collections::HashSet::new();
+    if let Some(again) = args.from.iter().find(|address| !known.insert(address.as_str())) {
+        return Err(Error::usage(format!("--from {again} is given twice")));
+    }
     let inputs = inputs(&args.from, settings)?;
     // A pipe or a terminal pauses; a file does not.
     let prompt = inputs.iter().any(|(input, _)| input.size == 0);

@@ -109,11 +109,12 @@ impl Order {
     }
 }
 
-/// Starts the threads.
+/// Starts the threads. `again`: what was not acknowledged is read again by the next run.
 pub(super) fn start(
     engines: Vec<(Rules, Option<Masked>)>,
     source: Box<dyn Lines>,
     stop: Arc<AtomicBool>,
+    again: bool,
 ) -> Result<(Order, Vec<JoinHandle<Report>>)> {
     let (raw_in, raw) = bounded(WAITING);
     let (jobs_in, jobs) = bounded::<Job>(WAITING);
@@ -128,7 +129,7 @@ pub(super) fn start(
             thread("rules").spawn(move || work(Engine::new(rules), masked, &jobs)).map_err(failed)
         })
         .collect::<Result<_>>()?;
-    let keeps = source.is_tracked();
+    let (keeps, again) = (source.is_tracked(), again || source.is_tracked());
     thread("read").spawn(move || read(source, &raw_in)).map_err(failed)?;
     let cutter = Cutter {
         lines,
@@ -136,6 +137,7 @@ pub(super) fn start(
         order: order_in,
         held: Vec::new(),
         keeps,
+        again,
         leaving: Vec::new(),
     };
     thread("cut").spawn(move || cutter.run(&raw, &stop)).map_err(failed)?;
@@ -170,8 +172,10 @@ struct Cutter {
     order: Sender<Receiver<Result<Done>>>,
     /// Records that may go on, of each part at most one.
     held: Vec<Held>,
-    /// Whether what is held at the end is read again by the next run.
+    /// Whether the end of the source is not the end of its records: more may come to its files.
     keeps: bool,
+    /// Whether the next run reads again what is held when this one is stopped.
+    again: bool,
     /// Parts from which nothing more comes, while a record that began there is held.
     leaving: Vec<u32>,
 }
@@ -199,7 +203,7 @@ impl Cutter {
                     self.send_held(|held| held.part == part) && self.leave()
                 }
                 Ok(Err(error)) => {
-                    if self.send_held(|_| true) {
+                    if self.again || self.send_held(|_| true) {
                         self.tell(Err(error));
                     }
                     return;
@@ -214,7 +218,9 @@ impl Cutter {
                 on = self.leave();
             }
         }
-        if !self.keeps {
+        // A source ends when the run is stopped, too.
+        let stopped = stop.load(Ordering::Relaxed);
+        if !(self.keeps || stopped && self.again) {
             self.send_held(|_| true);
         }
     }
@@ -392,4 +398,63 @@ fn ends(segments: &[Segment], bytes: &[u8]) -> Vec<At> {
         }
     }
     ends
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A record that may go on, and then the end, which comes with the run's where there is a flag.
+    struct Begun(Option<Arc<AtomicBool>>, Option<&'static str>);
+
+    impl Lines for Begun {
+        fn next(&mut self) -> Result<Come> {
+            let Some(text) = self.1.take() else {
+                if let Some(stop) = &self.0 {
+                    stop.store(true, Ordering::Relaxed);
+                }
+                return Ok(Come::End);
+            };
+            let about = serde_json::Map::new();
+            let part = Arc::new(Part { number: 0, name: "t".into(), tag: 0, about });
+            let (bytes, to) = (text.as_bytes().to_vec(), text.len() as u64);
+            Ok(Come::Lines(Chunk {
+                part,
+                bytes,
+                first_line: 1,
+                from: 0,
+                to,
+                taken: to,
+                near: 0,
+                after: None,
+            }))
+        }
+    }
+
+    fn batches(stopped: bool, again: bool) -> usize {
+        let rules = "source = \"s\"\n[lines]\nstart = \"^[0-9]\"\n[[table]]\nname = \"t\"\n\
+                     [[table.group]]\nname = \"g\"\noperators = [\n\
+                     { op = \"saveAs\", columns = [{ name = \"a\", cell = 0, type = \"string\" }] }\n]\n";
+        let rules = Rules::parse(rules, "f.toml").unwrap();
+        let stop = Arc::new(AtomicBool::new(false));
+        let flag = stopped.then(|| Arc::clone(&stop));
+        let source = Box::new(Begun(flag, Some("1 error\n  at a\n")));
+        let (order, workers) = start(vec![(rules, None)], source, stop, again).unwrap();
+        let mut count = 0;
+        loop {
+            match order.next(Duration::from_secs(5)) {
+                Next::Batch(done) => count += usize::from(done.is_ok()),
+                Next::End => break,
+                Next::Nothing => {}
+            }
+        }
+        reports(workers);
+        count
+    }
+
+    #[test]
+    fn half_a_record_is_left_to_the_run_that_reads_it_again() {
+        assert_eq!(batches(true, true), 0);
+        assert_eq!((batches(false, true), batches(false, false)), (1, 1));
+    }
 }

@@ -119,7 +119,7 @@ pub fn run(plan: Plan) -> (Report, Result<()>) {
     let receipts = Receipts::new(receipt.clone(), checkpoint);
     let marked = Instant::now();
     let mut run = Run { writer, receipts, counters, marker_every, prompt, marked, notes, note };
-    let outcome = match feed::start(engines, lines, Arc::clone(&stop)) {
+    let outcome = match feed::start(engines, lines, Arc::clone(&stop), receipt.is_some()) {
         Ok((order, workers)) => {
             let result = run.go(&order, &stop);
             // Whoever still works finds nobody who takes it, and ends; whoever waits for input sees the
