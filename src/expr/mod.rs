@@ -148,7 +148,11 @@ fn told(error: ParserError) -> Error {
     };
     match text.rsplit_once(" at Line: 1, Column: ") {
         Some((what, column)) => Error::usage(format!("character {column}: {what}")),
-        None => Error::usage(text),
+        // The parser does not say where the text ends: at its end.
+        None => match text.strip_suffix(", found: EOF") {
+            Some(what) => Error::usage(format!("at the end: {what}")).advise("see dws-sql(7)"),
+            None => Error::usage(text),
+        },
     }
 }
 

@@ -44,9 +44,10 @@ pub struct Args {
     /// Windows of event time: tumble:1m, hop:5m/1m or session:30s
     ///
     /// tumble: windows of this length, one behind the other. hop: of the first length, one begun
-    /// after each second length, at most 10000 for a row. session: a group's rows with pauses shorter than this between them.
-    /// Windows begin at multiples of their length since 1970 in UTC. Without --window, --agg
-    /// aggregates all rows, and writes results as they change.
+    /// after each second length, at most 10000 for a row; rows between windows, where the second is
+    /// the longer, are in none and count as late. session: a group's rows with pauses shorter than
+    /// this between them. Windows begin at multiples of their length since 1970 in UTC. Without
+    /// --window, --agg aggregates all rows, and writes results as they change.
     #[arg(short, long, value_name = "WINDOW", help_heading = WINDOWS, value_parser = self::window)]
     #[arg(requires = "aggregates")]
     pub window: Option<Window>,
