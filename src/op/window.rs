@@ -6,7 +6,7 @@
 //! stand, whatever the stream repeats.
 //!
 //! Versions and groups that are not in use go to disk when there are more than memory may hold; what is
-//! forgotten goes there, too, by its time. Only sessions are held in memory as a whole.
+//! forgotten goes there, too, by its time.
 
 mod groups;
 mod session;
@@ -278,9 +278,9 @@ impl Windowing {
         self.reach = self.reach.max(end.saturating_add(self.spec.keep));
         let forget = self.forget();
         match self.spec.window {
-            Window::Session { gap } => {
-                self.sessions.step(step, name, gap);
-                Ok(())
+            Window::Session { .. } => {
+                let disk = (!self.whole).then_some(&self.disk);
+                self.sessions.step(step, name, forget, disk)
             }
             window => {
                 let hurry = if self.spec.on_change { i64::MAX } else { self.horizon };
@@ -341,17 +341,20 @@ impl Windowing {
 
     /// Writes what is newer than on disk.
     fn flush(&mut self) -> Result<()> {
-        let dirty = self.versions.dirty() + self.groups.dirty();
+        let dirty = self.versions.dirty() + self.groups.dirty() + self.sessions.dirty();
         if dirty == 0 {
             return Ok(());
         }
-        let window = self.spec.window;
+        let (window, forget) = (self.spec.window, self.forget());
         let mut run = self.disk.begin(dirty)?;
         self.versions.flush(&mut run, |bytes| {
             Version::read(bytes).map_or(i64::MAX, |version| window.last_end(version.time))
         })?;
         if let Some(shape) = &self.shape {
             self.groups.flush(&mut run, window, &shape.measures)?;
+        }
+        if let Window::Session { gap } = window {
+            self.sessions.flush(&mut run, gap, forget)?;
         }
         self.disk.add(run)
     }
@@ -369,13 +372,13 @@ impl Windowing {
         }
         self.flush()?;
         self.disk.expire(self.forget());
-        let movable = self.versions.bytes() + self.groups.bytes();
-        let fixed = self.disk.memory() + self.sessions.size();
+        let movable = self.versions.bytes() + self.groups.bytes() + self.sessions.bytes();
         // Half is made free, so that the next time is far.
-        let room = (self.memory / 2).saturating_sub(fixed);
+        let room = (self.memory / 2).saturating_sub(self.disk.memory());
         let of_versions = room as u128 * self.versions.bytes() as u128 / movable.max(1) as u128;
         self.versions.evict(of_versions as usize);
         self.groups.evict(room - of_versions as usize);
+        self.sessions.evict(room - of_versions as usize);
         self.whole = false;
         self.kept = self.versions.in_memory();
         match self.size() {
@@ -478,9 +481,12 @@ impl Operation for Windowing {
         let more = match self.spec.window {
             Window::Session { gap } => {
                 let keep = self.spec.keep;
-                let limits = session::Limits { gap, horizon, forget, keep, on_change };
-                self.sessions.emit(shape, limits, sent)?;
-                false
+                let limits = session::Limits { gap, before, horizon, forget, keep, on_change };
+                let others = self.versions.bytes() + self.disk.memory();
+                // Never so little that every group is written by itself.
+                let room = self.memory.saturating_sub(others).max(self.memory / 4);
+                let disk = (!self.whole).then_some((&mut self.disk, room));
+                self.sessions.emit(shape, limits, disk, sent)?
             }
             window => {
                 let times = Times { before, horizon, forget, on_change };
@@ -526,7 +532,6 @@ impl Operation for Windowing {
         }
         shape::save(self.shape.as_ref(), state);
         self.groups.save(state);
-        self.sessions.save(state);
         Ok(())
     }
 
@@ -542,7 +547,7 @@ impl Operation for Windowing {
         }
         self.shape = shape::load(&self.spec, state)?;
         self.groups = Groups::load(state)?;
-        self.sessions = Sessions::load(state)?;
+        self.sessions = Sessions::stored();
         Ok(())
     }
 }

@@ -29,6 +29,8 @@ TYPES = {"long": "BIGINT", "int": "BIGINT", "decimal": "DECIMAL(18,2)", "double"
          "string": "VARCHAR"}
 MARKER = [("_ums_id_", "long"), ("_ums_ts_", "datetime"), ("file", "string"), ("pos", "long"), ("gtid", "string"),
           ("server", "string"), ("base", "long")]
+# As little memory as a run can have, so that most of its state is on disk.
+SMALL = ["--memory", "64KiB"]
 
 
 def text(micros):
@@ -313,17 +315,11 @@ def join_run(program, folder, name, inputs, arguments):
     return out, done.stderr
 
 
-def small(arguments):
-    """As little memory as a run can have, so that most of its state is on disk. Sessions must fit."""
-    sessions = any(one.startswith("session") for one in arguments)
-    return [] if sessions else ["--memory", "64KiB"]
-
-
 def spilled_run(seed, program, folder, name, inputs, arguments, whole):
     """A run with little memory gives the same bytes as one with much, and leaves nothing behind."""
     spill = os.path.join(folder, name + ".spill")
     os.mkdir(spill)
-    out, _ = join_run(program, folder, name, inputs, [*arguments, *small(arguments), "--spill-dir", spill])
+    out, _ = join_run(program, folder, name, inputs, [*arguments, *SMALL, "--spill-dir", spill])
     with open(out, "rb") as one, open(whole, "rb") as other:
         same = one.read() == other.read()
     if not same or os.listdir(spill):
@@ -339,7 +335,7 @@ def join_side(program, left, right, on, how):
 def killed_run(rng, program, folder, name, inputs, arguments, kills):
     """The same with a state, killed some times at random moments."""
     out, state = os.path.join(folder, name), os.path.join(folder, name + ".state")
-    memory = rng.choice([[], small(arguments)])
+    memory = rng.choice([[], SMALL])
     command = [program, "--quiet", "--to", out, *[part for one in inputs for part in ("--from", one)], *arguments,
                *memory, "--state", state, "--state-every", "1ms", "--at-end", "close"]
     died = 0
@@ -360,7 +356,7 @@ def piped_run(rng, program, folder, name, lines, arguments, kills):
     """The same between a source that starts at the sink's checkpoint and a sink that makes rows durable now and
     then; all three die together, and what was in the pipes is lost."""
     out, state, at = (os.path.join(folder, name + end) for end in ("", ".state", ".checkpoint"))
-    memory = rng.choice([[], small(arguments)])
+    memory = rng.choice([[], SMALL])
     command = [program, "--quiet", *arguments, *memory, "--state", state, "--state-every", "1ms", "--checkpoint", at, "--at-end", "close"]
     start, died, durable = 0, 0, []
     while True:

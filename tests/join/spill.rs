@@ -126,6 +126,14 @@ fn windows_larger_than_memory() {
 }
 
 #[test]
+fn sessions_larger_than_memory() {
+    let aggregates = ["--agg", "count(*) AS n, sum(amount) AS s", "--window", "session:10m"];
+    for rest in [["--keep", "forever"], ["--keep", "1h"]] {
+        same_with_little_memory(&[&aggregates[..], &["--group-by", "city"], &rest].concat());
+    }
+}
+
+#[test]
 fn joins_larger_than_memory() {
     let sides = ["--left", "*.*.*.orders", "--right", "*.*.*.payments", "--on", "city = city"];
     for rest in [["--within", "2m"], ["--within", "10s"]] {

@@ -189,7 +189,7 @@ pub struct Args {
     /// Keep the state so often
     ///
     /// Markers go on when it has been kept, so this is also how far a checkpoint is behind. What
-    /// changed since the last time is written (of sessions, everything).
+    /// changed since the last time is written.
     #[arg(long, value_name = "DURATION", default_value = "10s", help_heading = STATE)]
     #[arg(value_parser = value::duration, hide_short_help = true)]
     pub state_every: Duration,
@@ -208,8 +208,8 @@ pub struct Args {
 
     /// Memory for the state; what does not fit goes to disk
     ///
-    /// Into --state, where there is one, else into --spill-dir. Sessions must fit. A version of a row takes
-    /// about 250 bytes in windows, and 600 and its cells in a join.
+    /// Into --state, where there is one, else into --spill-dir. A version of a row takes about 250 bytes in
+    /// windows, and as much again in sessions, and 600 and its cells in a join.
     #[arg(long, value_name = "SIZE", default_value = "2GiB", help_heading = STATE)]
     #[arg(value_parser = value::bytes, hide_short_help = true)]
     pub memory: u64,

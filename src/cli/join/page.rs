@@ -166,9 +166,10 @@ was synced, or what --checkpoint says.
 What is in use of the state is in memory, up to about --memory; the rest is on disk, in the folder of --state, \
 or else in files without a name in --spill-dir, which are gone with the process. A smaller --memory changes no byte \
 of the output, but costs time: rows of a join that are on disk are read from there, some microseconds each. Beside \
-it an input may hold 72 MiB, and a lookup its --cache. Three things must fit, or the run ends with a message: \
-sessions with their rows (--window session), the values of one group for count(DISTINCT), min and max, and of what is \
-on disk about 3 bytes an entry. A save of --state writes what changed since the last one, of sessions everything.";
+it an input may hold 72 MiB, and a lookup its --cache. Two things must fit: the values of one group for \
+count(DISTINCT), min and max, and of what is on disk about 3 bytes an entry, or the run ends with a message. \
+A group of sessions (--window session) is read and written as a whole, with its rows: one that is larger than --memory \
+takes its own size for a moment, and much time. A save of --state writes what changed since the last one.";
 
 const EXAMPLES: &[Example] = &[
     Example {
@@ -300,7 +301,7 @@ const DIAGNOSTICS: &[(&str, &str)] = &[
     ),
     (
         "what must be in memory of the state takes ... KiB, more than --memory",
-        "Sessions, or very large groups. Raise it, or shorten --keep, --lateness, --within or the windows.",
+        "Very large groups, or very many. Raise it, or shorten --keep, --lateness, --within or the windows.",
     ),
     (
         "FOLDER: a file of the state failed: ...",

@@ -363,7 +363,7 @@ impl Group {
     fn new(measures: &[Measure]) -> Self {
         Self {
             rows: 0,
-            stamp: Stamp { id: i64::MIN, ts: i64::MIN, changes: 0 },
+            stamp: Stamp::NONE,
             sums: measures.iter().map(|measure| measure.nothing()).collect(),
             more: 0,
             changed: false,

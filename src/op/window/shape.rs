@@ -80,6 +80,11 @@ pub(super) struct Stamp {
     pub(super) changes: u64,
 }
 
+impl Stamp {
+    /// Of what nothing was done to.
+    pub(super) const NONE: Self = Self { id: i64::MIN, ts: i64::MIN, changes: 0 };
+}
+
 /// A mistake of the options shows with the first schema.
 fn refused(error: Error, namespace: &Namespace, option: &str) -> Error {
     Error::new(ErrorKind::Refused, error.to_string()).at(format_args!("{namespace}: {option}"))

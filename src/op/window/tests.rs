@@ -155,7 +155,6 @@ fn a_state_goes_on_where_it_was() {
             "count(*) AS n, count(DISTINCT city) AS d, sum(amount) AS s, min(amount) AS m";
         let mut asked = spec(window, "city", aggregates);
         (asked.append, asked.on_change) = (append, window == Window::Whole);
-        let session = append && matches!(window, Window::Session { .. });
         let run = |stops: bool, memory: usize| {
             let folder = tempfile::tempdir().unwrap();
             let mut windowing = Windowing::new(asked.clone());
@@ -174,17 +173,77 @@ fn a_state_goes_on_where_it_was() {
                     windowing.memory = memory;
                 }
             }
-            assert_eq!(windowing.disk.is_empty(), !stops && memory == usize::MAX || session);
+            assert_eq!(windowing.disk.is_empty(), !stops && memory == usize::MAX);
             all.extend(at(&mut windowing, i64::MAX));
             all
         };
         let rows = run(false, usize::MAX);
         assert!(rows.len() > 1, "{window:?}: {rows:?}");
         assert_eq!(rows, run(true, usize::MAX), "{window:?}");
-        // Sessions must fit.
-        if !matches!(window, Window::Session { .. }) {
-            assert_eq!(rows, run(false, 1200), "{window:?}");
-            assert_eq!(rows, run(true, 1200), "{window:?}");
+        assert_eq!(rows, run(false, 1200), "{window:?}");
+        assert_eq!(rows, run(true, 1200), "{window:?}");
+    }
+}
+
+/// Sessions of many groups that merge, fall in two, close, are corrected and are forgotten.
+#[test]
+fn sessions_larger_than_memory() {
+    for (keep, on_change, append) in [
+        (0, false, false),
+        (20 * SECOND, true, false),
+        (20 * SECOND, false, false),
+        (i64::MAX, false, false),
+        (i64::MAX, true, false),
+        (5 * SECOND, false, true),
+    ] {
+        let window = Window::Session { gap: 7 * SECOND };
+        let mut asked = spec(window, "city", "count(*) AS n, max(amount) AS m, min(k) AS k");
+        (asked.keep, asked.on_change, asked.append) = (keep, on_change, append);
+        let run = |memory: usize, stops: bool| {
+            let folder = tempfile::tempdir().unwrap();
+            let mut windowing = Windowing::new(asked.clone());
+            lodge(&mut windowing, folder.path(), memory);
+            let (mut all, mut late, mut seed) = (Vec::new(), 0, 88_172_645_463_325_252_u64);
+            let mut most = 0;
+            for id in 1..1500 {
+                seed ^= seed << 13;
+                seed ^= seed >> 7;
+                seed ^= seed << 17;
+                let random = |place: u32, below: i64| (seed >> place) as i64 % below;
+                let second = id / 20 - random(10, 10);
+                let op = ['I', 'U', 'U', 'D'][random(20, 4) as usize];
+                let city = format!("a town with the number {}", random(30, 250));
+                let line = row(id, second, op, random(3, 400), &city, "\"1.5\"");
+                let mut sent = Sent::default();
+                take(&mut windowing, &line, &mut sent).unwrap();
+                late += sent.late_rows;
+                most = most.max(windowing.size());
+                if id % 20 == 0 {
+                    while windowing.advance((id / 20 - 3) * SECOND, &mut sent).unwrap() {}
+                }
+                all.extend(sent.bytes);
+                if stops && id % 150 == 0 {
+                    let mut next = Windowing::new(asked.clone());
+                    hand_over(&mut windowing, &mut next, folder.path());
+                    windowing = next;
+                    windowing.memory = memory;
+                }
+            }
+            assert_eq!(windowing.disk.is_empty(), !stops && memory == usize::MAX);
+            assert!(most <= memory, "{most}");
+            let mut sent = Sent::default();
+            while windowing.advance(i64::MAX, &mut sent).unwrap() {}
+            all.extend(sent.bytes);
+            assert_eq!(windowing.sessions.size(), 0);
+            (String::from_utf8(all).unwrap(), late, most)
+        };
+        let (rows, late, most) = run(usize::MAX, false);
+        assert!(most > 200 << 10 || keep == 0, "{most} bytes with {keep}");
+        assert_eq!(late > 0, keep < 10 * SECOND);
+        for (memory, stops) in [(usize::MAX, true), (48 << 10, false), (48 << 10, true)] {
+            let (other, again, _) = run(memory, stops);
+            assert!(rows == other, "{memory} bytes, {keep} us kept, {on_change}, {stops}");
+            assert_eq!(late, again);
         }
     }
 }
