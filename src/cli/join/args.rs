@@ -209,7 +209,7 @@ pub struct Args {
     /// Memory for the state; what does not fit goes to disk
     ///
     /// Into --state, where there is one, else into --spill-dir. A version of a row takes about 250 bytes in
-    /// windows, and as much again in sessions, and 600 and its cells in a join.
+    /// windows, 400 in sessions, and 600 and its cells in a join.
     #[arg(long, value_name = "SIZE", default_value = "2GiB", help_heading = STATE)]
     #[arg(value_parser = value::bytes, hide_short_help = true)]
     pub memory: u64,
