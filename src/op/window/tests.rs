@@ -185,6 +185,29 @@ fn a_state_goes_on_where_it_was() {
     }
 }
 
+/// What memory forgets of a group does not leave an older state of it on disk.
+#[test]
+fn a_group_of_sessions_that_is_over_does_not_come_back() {
+    let asked = spec(Window::Session { gap: 7 * SECOND }, "city", "count(*) AS n");
+    let folder = tempfile::tempdir().unwrap();
+    let mut windowing = Windowing::new(asked.clone());
+    lodge(&mut windowing, folder.path(), usize::MAX);
+    let mut sent = Sent::default();
+    take(&mut windowing, &row(1, 100, 'I', 1, "Wien", "null"), &mut sent).unwrap();
+    windowing.save(&mut Vec::new()).unwrap();
+    take(&mut windowing, &row(2, 100, 'D', 1, "Wien", "null"), &mut sent).unwrap();
+    for other in 3..1200 {
+        let line = row(other, 50, 'I', other, &format!("town {other}"), "null");
+        take(&mut windowing, &line, &mut sent).unwrap();
+    }
+    assert_eq!(at(&mut windowing, 101).len(), 1197);
+    assert_eq!(windowing.sessions.dirty(), 3, "the others are gone, and this one is to be written");
+    let mut next = Windowing::new(asked.clone());
+    hand_over(&mut windowing, &mut next, folder.path());
+    take(&mut next, &row(1201, 103, 'I', 7, "Wien", "null"), &mut sent).unwrap();
+    assert_eq!(at(&mut next, i64::MAX), ["I 01:43 01:50 Wien 1"]);
+}
+
 /// Sessions of many groups that merge, fall in two, close, are corrected and are forgotten.
 #[test]
 fn sessions_larger_than_memory() {
