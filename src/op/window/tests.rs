@@ -263,7 +263,7 @@ fn sessions_larger_than_memory() {
         let (rows, late, most) = run(usize::MAX, false);
         assert!(most > 200 << 10 || keep == 0, "{most} bytes with {keep}");
         assert_eq!(late > 0, keep < 10 * SECOND);
-        for (memory, stops) in [(usize::MAX, true), (48 << 10, false), (48 << 10, true)] {
+        for (memory, stops) in [(usize::MAX, true), (24 << 10, false), (24 << 10, true)] {
             let (other, again, _) = run(memory, stops);
             assert!(rows == other, "{memory} bytes, {keep} us kept, {on_change}, {stops}");
             assert_eq!(late, again);
