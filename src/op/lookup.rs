@@ -273,7 +273,7 @@ impl Lookup {
         let prefix = table_prefix(&notice.namespace.source());
         if self.whole && self.disk.is_empty() {
             let newer = |given: Given| given.id >= notice.id;
-            self.given.retain(|key, bytes| {
+            self.given.retain(false, |key, bytes| {
                 !key.starts_with(&prefix) || Given::read(bytes).is_ok_and(newer)
             });
             return Ok(());

@@ -332,7 +332,8 @@ impl Windowing {
         let (window, forget) = (self.spec.window, self.forget());
         self.disk.expire(forget);
         if self.versions.in_memory() > FEW.max(2 * self.kept) || self.horizon == i64::MAX {
-            self.versions.retain(|_, bytes| {
+            let on_disk = !self.disk.is_empty();
+            self.versions.retain(on_disk, |_, bytes| {
                 Version::read(bytes).is_ok_and(|version| window.last_end(version.time) > forget)
             });
             self.kept = self.versions.in_memory();
@@ -371,7 +372,10 @@ impl Windowing {
             return Ok(());
         }
         self.flush()?;
-        self.disk.expire(self.forget());
+        // Windows that are half written are still needed, though their time is over.
+        if self.before.is_none() {
+            self.disk.expire(self.forget());
+        }
         let movable = self.versions.bytes() + self.groups.bytes() + self.sessions.bytes();
         // Half is made free, so that the next time is far.
         let room = (self.memory / 2).saturating_sub(self.disk.memory());

@@ -19,7 +19,7 @@ use crate::ums::Marker;
 use crate::ums::marker::{checkpoint_text, parse_checkpoint};
 
 /// What a file begins with.
-const MAGIC: &[u8] = b"dws ums-join state 3\n";
+const MAGIC: &[u8] = b"dws ums-join state 4\n";
 
 /// A folder of states, locked by this process.
 #[derive(Debug)]
@@ -54,8 +54,17 @@ impl Folder {
         let failed = |error| Error::io(format_args!("{shown}"), error);
         std::fs::create_dir_all(path).map_err(failed)?;
         let lock = File::create(path.join("lock")).map_err(failed)?;
-        if let Err(std::fs::TryLockError::WouldBlock) = lock.try_lock() {
-            return Err(Error::refused(format!("{shown}: another process works with this state")));
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(std::fs::TryLockError::WouldBlock) => {
+                return Err(Error::refused(format!(
+                    "{shown}: another process works with this state"
+                )));
+            }
+            Err(std::fs::TryLockError::Error(error)) => {
+                return Err(Error::io(format_args!("{shown}: cannot be locked"), error)
+                    .advise("keep the state on a file system with locks"));
+            }
         }
         let mut folder = Self { path: path.to_owned(), made_with, files: Vec::new(), _lock: lock };
         for entry in std::fs::read_dir(path).map_err(failed)? {
@@ -101,7 +110,7 @@ impl Folder {
         for _ in 0..unpack.u64()? {
             runs.push(unpack.u64()?);
         }
-        Ok((Point { number, passed, runs }, unpack.bytes()?))
+        Ok((Point { number, passed, runs }, unpack.rest()))
     }
 
     /// The state to go on from, and forgets those behind it: the newest one, or with a checkpoint the
@@ -208,7 +217,7 @@ impl Folder {
         put_bytes(&mut body, checkpoint_text(&passed).as_bytes());
         put_u64(&mut body, runs.len() as u64);
         runs.iter().for_each(|run| put_u64(&mut body, *run));
-        put_bytes(&mut body, state);
+        body.extend_from_slice(state);
         let sum = crc32fast::hash(&body).to_le_bytes();
         durable::replace(&self.place(number), "state", &[MAGIC, &body, &sum].concat())?;
         self.files.push(Point { number, passed, runs });

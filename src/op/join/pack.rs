@@ -57,6 +57,11 @@ impl<'a> Unpack<'a> {
         self.rest.is_empty()
     }
 
+    /// Everything that is left.
+    pub fn rest(self) -> &'a [u8] {
+        self.rest
+    }
+
     /// So many bytes.
     #[inline]
     fn take(&mut self, count: usize) -> Result<&'a [u8]> {

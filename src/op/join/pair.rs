@@ -357,9 +357,11 @@ impl Pairing {
             // A row is over behind the horizon that equals its reach.
             self.reach = self.reach.max(reach.saturating_add(1));
         } else {
-            entry.on = None;
+            (entry.on, entry.alive) = (None, false);
             entry.cells = Arc::from("");
         }
+        // A TRUNCATE makes it of the version that stands, which may be on disk.
+        (entry.dirty, entry.stored) = (true, false);
         let old = own.remove(&key, disk)?;
         self.replace(side, &key, old, entry, sent)?;
         Ok(time.is_none() && op != Op::Delete)
@@ -400,6 +402,7 @@ impl Pairing {
             if self.apply(side, change, sent)? {
                 late.push(row);
             }
+            self.fit()?;
         }
         if !late.is_empty() {
             sent.late_rows += late.len() as u64;
@@ -548,9 +551,8 @@ impl Operation for Pairing {
         }
         // Rows that nothing can meet any more, and whose changes need not be followed.
         let forgotten = self.bound(self.forget());
-        for side in &mut self.sides {
-            side.forget(forgotten);
-        }
+        let on_disk = !self.disk.is_empty();
+        self.sides.iter_mut().for_each(|side| side.forget(forgotten, on_disk));
         self.disk.expire(forgotten.saturating_sub(1));
         self.results.flush(sent);
         self.fit()?;

@@ -122,11 +122,12 @@ impl Shelf {
         Ok(())
     }
 
-    /// Keeps only these in memory.
-    pub fn retain(&mut self, mut wanted: impl FnMut(&[u8], &[u8]) -> bool) {
+    /// Keeps only these in memory. Where there are values on disk, too, a newer one stays until it was
+    /// written, for it hides an older one there, which may count for longer.
+    pub fn retain(&mut self, on_disk: bool, mut wanted: impl FnMut(&[u8], &[u8]) -> bool) {
         let (bytes, dirty) = (&mut self.bytes, &mut self.dirty);
         self.map.retain(|key, value| {
-            let keep = wanted(key, value);
+            let keep = on_disk && is(value, DIRTY) || wanted(key, value);
             if !keep {
                 *bytes -= key.len() + ENTRY + value.len();
                 *dirty -= usize::from(is(value, DIRTY));

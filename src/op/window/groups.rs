@@ -23,6 +23,8 @@ const SPACE: u8 = 1;
 const GROUP: usize = 240;
 /// Bytes of the list of groups in a hurry, above which it is not kept: then all groups are looked at.
 const HURRIED: usize = 1 << 20;
+/// Bytes of groups that are read back before memory is looked at again.
+const LOADED: usize = 8 << 20;
 /// In a packed group: it changed since it was written.
 const CHANGED: u8 = 1;
 /// In a packed group: the last that was written of it is a row.
@@ -250,6 +252,7 @@ impl Groups {
             from.push(0);
         }
         let mut scan = disk.scan(None, &from, &behind(&prefix))?;
+        let most = self.bytes.saturating_add(LOADED);
         while let Some((key, bytes)) = scan.next()? {
             if bytes.first().is_none_or(|flags| flags & CHANGED == 0) {
                 continue;
@@ -267,7 +270,8 @@ impl Groups {
             };
             self.dirty += usize::from(!std::mem::replace(&mut group.dirty, true));
             group.emit(shape, window, start, name, values, sent)?;
-            if sent.is_full() {
+            // What --having keeps back sends nothing, and takes memory all the same.
+            if sent.is_full() || self.bytes > most {
                 self.after = Some(name.to_vec());
                 return Ok(true);
             }

@@ -325,3 +325,36 @@ fn a_shard_that_is_empty_takes_its_own_rows_away() {
         assert_eq!(at(&mut windowing, 41), ["U 00:00 16:40 a 10", "U 00:00 16:40 b 10"]);
     }
 }
+
+#[test]
+fn results_that_are_written_in_parts_are_all_written() {
+    for (window, memory) in [(tumble(10), 1 << 20), (Window::Session { gap: 10 * SECOND }, 4 << 20)]
+    {
+        written_in_parts(window, memory);
+    }
+}
+
+fn written_in_parts(window: Window, memory: usize) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut asked = spec(window, "city", "count(*) AS n");
+    asked.append = true;
+    let mut windowing = Windowing::new(asked);
+    lodge(&mut windowing, folder.path(), memory);
+    let many = 30_000;
+    for id in 1..=many {
+        let city = format!("{id:0300}");
+        take(&mut windowing, &row(id, 1, 'I', id, &city, "\"1\""), &mut Sent::default()).unwrap();
+    }
+    let (mut found, mut rounds) = (0, 0);
+    loop {
+        let mut sent = Sent::default();
+        let more = windowing.advance(i64::MAX, &mut sent).unwrap();
+        found += rows(&sent.bytes).len();
+        rounds += 1;
+        if !more {
+            break;
+        }
+    }
+    assert_eq!(found, many as usize);
+    assert!(rounds > 1 && !windowing.whole, "{rounds}");
+}

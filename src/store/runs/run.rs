@@ -74,12 +74,19 @@ impl Index {
             let (offset, rest) = bytes.split_first_chunk()?;
             let (length, rest) = rest.split_first_chunk()?;
             let (key, rest) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
-            index.push(u64::from_le_bytes(*offset), key);
+            let offset = u64::from_le_bytes(*offset);
+            if offset >= end || index.offsets.last().is_some_and(|last| *last >= offset) {
+                return None;
+            }
+            index.push(offset, key);
             bytes = rest;
         }
         Some(index)
     }
 }
+
+/// Bytes of the shortest entry: three lengths and a time.
+const SHORTEST: u64 = 11;
 
 /// An entry; `value` is `None` where the key is gone.
 #[derive(Debug, Clone, Copy)]
@@ -181,7 +188,9 @@ impl Run {
         let (index, filter) = tail.split_at_checked(of_index as usize).ok_or_else(torn)?;
         let index = Index::load(index, blocks).ok_or_else(torn)?;
         let filter = Filter::load(filter).ok_or_else(torn)?;
-        let entries = usize::try_from(entries).map_err(|_| torn())?;
+        // None is shorter than this.
+        let entries = Some(entries).filter(|entries| *entries <= blocks / SHORTEST);
+        let entries = entries.and_then(|entries| usize::try_from(entries).ok()).ok_or_else(torn)?;
         let run = Self::new(file, number, index, filter, entries, until.cast_signed());
         run.synced.store(true, Ordering::Relaxed);
         Ok(run)

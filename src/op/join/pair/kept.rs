@@ -91,6 +91,7 @@ impl Side {
     pub(super) fn get(&mut self, key: &Key, disk: Option<&Runs>) -> Result<Option<&mut Entry>> {
         if let Some(disk) = disk
             && !self.rows.contains_key(key)
+            && !self.gone.contains_key(&*disk_key(self.space, key))
         {
             let bytes = disk.get(&disk_key(self.space, key))?;
             let entry = bytes.map(|bytes| Entry::unpack(&bytes)).transpose()?;
@@ -133,11 +134,18 @@ impl Side {
                 gone.push((with_place(prefix, place), probe));
             }
             for (gone, probe) in gone {
-                self.bytes += GONE + gone.len();
-                self.gone.insert(gone.into(), probe);
+                self.put_gone(gone, probe);
             }
         }
         Ok(Some(entry).filter(|_| there))
+    }
+
+    /// Says that a key is on disk no more, from the next time on that something is written.
+    pub(super) fn put_gone(&mut self, key: Vec<u8>, probe: usize) {
+        let bytes = GONE + key.len();
+        if self.gone.insert(key.into(), probe).is_none() {
+            self.bytes += bytes;
+        }
     }
 
     /// The rows with this value between two times, by time and key.
@@ -217,33 +225,35 @@ impl Side {
         }
         let mut rows: Vec<_> = self.rows.iter().filter(|(_, entry)| entry.dirty).collect();
         rows.sort_unstable_by(|a, b| a.0.cmp(b.0));
-        let mut bytes = Vec::new();
-        for (key, entry) in rows {
-            bytes.clear();
-            entry.pack(&mut bytes);
-            let key = disk_key(self.space, key);
-            run.put(&key, key.len(), entry.time, Some(&bytes))?;
-        }
         let is_new = |(_, key): &&Place| self.rows.get(key).is_some_and(|entry| !entry.stored);
         let mut gone = self.gone.iter().peekable();
-        let mut put = |key: Vec<u8>, probe: usize, until: i64| -> Result<()> {
+        // Rows, then both indexes: the order of the disk.
+        let mut put = |key: Vec<u8>, probe: usize, until: i64, value: &[u8]| -> Result<()> {
             while let Some((gone, probe)) = gone.next_if(|(gone, _)| ***gone <= *key) {
                 if **gone < *key {
                     run.put(gone, *probe, i64::MIN, None)?;
                 }
             }
-            run.put(&key, probe, until, Some(&[]))
+            run.put(&key, probe, until, Some(value))
         };
+        let mut bytes = Vec::new();
+        for (key, entry) in rows {
+            bytes.clear();
+            entry.pack(&mut bytes);
+            let key = disk_key(self.space, key);
+            let probe = key.len();
+            put(key, probe, entry.time, &bytes)?;
+        }
         let mut index: Vec<_> = self.index.iter().collect();
         index.sort_unstable_by(|a, b| a.0.cmp(b.0));
         for (on, places) in index {
             let prefix = self.index_key(on);
             for (time, key) in places.iter().filter(is_new) {
-                put(with_place(prefix.clone(), (*time, key)), prefix.len(), *time)?;
+                put(with_place(prefix.clone(), (*time, key)), prefix.len(), *time, &[])?;
             }
         }
         for (time, key) in self.times.iter().filter(is_new) {
-            put(self.times_key((*time, key)), 0, *time)?;
+            put(self.times_key((*time, key)), 0, *time, &[])?;
         }
         for (gone, probe) in gone {
             run.put(gone, *probe, i64::MIN, None)?;

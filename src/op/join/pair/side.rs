@@ -15,6 +15,7 @@ use crate::op::join::cells::{key_places, push_cell, push_text};
 use crate::op::join::clock;
 use crate::op::join::pack::{Unpack, put_bytes, put_u64};
 use crate::op::join::row::{Told, number_of, shard, told};
+use crate::op::join::shelf::disk_key;
 use crate::ums::decode::{Decoder, Header};
 use crate::ums::encode::schema_json;
 use crate::ums::{Cell, Dialect, Op, Row, Schema, Type};
@@ -337,15 +338,22 @@ impl Side {
         Some(entry)
     }
 
-    /// Rows before this time are forgotten.
-    pub(super) fn forget(&mut self, bound: i64) {
+    /// Rows before this time are forgotten. One that was not written yet hides an older version that
+    /// may be on disk and count for longer: that goes, too.
+    pub(super) fn forget(&mut self, bound: i64, on_disk: bool) {
         self.bound = self.bound.max(bound);
         while let Some((time, key)) = self.times.first()
             && *time < self.bound
         {
             let key = key.clone();
-            if self.drop_row(&key).is_none() {
-                self.times.pop_first();
+            match self.drop_row(&key) {
+                Some(entry) if on_disk && entry.dirty => {
+                    let row = disk_key(self.space, &key);
+                    let probe = row.len();
+                    self.put_gone(row, probe);
+                }
+                Some(_) => {}
+                None => drop(self.times.pop_first()),
             }
         }
     }

@@ -196,3 +196,51 @@ fn tables_and_shards_that_are_empty_take_their_pairs_away() {
         assert_eq!(take(&mut pairing, &row("r", 80, 6, 'U', 7, "\"b\"")).len(), 19 - gone.len());
     }
 }
+
+#[test]
+fn a_table_that_is_empty_leaves_no_row_that_stands_alone() {
+    for memory in [usize::MAX, 1] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut asked = spec(Unmatched::Send);
+        asked.keep = 1000 * SECOND;
+        let mut pairing = Pairing::new(asked.clone());
+        lodge(&mut pairing, folder.path(), usize::MAX);
+        take(&mut pairing, &row("l", 1, 0, 'I', 1, "7"));
+        take(&mut pairing, &row("l", 2, 0, 'I', 2, "7"));
+        if memory == 1 {
+            // What stands is on disk, and in memory too.
+            let mut next = Pairing::new(asked);
+            hand_over(&mut pairing, &mut next, folder.path());
+            pairing = next;
+        }
+        let notice = r#"{"protocol":{"type":"data_increment_termination"},"schema":{"namespace":"mysql.db1.shop.l.0.0.0","fields":[{"name":"_ums_id_","type":"long"},{"name":"_ums_ts_","type":"datetime"},{"name":"cause","type":"string"},{"name":"whole","type":"boolean"}]},"payload":[{"tuple":["77","1970-01-01 00:00:06","truncate",true]}]}"#;
+        assert!(take(&mut pairing, notice).is_empty());
+        assert_eq!(at(&mut pairing, 20), (Vec::new(), 0));
+        // A row of before is of before, and a new one is there.
+        assert!(take(&mut pairing, &row("l", 76, 6, 'U', 1, "7")).is_empty());
+        take(&mut pairing, &row("l", 78, 21, 'I', 3, "7"));
+        assert_eq!(at(&mut pairing, 40).0.len(), 1);
+    }
+}
+
+#[test]
+fn what_is_forgotten_before_it_was_written_brings_nothing_back() {
+    for stored in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut asked = spec(Unmatched::Drop);
+        asked.keep = 0;
+        let mut pairing = Pairing::new(asked.clone());
+        lodge(&mut pairing, folder.path(), usize::MAX);
+        take(&mut pairing, &row("r", 1, 100, 'I', 7, "\"a\""));
+        assert_eq!(take(&mut pairing, &row("l", 2, 100, 'I', 1, "7")).len(), 1);
+        if stored {
+            let mut next = Pairing::new(asked);
+            hand_over(&mut pairing, &mut next, folder.path());
+            pairing = next;
+        }
+        // Its time moves back, and so it is forgotten first.
+        assert_eq!(take(&mut pairing, &row("l", 3, 1, 'U', 1, "7")).len(), 1);
+        at(&mut pairing, 50);
+        assert!(take(&mut pairing, &row("l", 4, 51, 'D', 1, "7")).is_empty(), "{stored}");
+    }
+}
