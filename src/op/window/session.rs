@@ -540,6 +540,7 @@ impl Events {
                 }
             }
         }
+        let rows = sent.rows;
         let mut write = |op: u8, start: i64, (end, values): &(i64, Box<[u8]>)| {
             sent.rows += 1;
             sent.messages += shape.row(op, self.stamp, &key(start, *end), values, &mut sent.bytes);
@@ -555,6 +556,10 @@ impl Events {
                 Some(_) => write(b'U', *start, new),
                 None => write(b'I', *start, new),
             }
+        }
+        if rows < sent.rows {
+            // One that was taken back for being open again is written when it closes, with another uid.
+            self.stamp.changes += 1;
         }
         self.out = current;
         if let Some(last) = forgotten {

@@ -185,6 +185,24 @@ fn a_state_goes_on_where_it_was() {
     }
 }
 
+/// A closed session that a late row opens again is taken back, and comes again under another uid.
+#[test]
+fn a_session_that_opens_again_has_another_uid() {
+    let mut asked = spec(Window::Session { gap: 5 * SECOND }, "", "count(*) AS n");
+    asked.keep = i64::MAX;
+    let mut windowing = Windowing::new(asked);
+    let mut sent = Sent::default();
+    let mut uids = std::collections::BTreeSet::new();
+    for (id, second, horizon) in [(1, 0, 5), (2, 4, 6), (3, 30, 9)] {
+        take(&mut windowing, &row(id, second, 'I', id, "", "null"), &mut sent).unwrap();
+        windowing.advance(horizon * SECOND, &mut sent).unwrap();
+    }
+    let text = String::from_utf8(sent.bytes).unwrap();
+    let found: Vec<_> = text.split("\"w.").skip(1).map(|rest| rest.split('"').next()).collect();
+    uids.extend(found.iter().copied());
+    assert_eq!((found.len(), uids.len()), (3, 3), "{text}");
+}
+
 /// What memory forgets of a group does not leave an older state of it on disk.
 #[test]
 fn a_group_of_sessions_that_is_over_does_not_come_back() {
