@@ -119,7 +119,7 @@ impl Brokers {
     }
 
     /// One of Kafka's own tools.
-    fn tool(&self, name: &str, arguments: &[&str]) {
+    fn tool(&self, name: &str, arguments: &[&str]) -> String {
         let tool = scripts("servers").args(["path", "kafka", name]).output().unwrap();
         let tool = String::from_utf8(tool.stdout).unwrap();
         let output = Command::new(tool.trim())
@@ -127,7 +127,19 @@ impl Brokers {
             .args(arguments)
             .output()
             .unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let said =
+            [output.stdout, output.stderr].map(|said| String::from_utf8_lossy(&said).into_owned());
+        assert!(output.status.success(), "{}", said[1]);
+        said.concat()
+    }
+
+    /// Waits until nobody is in a group, who was killed neither: such a member has its share of the
+    /// partitions until its session is over.
+    pub fn wait_for_leaving(&self, group: &str) {
+        let arguments = ["--describe", "--members", "--group", group];
+        wait(60, "the group is empty", || {
+            self.tool("groups", &arguments).contains("has no active members")
+        });
     }
 
     pub fn url(&self, rest: &str) -> String {

@@ -54,6 +54,9 @@ fn a_window_over_topics_counts_each_row_once() {
             assert!(join.child.try_wait().unwrap().is_none(), "{round}: {}", join.said());
             join.kill();
         }
+        if group {
+            brokers.wait_for_leaving(&out);
+        }
         run(program(JOIN, &arguments).args(["--exit-at-end", "--at-end", "close"]));
         let rows = brokers.read(&out, &[]);
         let last = |name: &str| column(&rows, name).last().cloned();
