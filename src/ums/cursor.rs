@@ -353,7 +353,7 @@ pub(super) fn escape(bytes: &[u8], at: usize) -> Result<(char, usize)> {
         _ => {
             return Err(expected(
                 at,
-                "one of the escapes \\\" \\\\ \\/ \\b \\f \\n \\r \\t \\uXXXX",
+                "one of the escapes \\\" \\\\ \\/ \\b \\f \\n \\r \\t \\uHHHH",
             ));
         }
     };

@@ -19,7 +19,7 @@ use crate::ums::Marker;
 use crate::ums::marker::{checkpoint_text, parse_checkpoint};
 
 /// What a file begins with.
-const MAGIC: &[u8] = b"dws ums-join state 4\n";
+const MAGIC: &[u8] = b"dws ums-join state 5\n";
 
 /// A folder of states, locked by this process.
 #[derive(Debug)]

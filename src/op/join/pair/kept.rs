@@ -23,6 +23,7 @@ impl Entry {
         for number in [self.id, self.ts, self.time, self.lone_id] {
             put_i64(out, number);
         }
+        put_u64(out, self.uid);
         put_u64(out, self.table);
         put_u32(out, self.shard);
         put_u64(out, self.layout as u64);
@@ -36,6 +37,7 @@ impl Entry {
     fn unpack(bytes: &[u8]) -> Result<Self> {
         let mut state = Unpack::new(bytes);
         let [id, ts, time, lone_id] = [state.i64()?, state.i64()?, state.i64()?, state.i64()?];
+        let uid = state.u64()?;
         let (table, shard, layout) = (state.u64()?, state.u32()?, state.u64()? as usize);
         let mut flag = || state.byte().map(|byte| byte != 0);
         let (alive, over, lone, has_on) = (flag()?, flag()?, flag()?, flag()?);
@@ -46,6 +48,7 @@ impl Entry {
         Ok(Self {
             id,
             ts,
+            uid,
             time,
             alive,
             table,

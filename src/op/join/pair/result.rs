@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::op::join::Sent;
 use crate::op::join::cells::{field, system_fields};
 use crate::op::join::clock;
-use crate::ums::hash::fnv1a;
+use crate::ums::hash::Fnv1a;
 use crate::ums::json::{push_escaped, push_i64};
 use crate::ums::{Dialect, Field, MessageWriter, Namespace, Protocol, Schema, Type};
 
@@ -144,7 +144,8 @@ impl Results {
         let name = |entry: Option<&Entry>| entry.map_or("", |entry| &entry.name).to_owned();
         let name = format!("{}|{}", left.name, name(right));
         let of_right = right.map_or(i64::MIN, |right| right.id);
-        let hash = fnv1a(name.as_bytes());
+        let own = Fnv1a::seeded(left.uid).and(&right.map_or(0, |right| right.uid).to_le_bytes());
+        let hash = own.and(name.as_bytes()).finish();
         let uid = match right {
             Some(_) => format!("\",\"j.{hash:016x}.{}.{of_right}.{id}.", left.id),
             // A row may come to stand alone under one id more than once.

@@ -18,6 +18,7 @@ use crate::op::join::row::{Told, number_of, shard, told};
 use crate::op::join::shelf::disk_key;
 use crate::ums::decode::{Decoder, Header};
 use crate::ums::encode::schema_json;
+use crate::ums::hash::fnv1a;
 use crate::ums::{Cell, Dialect, Op, Row, Schema, Type};
 
 /// A key's bytes, shared by the rows and their indexes.
@@ -28,6 +29,9 @@ pub(super) type Key = Arc<[u8]>;
 pub(super) struct Entry {
     pub(super) id: i64,
     pub(super) ts: i64,
+    /// A hash of its `_ums_uid_`, which alone tells two versions apart that have one id: a row that
+    /// is the result of another join may change without a greater one.
+    pub(super) uid: u64,
     pub(super) time: i64,
     /// False for a row that was deleted or came too late: it keeps older versions away.
     pub(super) alive: bool,
@@ -253,9 +257,12 @@ impl Side {
                 name.push(letter);
             }
         }
+        let uid = system.uid.and_then(|place| cells.get(place)).map(Cell::text).transpose()?;
+        let uid = uid.flatten();
         let mut entry = Entry {
             id,
             ts,
+            uid: fnv1a(uid.unwrap_or_default().as_bytes()),
             time: ts,
             alive: false,
             table: plan.table,

@@ -244,3 +244,32 @@ fn what_is_forgotten_before_it_was_written_brings_nothing_back() {
         assert!(take(&mut pairing, &row("l", 4, 51, 'D', 1, "7")).is_empty(), "{stored}");
     }
 }
+
+/// The result of another join may change without a greater id: then its uid does.
+#[test]
+fn one_id_with_two_contents_gives_two_uids() {
+    let left = |uid: &str, other: &str| {
+        let line = row("l", 9, 0, 'U', 1, "7");
+        let line = line.replace(
+            r#"{"name":"k""#,
+            r#"{"name":"_ums_uid_","type":"string"},{"name":"o","type":"string"},{"name":"k""#,
+        );
+        line.replace(r#""U","1""#, &format!(r#""U","{uid}","{other}","1""#))
+    };
+    let mut pairing = Pairing::new(spec(Unmatched::Drop));
+    take(&mut pairing, &row("r", 20, 5, 'I', 7, "\"a\""));
+    let mut uids = Vec::new();
+    for (uid, other) in [("a", "x"), ("b", "y"), ("c", "x"), ("c", "x")] {
+        let line = left(uid, other);
+        let mut sent = Sent::default();
+        let mut decoder = Decoder::default();
+        let message = decoder.decode(line.as_bytes()).unwrap();
+        pairing.take(&message, line.as_bytes(), &mut sent).unwrap();
+        let text = String::from_utf8(sent.bytes).unwrap();
+        uids.extend(text.split('"').filter(|part| part.starts_with("j.")).map(str::to_owned));
+    }
+    assert_eq!(uids.len(), 3, "delivered again is nothing new: {uids:?}");
+    uids.sort();
+    uids.dedup();
+    assert_eq!(uids.len(), 3);
+}
