@@ -29,6 +29,10 @@ const SAME_SIZE: usize = 4;
 /// Bytes of the smallest size; the next ones are four times as large each.
 const SMALLEST: u64 = 1 << 20;
 
+/// What to do where a state cannot be written into its folder.
+pub const IN_A_FOLDER: &str =
+    "make room there, or give more --memory; started again, the run goes on from the last state";
+
 /// Where runs are written.
 #[derive(Debug, Clone)]
 pub enum Place {
@@ -57,7 +61,7 @@ impl Place {
     fn failed(&self, error: std::io::Error) -> Error {
         let advice = match self {
             Self::Nameless(_) => "choose a folder with room by --spill-dir, or give more --memory",
-            Self::Named(_) => "make room there, or give more --memory",
+            Self::Named(_) => IN_A_FOLDER,
         };
         let folder = self.folder().display();
         Error::unreachable(format!("{folder}: a file of the state failed: {error}"))
