@@ -140,12 +140,28 @@ impl Runs {
     /// # Errors
     /// `Unreachable` for a file that cannot be read, `Refused` for a damaged one.
     pub fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        Ok(self.find(key)?.map(|(value, _)| value))
+    }
+
+    /// The value of a key as `read` understands it.
+    ///
+    /// # Errors
+    /// As `get`; `Refused` with the name of the file for a value that `read` does not understand, whatever
+    /// kind its error is of.
+    pub fn read<T>(&self, key: &[u8], read: impl FnOnce(&[u8]) -> Result<T>) -> Result<Option<T>> {
+        let Some((value, run)) = self.find(key)? else { return Ok(None) };
+        let damaged = |error| run::damaged(&self.place, run.number()).caused_by(error);
+        read(&value).map(Some).map_err(damaged)
+    }
+
+    /// The value of a key, and where it is.
+    fn find(&self, key: &[u8]) -> Result<Option<(Vec<u8>, &Run)>> {
         let hash = filter::hash(key);
         for run in self.runs.iter().rev() {
             if run.may_have(hash)
                 && let Some(value) = run.get(key, &self.place)?
             {
-                return Ok(value);
+                return Ok(value.map(|value| (value, &**run)));
             }
         }
         Ok(None)

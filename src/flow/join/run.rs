@@ -17,7 +17,7 @@ use crate::flow::stats::Counters;
 use crate::line::output::Output;
 use crate::op::join::late::push_rows;
 use crate::op::join::pack::{Unpack, put_bytes, put_i64, put_u64};
-use crate::op::join::{Operation, Sent};
+use crate::op::join::{Operation, Sent, of_state};
 use crate::store::runs::{Place, Runs};
 use crate::ums::{Decoder, Marker, Message, Protocol};
 
@@ -113,7 +113,8 @@ impl<'a> Run<'a> {
             }
             run.parts.operation.lodge(state.folder.runs()?, memory);
             if let Some(bytes) = chosen {
-                run.load(&bytes)?;
+                let file = state.folder.newest().unwrap_or_default();
+                run.load(&bytes).map_err(|error| of_state(error).at(file.display()))?;
             }
         }
         Ok(run)

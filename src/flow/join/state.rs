@@ -93,6 +93,11 @@ impl Folder {
         &self.path
     }
 
+    /// The file of the newest state.
+    pub fn newest(&self) -> Option<PathBuf> {
+        self.files.last().map(|file| self.place(file.number))
+    }
+
     fn place(&self, number: u64) -> PathBuf {
         self.path.join(format!("{number:012}.state"))
     }

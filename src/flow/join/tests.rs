@@ -214,6 +214,46 @@ impl std::io::Read for Pausing {
 }
 
 #[test]
+fn a_state_that_cannot_be_read_is_named() {
+    use crate::op::join::pack::{put_bytes, put_i64, put_u64};
+    let mut torn = Vec::new();
+    put_i64(&mut torn, 0);
+    [1, 0, 1].iter().for_each(|count| put_u64(&mut torn, *count));
+    put_bytes(&mut torn, b"no marker");
+    // One that is cut, and one with a marker that is none.
+    for bytes in [&b"x"[..], &torn] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut states = Folder::open(folder.path(), "options".into()).unwrap();
+        states.save(Vec::new(), None, bytes).unwrap();
+        let result = run(Plan {
+            inputs: vec![Input {
+                receipt: None,
+                name: "in".into(),
+                reader: Box::new(std::io::empty()),
+                size: 0,
+                taken: Arc::new(AtomicU64::new(0)),
+            }],
+            out: &mut Unflushed::default(),
+            operation: Box::new(Union::default()),
+            lateness: 0,
+            close: true,
+            bad: Bad::Skip,
+            late: None,
+            state: Some(State { folder: states, every: Duration::from_secs(60), checkpoint: None }),
+            memory: usize::MAX,
+            spill: PathBuf::new(),
+            max_line: 1 << 20,
+            stop: Arc::default(),
+            counters: Arc::default(),
+            note: &mut |_| {},
+        });
+        let error = result.unwrap_err();
+        assert_eq!(error.kind(), crate::error::Kind::Refused, "{error}");
+        assert!(error.to_string().contains("000000000001.state: "), "{error}");
+    }
+}
+
+#[test]
 fn outputs_and_inputs_are_closed_whatever_failed() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state");

@@ -93,6 +93,10 @@ fn disk_key(start: i64, name: &[u8]) -> Vec<u8> {
     key
 }
 
+fn find(disk: &Runs, start: i64, name: &[u8], measures: &[Measure]) -> Result<Option<Group>> {
+    disk.read(&disk_key(start, name), |bytes| Group::unpack(bytes, measures))
+}
+
 impl Groups {
     /// Adds a row to its groups or takes it away. Windows up to `forget` are gone; what is in one that
     /// ends up to `hurry` is written at the next marker. `disk` is where groups are that are not in
@@ -114,9 +118,9 @@ impl Groups {
             let group = match groups.get_mut(step.group) {
                 Some(group) => group,
                 None => {
-                    let kept = disk.map(|disk| disk.get(&disk_key(start, step.group)));
+                    let kept = disk.map(|disk| find(disk, start, step.group, measures));
                     let group = match kept.transpose()?.flatten() {
-                        Some(bytes) => Group::unpack(&bytes, measures)?,
+                        Some(group) => group,
                         None => Group::new(measures),
                     };
                     self.bytes += group.size(step.group);
@@ -160,9 +164,8 @@ impl Groups {
             let group = match groups.get_mut(&name) {
                 Some(group) => group,
                 None => {
-                    let bytes = disk.as_deref().map(|disk| disk.get(&disk_key(start, &name)));
-                    let Some(bytes) = bytes.transpose()?.flatten() else { continue };
-                    let group = Group::unpack(&bytes, &shape.measures)?;
+                    let kept = disk.as_deref().map(|d| find(d, start, &name, &shape.measures));
+                    let Some(group) = kept.transpose()?.flatten() else { continue };
                     self.bytes += group.size(&name);
                     groups.entry(name.clone()).or_insert(group)
                 }
@@ -263,7 +266,10 @@ impl Groups {
             let group = match groups.get_mut(name) {
                 Some(group) => group,
                 None => {
-                    let group = Group::unpack(bytes, &shape.measures)?;
+                    let group = match Group::unpack(bytes, &shape.measures) {
+                        Ok(group) => group,
+                        Err(error) => return Err(scan.damaged(error)),
+                    };
                     self.bytes += group.size(name);
                     groups.entry(name.into()).or_insert(group)
                 }

@@ -96,12 +96,14 @@ impl Side {
             && !self.rows.contains_key(key)
             && !self.gone.contains_key(&*disk_key(self.space, key))
         {
-            let bytes = disk.get(&disk_key(self.space, key))?;
-            let entry = bytes.map(|bytes| Entry::unpack(&bytes)).transpose()?;
-            if let Some(entry) = entry.filter(|entry| entry.time >= self.bound) {
-                if entry.layout >= self.layouts.len() {
-                    return Err(Error::refused("the state has a row of unknown columns"));
+            let entry = disk.read(&disk_key(self.space, key), |bytes| {
+                let entry = Entry::unpack(bytes)?;
+                match entry.layout < self.layouts.len() {
+                    true => Ok(entry),
+                    false => Err(Error::refused("the state has a row of unknown columns")),
                 }
+            })?;
+            if let Some(entry) = entry.filter(|entry| entry.time >= self.bound) {
                 self.hold(key, entry);
             }
         }
@@ -171,7 +173,10 @@ impl Side {
         let mut scan = disk.scan(Some(&prefix), &first, &last)?;
         while let Some((key, _)) = scan.next()? {
             if !self.gone.contains_key(key) {
-                found.push(place_of(key, prefix.len())?);
+                match place_of(key, prefix.len()) {
+                    Ok(place) => found.push(place),
+                    Err(error) => return Err(scan.damaged(error)),
+                }
             }
         }
         found.sort_unstable();
@@ -205,7 +210,10 @@ impl Side {
                 && let Some((key, _)) = scan.next()?
             {
                 if !self.gone.contains_key(key) {
-                    found.push(place_of(key, 1)?);
+                    match place_of(key, 1) {
+                        Ok(place) => found.push(place),
+                        Err(error) => return Err(scan.damaged(error)),
+                    }
                     count += 1;
                 }
             }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::error::Kind;
-use crate::op::join::{hand_over, lodge};
+use crate::op::join::{clock, hand_over, lodge};
 use crate::ums::{Cell, Decoder};
 
 const SECOND: i64 = 1_000_000;
@@ -272,4 +272,55 @@ fn one_id_with_two_contents_gives_two_uids() {
     uids.sort();
     uids.dedup();
     assert_eq!(uids.len(), 3);
+}
+
+#[test]
+fn a_line_that_is_bad_for_one_side_is_taken_by_none() {
+    let mut pairing = Pairing::new(Spec {
+        sides: ["*.*.*.l", "*.*.*.l"].map(|text| Pattern::parse(text).unwrap()),
+        columns: [vec!["k".into()], vec!["c".into()]],
+        ..spec(Unmatched::Drop)
+    });
+    let bad = row("l", 1, 0, 'I', 7, "\"x\"");
+    let mut decoder = Decoder::default();
+    let message = decoder.decode(bad.as_bytes()).unwrap();
+    let error = pairing.take(&message, bad.as_bytes(), &mut Sent::default()).unwrap_err();
+    assert_eq!(error.kind(), Kind::Data);
+    assert!(take(&mut pairing, &row("l", 2, 1, 'I', 2, "7")).is_empty(), "row 7 was not taken");
+    assert_eq!(take(&mut pairing, &row("l", 3, 1, 'I', 3, "2")).len(), 1);
+}
+
+#[test]
+fn a_damaged_row_is_no_fault_of_the_line() {
+    // One whose cells cannot be told apart, and one that is cut.
+    for (what, named) in [("cells", false), ("row", true)] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut pairing = Pairing::new(Spec { check: vec!["v".into()], ..spec(Unmatched::Drop) });
+        lodge(&mut pairing, folder.path(), usize::MAX);
+        take(&mut pairing, &row("l", 1, 0, 'I', 1, "7"));
+        pairing.flush().unwrap();
+        let mut scan = pairing.disk.scan(None, &[0], &[1]).unwrap();
+        let (key, bytes) = scan.next().unwrap().unwrap();
+        let (key, mut bytes) = (key.to_vec(), bytes.to_vec());
+        match named {
+            true => bytes.truncate(bytes.len() - 1),
+            false => {
+                let place = memchr::memmem::rfind(&bytes, b",").unwrap();
+                bytes[place] = b' ';
+            }
+        }
+        let mut run = pairing.disk.begin(1).unwrap();
+        run.put(&key, key.len(), i64::MAX, Some(&bytes)).unwrap();
+        pairing.disk.add(run).unwrap();
+        pairing.sides.iter_mut().for_each(|side| side.evict(0));
+        pairing.whole = false;
+        let line = row("r", 2, 1, 'I', 7, "\"a\"");
+        let message = Decoder::default()
+            .decode(line.as_bytes())
+            .map(|message| pairing.take(&message, line.as_bytes(), &mut Sent::default()));
+        let error = message.unwrap().unwrap_err();
+        assert_eq!(error.kind(), Kind::Refused, "{what}: {error}");
+        let error = error.to_string();
+        assert!(!named || error.contains("000000000002.run: is damaged"), "{what}: {error}");
+    }
 }
