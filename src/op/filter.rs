@@ -149,6 +149,9 @@ impl Filtering {
         let is_data = message.protocol.is_data();
         if !is_data || rows == 0 || self.rules.takes_every_row() && rows <= self.left {
             let rows = if is_data { rows } else { 0 };
+            if rows > 0 {
+                message.check_width()?;
+            }
             let renamed = if heartbeat { None } else { self.rules.renamed(namespace) };
             match renamed {
                 Some(renamed) if !self.rules.has_columns() || !is_data => {

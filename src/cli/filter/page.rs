@@ -47,8 +47,9 @@ refused, unless the condition names nothing but key columns, which no update cha
 those of the update. A before image whose update has not come when the input ends is a bad line with its \
 namespace and id: --on-bad-line FILE keeps it as a message of its own.
 
-A line that is no message, a cell that is not of its column's type, and a result that cannot be held stop \
-the run, unless --on-bad-line says otherwise.";
+A line that is no message, a row with more or fewer cells than its schema has fields, a cell that is not of its \
+column's type, and a result that cannot be held stop the run, unless --on-bad-line says otherwise. Cells of columns \
+that no option asks for are copied as they stand, and what is in them is not looked at: whoever takes the rows does.";
 
 const EXAMPLES: &[Example] = &[
     Example {
