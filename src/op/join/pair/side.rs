@@ -129,6 +129,8 @@ pub(super) struct Side {
     pub(super) bytes: usize,
     /// Rows that are newer than on disk.
     pub(super) dirty: usize,
+    /// Their keys, some maybe twice, and maybe some of others.
+    pub(super) fresh: Vec<Key>,
 }
 
 /// The time of a row and its key.
@@ -158,6 +160,7 @@ impl Side {
             bound: i64::MIN,
             bytes: 0,
             dirty: 0,
+            fresh: Vec::new(),
         }
     }
 
@@ -323,8 +326,11 @@ impl Side {
     /// Puts a row in memory whose places in the indexes are known.
     pub(super) fn hold(&mut self, key: &Key, entry: Entry) {
         self.bytes += Self::weight(key, &entry);
-        self.dirty += usize::from(entry.dirty);
+        let dirty = entry.dirty;
         self.rows.insert(Arc::clone(key), entry);
+        if dirty {
+            self.refresh(key);
+        }
     }
 
     /// Takes a row and its places out of memory.

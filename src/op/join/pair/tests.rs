@@ -324,3 +324,45 @@ fn a_damaged_row_is_no_fault_of_the_line() {
         assert!(!named || error.contains("000000000002.run: is damaged"), "{what}: {error}");
     }
 }
+
+#[test]
+fn a_flush_has_what_changed_since_the_last_one_and_remembers_little() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut pairing = Pairing::new(spec(Unmatched::Send));
+    lodge(&mut pairing, folder.path(), usize::MAX);
+    for key in 0..50 {
+        take(&mut pairing, &row("l", key + 1, key % 7, 'I', key, &(key % 5).to_string()));
+    }
+    let written = |pairing: &mut Pairing| {
+        let before: Vec<_> = pairing.disk.seal().unwrap();
+        pairing.flush().unwrap();
+        let added: Vec<_> =
+            pairing.disk.seal().unwrap().into_iter().filter(|run| !before.contains(run)).collect();
+        let runs = Runs::open(folder.path(), &added).unwrap();
+        let (mut keys, mut scan) = (Vec::new(), runs.scan(None, &[], &[255]).unwrap());
+        while let Some((key, _)) = scan.next().unwrap() {
+            keys.push(key.to_vec());
+        }
+        keys
+    };
+    let keys = written(&mut pairing);
+    assert_eq!(keys.len(), 150, "each row, what it is joined on and its time");
+    assert!(keys.is_sorted());
+    assert!(written(&mut pairing).is_empty());
+    // One row over and over again, and one that is noted of and stays in its place.
+    for id in 0..5000 {
+        take(&mut pairing, &row("l", 100 + id, 3, 'U', 7, "1"));
+    }
+    let fresh = pairing.sides[0].fresh.len();
+    assert!(fresh < 2000, "{fresh} keys of one row");
+    at(&mut pairing, 12);
+    let keys = written(&mut pairing);
+    let rows = keys.iter().filter(|key| key[0] == 0).count();
+    let over = (0..50).filter(|key| key % 7 < 2 && *key != 7).count();
+    assert_eq!(
+        (rows, keys.len()),
+        (over + 1, over + 3),
+        "rows whose time is over have their places"
+    );
+    assert!(pairing.sides.iter().all(|side| side.fresh.is_empty() && side.dirty == 0));
+}
