@@ -44,7 +44,7 @@ def main():
     parser.add_argument("--work", required=True, help="a folder for the messages, some GB")
     parser.add_argument("--bytes", type=int, default=1_000_000_000, help="of messages that kcat and perf-test move")
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--port", type=int, default=34180)
+    parser.add_argument("--port", type=int, default=24180)
     given = parser.parse_args()
     # The same messages for everybody: whole lines of dbus-tail, each below the largest record.
     path = os.path.join(given.work, f"kafka-{given.bytes}.ums")

@@ -103,7 +103,7 @@ fn a_writer_waits_in_bounded_memory() {
     assert!(memory < 150, "{memory} MiB");
     brokers.start();
     let mut there = String::new();
-    wait(120, "all rows", || {
+    wait(300, "all rows", || {
         std::thread::sleep(Duration::from_secs(1));
         there = brokers.read("t", &[]);
         there.matches(",\"I\",").count() >= 80_100
@@ -149,7 +149,7 @@ fn a_writer_outlives_its_brokers() {
         more(2);
     }
     let rows = more(1);
-    wait(120, "all rows", || {
+    wait(300, "all rows", || {
         std::thread::sleep(Duration::from_secs(1));
         distinct(&brokers.read("t", &[])).len() == rows
     });
