@@ -11,7 +11,7 @@ use foldhash::fast::RandomState;
 
 use crate::error::{Error, Result};
 use crate::expr::Kind;
-use crate::op::join::cells::{key_places, push_cell, push_text};
+use crate::op::join::cells::{key_places, no_column, push_cell, push_text};
 use crate::op::join::clock;
 use crate::op::join::pack::{Unpack, put_bytes, put_u64};
 use crate::op::join::row::{Told, number_of, shard, told};
@@ -195,10 +195,7 @@ impl Side {
         let mut on = Vec::new();
         for name in &self.wanted.on {
             let place = schema.column(name).and_then(typed);
-            on.push(place.ok_or_else(|| {
-                Error::refused(format!("{namespace}: --on: no column '{name}'"))
-                    .advise("the log must have whole rows (binlog_row_image=FULL)")
-            })?);
+            on.push(place.ok_or_else(|| no_column(schema, "--on: ", name))?);
         }
         let name = self.wanted.time.as_deref();
         let time = name.map_or(header.system.ts, |name| schema.column(name)).and_then(typed);
