@@ -272,25 +272,26 @@ impl<'a> Run<'a> {
         let sent = &mut self.sent;
         if !sent.bytes.is_empty() {
             let result = self.parts.out.write_all(&sent.bytes);
-            result.map_err(|error| Error::io("cannot write the output", error))?;
-            self.parts.counters.rows.fetch_add(sent.rows, Ordering::Relaxed);
-            self.parts.counters.messages.fetch_add(sent.messages, Ordering::Relaxed);
-            self.dirty = true;
+            // Also what failed: some of it may be there, and nothing is written twice in one run.
             sent.bytes.clear();
-            (sent.rows, sent.messages) = (0, 0);
+            let (rows, messages) =
+                (std::mem::take(&mut sent.rows), std::mem::take(&mut sent.messages));
+            result.map_err(|error| Error::io("cannot write the output", error))?;
+            self.parts.counters.rows.fetch_add(rows, Ordering::Relaxed);
+            self.parts.counters.messages.fetch_add(messages, Ordering::Relaxed);
+            self.dirty = true;
         }
         if sent.late_rows > 0 {
+            let late = std::mem::take(&mut sent.late);
             if let Some((name, file)) = &mut self.parts.late {
-                append(name, file, &sent.late)?;
+                append(name, file, &late)?;
             } else if self.summary.late == 0 {
                 (self.parts.note)(
                     "rows came later than --lateness allows and do not count; --late FILE keeps them"
                         .to_owned(),
                 );
             }
-            self.summary.late += sent.late_rows;
-            sent.late.clear();
-            sent.late_rows = 0;
+            self.summary.late += std::mem::take(&mut sent.late_rows);
         }
         self.summary.unknown += std::mem::take(&mut sent.unknown);
         self.summary.alerts += std::mem::take(&mut sent.alerts);

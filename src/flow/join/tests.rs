@@ -21,6 +21,33 @@ fn row(source: &str, id: i64) -> String {
     ) + "\n"
 }
 
+/// Inputs of these texts, put together.
+fn plan<'a>(texts: &[&str], out: &'a mut dyn Output) -> Plan<'a> {
+    let input = |(number, text): (usize, &&str)| Input {
+        receipt: None,
+        name: format!("in{number}"),
+        reader: Box::new(std::io::Cursor::new(text.as_bytes().to_vec())),
+        size: 0,
+        taken: Arc::new(AtomicU64::new(0)),
+    };
+    Plan {
+        inputs: texts.iter().enumerate().map(input).collect(),
+        out,
+        operation: Box::new(Union::default()),
+        lateness: 0,
+        close: true,
+        bad: Bad::Stop,
+        late: None,
+        state: None,
+        memory: usize::MAX,
+        spill: PathBuf::new(),
+        max_line: 1 << 20,
+        stop: Arc::default(),
+        counters: Arc::default(),
+        note: Box::leak(Box::new(|_| {})),
+    }
+}
+
 /// The output and what was said; each text is an input, `None` in its place one that fails.
 fn run_over(
     texts: &[&str],
@@ -46,29 +73,8 @@ fn run_over(
     let mut out = Kept::default();
     let kept = out.clone();
     let mut said = Vec::new();
-    let input = |(number, text): (usize, &&str)| Input {
-        receipt: None,
-        name: format!("in{number}"),
-        reader: Box::new(std::io::Cursor::new(text.as_bytes().to_vec())),
-        size: 0,
-        taken: Arc::new(AtomicU64::new(0)),
-    };
-    let result = run(Plan {
-        inputs: texts.iter().enumerate().map(input).collect(),
-        out: &mut out,
-        operation,
-        lateness: 0,
-        close: true,
-        bad,
-        late: None,
-        state: None,
-        memory: usize::MAX,
-        spill: PathBuf::new(),
-        max_line: 1 << 20,
-        stop: Arc::default(),
-        counters: Arc::default(),
-        note: &mut |text| said.push(text),
-    });
+    let result =
+        run(Plan { bad, operation, note: &mut |text| said.push(text), ..plan(texts, &mut out) });
     let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
     (result, text, said)
 }
@@ -225,28 +231,10 @@ fn a_state_that_cannot_be_read_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let mut states = Folder::open(folder.path(), "options".into()).unwrap();
         states.save(Vec::new(), None, bytes).unwrap();
-        let result = run(Plan {
-            inputs: vec![Input {
-                receipt: None,
-                name: "in".into(),
-                reader: Box::new(std::io::empty()),
-                size: 0,
-                taken: Arc::new(AtomicU64::new(0)),
-            }],
-            out: &mut Unflushed::default(),
-            operation: Box::new(Union::default()),
-            lateness: 0,
-            close: true,
-            bad: Bad::Skip,
-            late: None,
-            state: Some(State { folder: states, every: Duration::from_secs(60), checkpoint: None }),
-            memory: usize::MAX,
-            spill: PathBuf::new(),
-            max_line: 1 << 20,
-            stop: Arc::default(),
-            counters: Arc::default(),
-            note: &mut |_| {},
-        });
+        let mut out = Unflushed::default();
+        let state =
+            Some(State { folder: states, every: Duration::from_secs(60), checkpoint: None });
+        let result = run(Plan { bad: Bad::Skip, state, ..plan(&[""], &mut out) });
         let error = result.unwrap_err();
         assert_eq!(error.kind(), crate::error::Kind::Refused, "{error}");
         assert!(error.to_string().contains("000000000001.state: "), "{error}");
@@ -266,32 +254,17 @@ fn outputs_and_inputs_are_closed_whatever_failed() {
         let mut out = Unflushed { flushes, ..Unflushed::default() };
         let receipt = Arc::new(Closed::default());
         let text = [row("a", 1), marker("a", 2, 2)].concat();
-        let result = run(Plan {
-            inputs: vec![Input {
-                receipt: Some(receipt.clone()),
-                name: "in".into(),
-                reader: Box::new(Pausing(std::io::Cursor::new(text.into_bytes()))),
-                size: 0,
-                taken: Arc::new(AtomicU64::new(0)),
-            }],
-            out: &mut out,
-            operation: Box::new(Union::default()),
-            lateness: 0,
-            close: true,
-            bad: Bad::Stop,
-            late: None,
-            state: Some(State {
-                folder: state,
-                every: Duration::from_secs(60),
-                checkpoint: Some(folder.path().join("none.json")),
-            }),
-            memory: usize::MAX,
-            spill: PathBuf::new(),
-            max_line: 1 << 20,
-            stop: Arc::default(),
-            counters: Arc::default(),
-            note: &mut |_| {},
+        let state = Some(State {
+            folder: state,
+            every: Duration::from_secs(60),
+            checkpoint: Some(folder.path().join("none.json")),
         });
+        let mut plan = Plan { state, ..plan(&[""], &mut out) };
+        if let Some(input) = plan.inputs.first_mut() {
+            input.receipt = Some(receipt.clone());
+            input.reader = Box::new(Pausing(std::io::Cursor::new(text.into_bytes())));
+        }
+        let result = run(plan);
         let error = result.unwrap_err().to_string();
         let expected = if flushes { "could not be kept" } else { "no room" };
         assert!(error.contains(expected), "{error}");
@@ -299,4 +272,43 @@ fn outputs_and_inputs_are_closed_whatever_failed() {
         assert!(out.synced > 0, "{expected}: the output is not synced");
         assert!(receipt.0.load(Ordering::Relaxed), "{expected}: the input is not closed");
     }
+}
+
+/// Takes half of the first write, fails at the next, and has room again.
+#[derive(Default)]
+struct Tight {
+    taken: Vec<u8>,
+    calls: usize,
+}
+
+impl Write for Tight {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.calls += 1;
+        let count = match self.calls {
+            1 => bytes.len() / 2,
+            2 => return Err(std::io::ErrorKind::StorageFull.into()),
+            _ => bytes.len(),
+        };
+        self.taken.extend(bytes.iter().take(count));
+        Ok(count)
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Output for Tight {
+    fn sync(&mut self) -> Result<bool> {
+        Ok(false)
+    }
+}
+
+#[test]
+fn what_could_not_be_written_is_not_written_again() {
+    let mut out = Tight::default();
+    let text = [row("a", 1), row("a", 2), marker("a", 3, 3)].concat();
+    let result = run(plan(&[&text], &mut out));
+    assert!(result.is_err());
+    assert!(text.as_bytes().starts_with(&out.taken), "bytes behind half a line");
+    assert!(!out.taken.is_empty());
 }
