@@ -200,7 +200,7 @@ fn killed_again_and_again(server: &Arc<Server>, test: &str, target: &str, folder
         std::thread::sleep(Duration::from_millis(30 + random.below(limit)));
         // But one kill has to come behind a checkpoint, however slow the machine.
         let end = Instant::now() + Duration::from_secs(180);
-        while round == 1 && kept() == before && Instant::now() < end {
+        while round + 1 == rounds() && kept() == before && Instant::now() < end {
             std::thread::sleep(Duration::from_millis(20));
         }
         let which = random.below(3);

@@ -68,13 +68,13 @@ fn spawn(port: u16, more: &Vec<String>) -> Child {
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
-    for _ in 0..200 {
+    for _ in 0..9000 {
         if std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() {
-            break;
+            return child;
         }
         std::thread::sleep(Duration::from_millis(20));
     }
-    child
+    panic!("Redis does not listen on port {port}");
 }
 
 impl Drop for Redis {

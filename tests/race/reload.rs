@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::pipes::{Follower, NAMES, Store, pull};
 use crate::source::{SCHEMA, Source, Which};
@@ -72,9 +72,17 @@ fn reloaded(which: Which, test: &str, store: Store) {
     }
     // Killed in the middle, with everything that it started; the next night goes on.
     plant(&store);
-    let slow = ["--pull=--max-rows-per-sec=8000", "--tries", "1"];
+    let slow = ["--pull=--max-rows-per-sec=1000", "--tries", "1"];
     let child = script(&source, &store, &slow).stderr(Stdio::piped()).spawn().unwrap();
-    std::thread::sleep(Duration::from_millis(1500));
+    let begun = || {
+        let state = std::fs::read_to_string(store.file("reload/state")).unwrap_or_default();
+        state.contains("\"done\"") && !state.contains("\"ended\"")
+    };
+    let until = Instant::now() + Duration::from_secs(180);
+    while !begun() {
+        assert!(Instant::now() < until, "no shard is done: {}", log(&store));
+        std::thread::sleep(Duration::from_millis(20));
+    }
     // And the one that cron starts meanwhile finds the lock.
     let second = script(&source, &store, &[]).output().unwrap();
     assert_eq!(second.status.code(), Some(75), "{}", text(&second.stderr));
