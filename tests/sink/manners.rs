@@ -224,5 +224,5 @@ fn two_processes_take_turns_at_one_database() {
     assert!(child.wait_with_output().unwrap().status.success());
     assert_eq!(folder.ask("SELECT count(*) FROM orders"), "40");
     println!("40 commits in {seconds} s");
-    assert!(seconds < 20.0, "{seconds} s");
+    assert!(seconds < 120.0, "{seconds} s");
 }

@@ -33,7 +33,8 @@ pub fn bash(script: &str, folder: &Path) -> Command {
         command.env_remove(name);
     }
     // How wide help is, and whether it has colours; where logins are kept.
-    for name in ["COLUMNS", "LINES", "CLICOLOR", "CLICOLOR_FORCE", "NO_COLOR", "CDPATH", "BASH_ENV"] {
+    for name in ["COLUMNS", "LINES", "CLICOLOR", "CLICOLOR_FORCE", "NO_COLOR", "CDPATH", "BASH_ENV"]
+    {
         command.env_remove(name);
     }
     command.env("HOME", "/nonexistent");
