@@ -21,7 +21,7 @@ fn killed(which: Which, test: &str) {
     store.watch_ids();
     // Rows that only a sweep can remove.
     for name in crate::pipes::NAMES {
-        store.ask(&format!("INSERT INTO {name} (id, n) VALUES (99999, 1)"));
+        store.change(&format!("INSERT INTO {name} (id, n) VALUES (99999, 1)"));
     }
     let (state, position) = (store.file("pull.state"), store.file("pull.json"));
     let state_text = state.to_str().unwrap().to_owned();

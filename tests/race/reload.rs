@@ -43,8 +43,8 @@ fn good(output: &Output, store: &Store) {
 /// Rows that the log will never speak of.
 fn plant(store: &Store) {
     for name in NAMES {
-        store.ask(&format!("UPDATE {name} SET _is_active_ = 1 WHERE id = 99999"));
-        store.ask(&format!(
+        store.change(&format!("UPDATE {name} SET _is_active_ = 1 WHERE id = 99999"));
+        store.change(&format!(
             "INSERT INTO {name} (id, n) SELECT 99999, 1 WHERE NOT EXISTS (SELECT 1 FROM {name} WHERE id = 99999)"
         ));
     }
