@@ -34,7 +34,7 @@ def arguments():
     parser.add_argument("--mydumper", default="mydumper")
     parser.add_argument("--rows", type=int, default=5_000_000)
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--port", type=int, default=34180)
+    parser.add_argument("--port", type=int, default=24180)
     return parser.parse_args()
 
 

@@ -22,7 +22,7 @@ def arguments():
     parser = argparse.ArgumentParser()
     for name in ("sink", "input", "mysql", "mariadb", "psql"):
         parser.add_argument("--" + name, required=True)
-    parser.add_argument("--port", type=int, default=34190)
+    parser.add_argument("--port", type=int, default=24190)
     return parser.parse_args()
 
 

@@ -28,7 +28,7 @@ def arguments():
     for name in ("tail", "log", "mysqlbinlog", "mariadb-binlog"):
         parser.add_argument("--" + name, required=True)
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--port", type=int, default=34198)
+    parser.add_argument("--port", type=int, default=24198)
     return parser.parse_args()
 
 

@@ -150,6 +150,12 @@ fn position(args: &Args) -> Result<Outcome> {
     let folder = Folder::open(path, args.made_with())?;
     let checkpoint = args.checkpoint.as_ref().map(Checkpoint::open).transpose()?;
     let positions = checkpoint.as_ref().map(Checkpoint::positions);
+    if folder.is_empty() && positions.is_some_and(|positions| !positions.is_empty()) {
+        message::warn(format_args!(
+            "{}: no state is there, so inputs that start here begin anew",
+            path.display()
+        ));
+    }
     message::data(checkpoint_text(folder.position(positions)).as_bytes())?;
     Ok(Outcome::Done)
 }

@@ -160,6 +160,19 @@ fn pass(plan: Plan) -> Result<Summary> {
         }
         receipts.tell_if_due(plan.out, || lane.sync())?;
     }
+    // A stop and a limit are no end: what waits comes again, or is not asked for.
+    if lane.summary.ended && !plan.stop.load(Ordering::Relaxed) {
+        lane.buffer.clear();
+        let result = lane.end();
+        if result.is_err() {
+            if let Some(after) = &mut lane.after {
+                after.pause(&mut lane.buffer);
+            }
+            written(plan.out.write_all(&lane.buffer))?;
+            written(plan.out.flush())?;
+        }
+        result?;
+    }
     let never = lane.filter.never_dropped();
     if !never.is_empty() && lane.summary.rows_in > 0 {
         (lane.note)(format!("--drop: no table had a column {}", never.join(" or ")));
@@ -326,7 +339,9 @@ impl Lane<'_> {
                     self.buffer.truncate(start);
                     let place = self.receipt.as_ref().and_then(|receipt| receipt.place(number));
                     let place = place.unwrap_or_else(|| format!("{}:{number}", self.name));
-                    self.set_aside(line, error.at(place))?
+                    let mut torn = self.filter.torn();
+                    torn.extend_from_slice(line);
+                    self.set_aside(&torn, error.at(place))?
                 }
             }
             if self.filter.is_done() {
@@ -335,6 +350,15 @@ impl Lane<'_> {
         }
         for note in self.filter.notes() {
             (self.note)(note);
+        }
+        Ok(())
+    }
+
+    /// The input has given everything: what still waits for more is bad.
+    fn end(&mut self) -> Result<()> {
+        for (line, error) in self.filter.end() {
+            let error = error.at(&self.name);
+            self.set_aside(&line, error)?;
         }
         Ok(())
     }

@@ -97,6 +97,16 @@ pub struct Summary {
 /// Those of the inputs, the output, the state and the operation; what came before them has been
 /// written, but no marker that would say more.
 pub fn run(plan: Plan) -> Result<Summary> {
+    let receipts: Vec<_> = plan.inputs.iter().filter_map(|input| input.receipt.clone()).collect();
+    let result = pass(plan);
+    // Also after a failure: what was reported is kept.
+    for receipt in receipts {
+        receipt.close();
+    }
+    result
+}
+
+fn pass(plan: Plan) -> Result<Summary> {
     let Plan { inputs, stop, max_line, .. } = plan;
     let counters = Arc::clone(&plan.counters);
     let alone = inputs.len() == 1;
@@ -119,7 +129,7 @@ pub fn run(plan: Plan) -> Result<Summary> {
             bad: plan.bad,
             late: plan.late,
             state: plan.state,
-            receipts: receipts.iter().map(|one| Receipts::new(Some(one.clone()), None)).collect(),
+            receipts: receipts.into_iter().map(|one| Receipts::new(Some(one), None)).collect(),
             memory: plan.memory,
             spill: plan.spill,
             counters: Arc::clone(&counters),
@@ -132,7 +142,10 @@ pub fn run(plan: Plan) -> Result<Summary> {
             if feeds.iter().all(|feed| feed.ended) {
                 break;
             }
-            run.idle()?;
+            result = run.idle();
+            if result.is_err() {
+                break;
+            }
             wait(&mut feeds);
             let bytes = taken.iter().map(|taken| taken.load(Ordering::Relaxed)).sum();
             counters.bytes_in.store(bytes, Ordering::Relaxed);
@@ -151,12 +164,7 @@ pub fn run(plan: Plan) -> Result<Summary> {
         result = tell_ends(&mut feeds, &mut run);
     }
     let whole = result.is_ok() && !stop.load(Ordering::Relaxed);
-    let result = run.finish(result, whole && plan.close);
-    // Also after a failure: what was reported is kept.
-    for receipt in receipts {
-        receipt.close();
-    }
-    result
+    run.finish(result, whole && plan.close)
 }
 
 /// Tells of inputs that have given everything. Before the next lines of any input and not as soon as it is

@@ -35,7 +35,8 @@ pub fn passes(code: Code) -> bool {
 }
 
 /// Whether it says no more than that leaders are being chosen or a connection was lost, as after a
-/// topic was made or a broker went away: the same question has an answer in a moment.
+/// topic was made or a broker went away: the same question has an answer in a moment. A question to a
+/// leader that died a moment ago waits for it until its own time is over.
 fn moves(code: Code) -> bool {
     matches!(
         code,
@@ -49,17 +50,19 @@ fn moves(code: Code) -> bool {
             | Code::CoordinatorLoadInProgress
             | Code::BrokerTransportFailure
             | Code::DestroyBroker
+            | Code::OperationTimedOut
     )
 }
 
-/// Asks until leaders are there, for `patience` at most.
+/// Asks until leaders are there, for `patience` at most, beyond which it may go on by one try. The
+/// question is told how long it may wait: a fifth, so that another leader can be asked.
 pub fn patiently<T>(
     patience: Duration,
-    mut question: impl FnMut() -> Result<T, KafkaError>,
+    mut question: impl FnMut(Duration) -> Result<T, KafkaError>,
 ) -> Result<T, KafkaError> {
     let begun = Instant::now();
     loop {
-        match question() {
+        match question(patience / 5) {
             Err(error)
                 if error.rdkafka_error_code().is_some_and(moves) && begun.elapsed() < patience =>
             {
@@ -163,5 +166,21 @@ mod tests {
             assert_eq!(error.kind(), kind, "{error}");
             assert_eq!(passes(code), kind == Kind::Unreachable);
         }
+    }
+
+    #[test]
+    fn a_leader_that_died_is_asked_again() {
+        let mut codes =
+            vec![Code::OperationTimedOut, Code::NotLeaderForPartition, Code::OperationTimedOut];
+        let patience = Duration::from_secs(60);
+        let answer = patiently(patience, |time| {
+            assert!(time < patience / 2);
+            codes.pop().map_or(Ok(7), |code| Err(KafkaError::MetadataFetch(code)))
+        });
+        assert_eq!(answer, Ok(7));
+        let fails = |_| Err::<(), _>(KafkaError::MetadataFetch(Code::OperationTimedOut));
+        assert!(patiently(Duration::ZERO, fails).is_err());
+        let refused = KafkaError::MetadataFetch(Code::TopicAuthorizationFailed);
+        assert!(patiently(patience, |_| Err::<(), _>(refused.clone())).is_err());
     }
 }

@@ -84,7 +84,8 @@ fn newest(
     let what = format!("{name}: topic {}", topic.name);
     let mut looks = Vec::new();
     for partition in 0..topic.partitions {
-        let marks = patiently(ANSWER, || consumer.fetch_watermarks(&topic.name, partition, ANSWER));
+        let marks =
+            patiently(2 * ANSWER, |time| consumer.fetch_watermarks(&topic.name, partition, time));
         let (low, high) = marks.map_err(|error| failed(&what, error))?;
         if high > low {
             looks.push(Look { partition, low, high, from: high, found: None, over: false });

@@ -8,7 +8,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write};
 use std::os::fd::AsFd;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use flate2::write::GzEncoder;
 
@@ -101,7 +101,7 @@ pub fn file(path: &str) -> Result<Box<dyn Output>> {
     file.set_len(whole).and_then(|()| file.sync_all()).map_err(failed)?;
     sync_folder(place)?;
     let file = BufWriter::with_capacity(BUFFER, file);
-    Ok(Box::new(Log { path: place.to_owned(), packing, encoder: None, file, dirty: false }))
+    Ok(Box::new(Log { name: path.into(), packing, encoder: None, file, dirty: false }))
 }
 
 /// A pipe, a terminal, a device.
@@ -112,23 +112,36 @@ struct Stream {
 
 impl Write for Stream {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.file.write(bytes)
+        self.file.write(bytes).map_err(|error| named(&self.name, error))
     }
     fn flush(&mut self) -> std::io::Result<()> {
-        self.file.flush()
+        self.file.flush().map_err(|error| named(&self.name, error))
     }
 }
 
 impl Output for Stream {
     fn sync(&mut self) -> Result<bool> {
-        self.file.flush().map_err(|error| Error::io(&self.name, error))?;
+        self.flush().map_err(|error| Error::io(&self.name, error))?;
         Ok(false)
+    }
+}
+
+/// The same error with the output's name, as one of ours; whoever writes knows no name.
+#[cold]
+fn named(name: &str, error: std::io::Error) -> std::io::Error {
+    match error.kind() {
+        // Asked for once more by `write_all`.
+        std::io::ErrorKind::Interrupted => error,
+        std::io::ErrorKind::StorageFull => Error::io(format_args!("{name}: cannot write"), error)
+            .advise("make room there and start again")
+            .into(),
+        _ => Error::io(format_args!("{name}: cannot write"), error).into(),
     }
 }
 
 /// A regular file.
 struct Log {
-    path: PathBuf,
+    name: String,
     packing: Packing,
     /// Begun at the first byte after a `sync`, so that nothing written means nothing added.
     encoder: Option<Encoder>,
@@ -139,6 +152,17 @@ struct Log {
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         self.dirty = true;
+        self.push(bytes).map_err(|error| named(&self.name, error))
+    }
+
+    /// Ends no gzip member and no zstd frame: many small ones would compress nothing.
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.file.flush().map_err(|error| named(&self.name, error))
+    }
+}
+
+impl Log {
+    fn push(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         if self.packing == Packing::Plain {
             return self.file.write(bytes);
         }
@@ -154,13 +178,6 @@ impl Write for Log {
         Ok(bytes.len())
     }
 
-    /// Ends no gzip member and no zstd frame: many small ones would compress nothing.
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.file.flush()
-    }
-}
-
-impl Log {
     fn write_out(&mut self) -> std::io::Result<()> {
         if let Some(encoder) = self.encoder.take() {
             self.file.write_all(&encoder.finish()?)?;
@@ -174,9 +191,8 @@ impl Output for Log {
     /// Ends the gzip member or zstd frame, so call it between messages only.
     fn sync(&mut self) -> Result<bool> {
         if self.dirty {
-            self.write_out().map_err(|error| {
-                Error::io(format_args!("{}: cannot write", self.path.display()), error)
-            })?;
+            let written = self.write_out().map_err(|error| named(&self.name, error));
+            written.map_err(|error| Error::io(&self.name, error))?;
             self.dirty = false;
         }
         Ok(true)
@@ -287,6 +303,24 @@ mod tests {
         assert_eq!(file(path.to_str().unwrap()).err().unwrap().kind(), Kind::Refused);
         drop(first);
         assert!(file(path.to_str().unwrap()).is_ok());
+    }
+
+    #[test]
+    fn what_cannot_be_written_has_a_name() {
+        let mut output = file("/dev/full").unwrap();
+        output.write_all(b"{}\n").unwrap();
+        let error = Error::io("output", output.flush().unwrap_err());
+        assert_eq!(error.kind(), Kind::Unreachable);
+        let said = error.to_string();
+        assert!(said.starts_with("/dev/full: cannot write: No space"), "{said}");
+        assert!(said.ends_with("; make room there and start again"), "{said}");
+        assert!(output.write_all(&vec![b' '; 2 * BUFFER]).is_err());
+        let broken = named("p", std::io::ErrorKind::BrokenPipe.into());
+        assert_eq!(Error::io("output", broken).kind(), Kind::Closed);
+        assert_eq!(
+            named("p", std::io::ErrorKind::Interrupted.into()).kind(),
+            std::io::ErrorKind::Interrupted
+        );
     }
 
     #[test]

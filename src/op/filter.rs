@@ -76,6 +76,8 @@ pub struct Filtering {
     plans: Plans,
     /// Before images whose update is still to come, by table.
     held: Vec<(Namespace, Held)>,
+    /// Before images that went with a bad line, each as a whole line.
+    torn: Vec<u8>,
     left: u64,
 }
 
@@ -84,7 +86,7 @@ impl Filtering {
     pub fn new(rules: Rules) -> Self {
         let left = rules.limit.unwrap_or(u64::MAX);
         let plans = Plans::new(rules.drop.len());
-        Self { rules, decoder: Decoder::default(), plans, held: Vec::new(), left }
+        Self { rules, decoder: Decoder::default(), plans, held: Vec::new(), torn: Vec::new(), left }
     }
 
     /// Whether the limit has been reached, so that no more can pass.
@@ -101,6 +103,18 @@ impl Filtering {
     pub fn never_dropped(&self) -> Vec<&str> {
         let seen = self.rules.drop.iter().zip(&self.plans.dropped);
         seen.filter(|(_, seen)| !**seen).map(|(name, _)| name.as_str()).collect()
+    }
+
+    /// Before images that waited in front of the line that failed last and go with it: whole lines, each
+    /// with its newline.
+    pub fn torn(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.torn)
+    }
+
+    /// Says that the stream has ended. Gives the before images whose update did not come, each as a
+    /// message without newline and what is wrong with it (`Data`).
+    pub fn end(&mut self) -> Vec<(Vec<u8>, Error)> {
+        self.held.drain(..).map(|(_, held)| held.alone()).collect()
     }
 
     /// The schema that rows of a line come out with; `None` for what has no rows or does not pass
@@ -135,6 +149,9 @@ impl Filtering {
         let is_data = message.protocol.is_data();
         if !is_data || rows == 0 || self.rules.takes_every_row() && rows <= self.left {
             let rows = if is_data { rows } else { 0 };
+            if rows > 0 {
+                message.check_width()?;
+            }
             let renamed = if heartbeat { None } else { self.rules.renamed(namespace) };
             match renamed {
                 Some(renamed) if !self.rules.has_columns() || !is_data => {
@@ -176,6 +193,11 @@ impl Filtering {
             }
             Err(error) => {
                 out.truncate(start);
+                let namespace = &message.header.schema.namespace;
+                if let Some(place) = self.held.iter().position(|(table, _)| table == namespace) {
+                    self.torn.extend(self.held.swap_remove(place).1.alone().0);
+                    self.torn.push(b'\n');
+                }
                 Err(error)
             }
         }

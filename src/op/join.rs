@@ -12,7 +12,7 @@ pub mod union;
 
 use std::fmt;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::store::runs::Runs;
 use crate::ums::Message;
 use pack::Unpack;
@@ -105,6 +105,17 @@ pub trait Operation: Send + fmt::Debug {
     /// # Errors
     /// `Refused` for what is no such state.
     fn load(&mut self, state: &mut Unpack) -> Result<()>;
+}
+
+/// For what fails behind the reading of a message: the state is half changed, or damaged, and it is no
+/// fault of the line that anybody could leave out.
+#[cold]
+pub fn of_state(error: Error) -> Error {
+    match error.kind() {
+        Kind::Data => Error::refused(format!("the state cannot be used: {error}"))
+            .advise("give another folder, or remove this one and start the inputs anew"),
+        _ => error,
+    }
 }
 
 /// The state cannot be made smaller.

@@ -101,7 +101,7 @@ impl Lookup {
             plans: Vec::new(),
             recent: 0,
             pending: Pending::default(),
-            given: Shelf::new(GIVEN),
+            given: Shelf::new(GIVEN, |bytes| Given::read(bytes).map(drop)),
             disk: Runs::new(Place::Nameless(PathBuf::new())),
             memory: usize::MAX,
             whole: true,
@@ -282,7 +282,11 @@ impl Lookup {
         let from = disk_key(GIVEN, &prefix);
         let mut all = self.disk.scan(None, &from, &behind(&from))?;
         while let Some((key, bytes)) = all.next()? {
-            if Given::read(bytes)?.id < notice.id {
+            let given = match Given::read(bytes) {
+                Ok(given) => given,
+                Err(error) => return Err(all.damaged(error)),
+            };
+            if given.id < notice.id {
                 let disk = (!self.whole).then_some(&self.disk);
                 self.given.remove(key.get(1..).unwrap_or_default(), disk)?;
                 self.fit()?;

@@ -25,7 +25,7 @@ use crate::op::join::late::push_rows;
 use crate::op::join::pack::{Unpack, put_bytes, put_i64, put_text, put_u64};
 use crate::op::join::row::{Told, number_of, shard, told};
 use crate::op::join::shelf::{Shelf, behind, disk_key};
-use crate::op::join::{Operation, Sent, clock, too_large};
+use crate::op::join::{Operation, Sent, clock, of_state, too_large};
 use crate::store::runs::{Place, Runs};
 use crate::ums::{Cell, Message, Namespace, Op, Pattern, Protocol, Termination};
 use groups::{Groups, Times};
@@ -133,7 +133,7 @@ impl Windowing {
             shape: None,
             tables: Vec::new(),
             shards: Vec::new(),
-            versions: Shelf::new(VERSIONS),
+            versions: Shelf::new(VERSIONS, |bytes| Version::read(bytes).map(drop)),
             kept: 0,
             groups: Groups::default(),
             sessions: Sessions::default(),
@@ -207,6 +207,23 @@ impl Windowing {
             self.changes.extend(change);
         }
         Ok(())
+    }
+
+    /// Applies what was read of a message.
+    fn apply_all(&mut self, message: &Message, line: &[u8], sent: &mut Sent) -> Result<()> {
+        let (changes, arena) = (std::mem::take(&mut self.changes), std::mem::take(&mut self.arena));
+        let mut late = Vec::new();
+        for change in &changes {
+            if self.apply(*change, &arena, &mut sent.unknown)? {
+                late.push(change.row);
+            }
+        }
+        (self.changes, self.arena) = (changes, arena);
+        if !late.is_empty() {
+            sent.late_rows += late.len() as u64;
+            push_rows(message, line, &late, &mut sent.late);
+        }
+        self.fit()
     }
 
     /// Applies one change; true when it came too late.
@@ -298,8 +315,8 @@ impl Windowing {
         };
         let prefix = (table as u64).to_le_bytes();
         let shard = number_of(&mut self.shards, shard(&notice.namespace)) as u32;
-        let concerned = |bytes: &[u8]| {
-            notice.whole || Version::read(bytes).is_ok_and(|version| version.shard == shard)
+        let concerned = |bytes: &[u8]| -> Result<bool> {
+            Ok(notice.whole || Version::read(bytes)?.shard == shard)
         };
         let ts = clock::micros(&notice.ts).unwrap_or_default();
         let gone = |windowing: &mut Self, key: &[u8]| {
@@ -309,6 +326,8 @@ impl Windowing {
             windowing.apply(gone, key, &mut 0)
         };
         if self.whole {
+            // What is in memory is as it was written there.
+            let concerned = |bytes: &[u8]| concerned(bytes).unwrap_or(true);
             for key in self.versions.keys(&prefix, concerned) {
                 gone(self, &key)?;
             }
@@ -318,7 +337,11 @@ impl Windowing {
         let from = disk_key(VERSIONS, &prefix);
         let mut all = self.disk.scan(None, &from, &behind(&from))?;
         while let Some((key, bytes)) = all.next()? {
-            if concerned(bytes) {
+            let concerned = match concerned(bytes) {
+                Ok(concerned) => concerned,
+                Err(error) => return Err(all.damaged(error)),
+            };
+            if concerned {
                 gone(self, key.get(1..).unwrap_or_default())?;
                 self.fit()?;
             }
@@ -451,8 +474,7 @@ impl Operation for Windowing {
                     && notice.removes_rows()
                     && !self.spec.append
                 {
-                    self.empty(&notice)?;
-                    self.fit()?;
+                    self.empty(&notice).and_then(|()| self.fit()).map_err(of_state)?;
                 }
                 return Ok(());
             }
@@ -461,19 +483,7 @@ impl Operation for Windowing {
         }
         self.planned(message)?;
         self.read(message)?;
-        let (changes, arena) = (std::mem::take(&mut self.changes), std::mem::take(&mut self.arena));
-        let mut late = Vec::new();
-        for change in &changes {
-            if self.apply(*change, &arena, &mut sent.unknown)? {
-                late.push(change.row);
-            }
-        }
-        (self.changes, self.arena) = (changes, arena);
-        if !late.is_empty() {
-            sent.late_rows += late.len() as u64;
-            push_rows(message, line, &late, &mut sent.late);
-        }
-        self.fit()
+        self.apply_all(message, line, sent).map_err(of_state)
     }
 
     fn advance(&mut self, horizon: i64, sent: &mut Sent) -> Result<bool> {

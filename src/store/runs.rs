@@ -29,6 +29,10 @@ const SAME_SIZE: usize = 4;
 /// Bytes of the smallest size; the next ones are four times as large each.
 const SMALLEST: u64 = 1 << 20;
 
+/// What to do where a state cannot be written into its folder.
+pub const IN_A_FOLDER: &str =
+    "make room there, or give more --memory; started again, the run goes on from the last state";
+
 /// Where runs are written.
 #[derive(Debug, Clone)]
 pub enum Place {
@@ -57,7 +61,7 @@ impl Place {
     fn failed(&self, error: std::io::Error) -> Error {
         let advice = match self {
             Self::Nameless(_) => "choose a folder with room by --spill-dir, or give more --memory",
-            Self::Named(_) => "make room there, or give more --memory",
+            Self::Named(_) => IN_A_FOLDER,
         };
         let folder = self.folder().display();
         Error::unreachable(format!("{folder}: a file of the state failed: {error}"))
@@ -136,12 +140,28 @@ impl Runs {
     /// # Errors
     /// `Unreachable` for a file that cannot be read, `Refused` for a damaged one.
     pub fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        Ok(self.find(key)?.map(|(value, _)| value))
+    }
+
+    /// The value of a key as `read` understands it.
+    ///
+    /// # Errors
+    /// As `get`; `Refused` with the name of the file for a value that `read` does not understand, whatever
+    /// kind its error is of.
+    pub fn read<T>(&self, key: &[u8], read: impl FnOnce(&[u8]) -> Result<T>) -> Result<Option<T>> {
+        let Some((value, run)) = self.find(key)? else { return Ok(None) };
+        let damaged = |error| run::damaged(&self.place, run.number()).caused_by(error);
+        read(&value).map(Some).map_err(damaged)
+    }
+
+    /// The value of a key, and where it is.
+    fn find(&self, key: &[u8]) -> Result<Option<(Vec<u8>, &Run)>> {
         let hash = filter::hash(key);
         for run in self.runs.iter().rev() {
             if run.may_have(hash)
                 && let Some(value) = run.get(key, &self.place)?
             {
-                return Ok(value);
+                return Ok(value.map(|value| (value, &**run)));
             }
         }
         Ok(None)

@@ -14,6 +14,7 @@ pub(super) struct Masks {
     pub(super) bracket: u64,
     /// Below 0x20; never allowed inside a string.
     pub(super) control: u64,
+    pub(super) comma: u64,
 }
 
 /// A way of looking at a block.
@@ -77,11 +78,12 @@ pub(super) struct Wide(());
 
 #[cfg(target_arch = "x86_64")]
 impl Wide {
-    /// One, where the processor has what is needed: AVX2, BMI1 and CLMUL.
+    /// One, where the processor has what is needed: AVX2, BMI1, CLMUL and POPCNT.
     #[inline(always)]
     pub(super) fn here() -> Option<Self> {
         let here = std::arch::is_x86_feature_detected!("avx2")
             && std::arch::is_x86_feature_detected!("bmi1")
+            && std::arch::is_x86_feature_detected!("popcnt")
             && std::arch::is_x86_feature_detected!("pclmulqdq");
         here.then_some(Self(()))
     }
@@ -139,11 +141,13 @@ mod sixteen {
             let quotes = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(b'"' as i8));
             let backslashes = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(b'\\' as i8));
             let controls = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1f)), bytes);
+            let commas = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(b',' as i8));
             let shift = step * 16;
             masks.quote |= u64::from(_mm_movemask_epi8(quotes) as u16) << shift;
             masks.backslash |= u64::from(_mm_movemask_epi8(backslashes) as u16) << shift;
             masks.bracket |= u64::from(_mm_movemask_epi8(brackets) as u16) << shift;
             masks.control |= u64::from(_mm_movemask_epi8(controls) as u16) << shift;
+            masks.comma |= u64::from(_mm_movemask_epi8(commas) as u16) << shift;
         }
         masks
     }
@@ -195,11 +199,13 @@ mod thirty_two {
             let quotes = _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(b'"' as i8));
             let backslashes = _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(b'\\' as i8));
             let controls = _mm256_cmpeq_epi8(_mm256_min_epu8(bytes, _mm256_set1_epi8(0x1f)), bytes);
+            let commas = _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(b',' as i8));
             let shift = step * 32;
             masks.quote |= u64::from(_mm256_movemask_epi8(quotes) as u32) << shift;
             masks.backslash |= u64::from(_mm256_movemask_epi8(backslashes) as u32) << shift;
             masks.bracket |= u64::from(_mm256_movemask_epi8(brackets) as u32) << shift;
             masks.control |= u64::from(_mm256_movemask_epi8(controls) as u32) << shift;
+            masks.comma |= u64::from(_mm256_movemask_epi8(commas) as u32) << shift;
         }
         masks
     }
@@ -248,6 +254,7 @@ mod words {
         let mut masks = Masks {
             quote: places(block, b'"'),
             backslash: places(block, b'\\'),
+            comma: places(block, b','),
             ..Masks::default()
         };
         for (step, eight) in block.as_chunks::<8>().0.iter().enumerate() {
@@ -283,6 +290,7 @@ mod tests {
             expected.backslash |= u64::from(*byte == b'\\') << at;
             expected.bracket |= u64::from(b"[]{}".contains(byte)) << at;
             expected.control |= u64::from(*byte < 0x20) << at;
+            expected.comma |= u64::from(*byte == b',') << at;
         }
         assert_eq!(look.classify(block), expected);
         for letter in [block[0], b','] {

@@ -213,11 +213,11 @@ impl<'a> Cursor<'a> {
     }
 
     /// The offset of the next bracket outside of strings, not taken; everything before it skipped.
-    pub(super) fn find_bracket(&mut self) -> Result<u8> {
+    pub(super) fn find_bracket(&mut self) -> Result<(u8, u32)> {
         match next_bracket(self.text.as_bytes(), self.at) {
-            Ok(at) => {
+            Ok((at, commas)) => {
                 self.at = at;
-                Ok(self.rest().first().copied().unwrap_or_default())
+                Ok((self.rest().first().copied().unwrap_or_default(), commas))
             }
             Err(Lost::Control(at)) => {
                 Err(expected(at, "control characters in a string as \\u00XX"))

@@ -10,7 +10,7 @@ pub use super::cell::{Cell, Row};
 use super::cursor::{Cursor, expected};
 use super::header::{once, protocol, schema};
 use super::model::{Protocol, Schema, SystemColumns};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Schemas kept; a stream has about as many as it has tables.
 const MAX_SCHEMAS: usize = 256;
@@ -46,6 +46,29 @@ pub struct Message<'a> {
     pub payload: &'a [u8],
     text: &'a str,
     rows: Vec<Span>,
+    commas: Commas,
+}
+
+/// How many commas outside of strings the tuples of a message have.
+#[derive(Default, Clone, Copy)]
+enum Commas {
+    /// There are no tuples.
+    #[default]
+    None,
+    /// All have as many.
+    Even(u32),
+    /// Some have more than others.
+    Odd,
+}
+
+impl Commas {
+    fn and(self, commas: u32) -> Self {
+        match self {
+            Self::None => Self::Even(commas),
+            Self::Even(before) if before == commas => self,
+            _ => Self::Odd,
+        }
+    }
 }
 
 /// Start and end of a tuple's inside in the line.
@@ -59,13 +82,14 @@ impl Decoder {
         let mut cursor = Cursor::new(text);
         let (mut kind, mut header, mut payload) = (None, None, None);
         let mut rows = Vec::with_capacity(self.rows.min(line.len() / ROW_OPEN.len()));
+        let mut commas = Commas::None;
         cursor.object("a message", |cursor, key| {
             let at = cursor.at();
             match key {
                 "protocol" => once(&mut kind, at, key, protocol(cursor)?),
                 "schema" => once(&mut header, at, key, self.header(cursor)?),
                 "payload" => {
-                    tuples(cursor, &mut rows)?;
+                    commas = tuples(cursor, &mut rows)?;
                     let inside = cursor.since(at + 1);
                     once(&mut payload, at, key, inside.get(..inside.len().saturating_sub(1)))
                 }
@@ -83,7 +107,7 @@ impl Decoder {
         }
         let payload = payload.flatten().unwrap_or_default().as_bytes();
         self.rows = rows.len();
-        Ok(Message { protocol, header, payload, text, rows })
+        Ok(Message { protocol, header, payload, text, rows, commas })
     }
 
     /// The schema at the cursor: by its bytes if they are known, else parsed and remembered.
@@ -106,9 +130,10 @@ impl Decoder {
     }
 }
 
-/// Reads the `payload` array: the spans of its tuples.
-fn tuples(cursor: &mut Cursor, rows: &mut Vec<Span>) -> Result<()> {
+/// Reads the `payload` array: the spans of its tuples, and how many commas they have.
+fn tuples(cursor: &mut Cursor, rows: &mut Vec<Span>) -> Result<Commas> {
     rows.clear();
+    let mut commas = Commas::None;
     cursor.array("'payload'", |cursor| {
         let row = *cursor;
         // The way we write it ourselves, else any way.
@@ -130,27 +155,57 @@ fn tuples(cursor: &mut Cursor, rows: &mut Vec<Span>) -> Result<()> {
                 once(&mut span, at, key, tuple(cursor)?)
             })?;
         }
-        rows.push(span.ok_or_else(|| expected(row.at(), "'tuple' in every row"))?);
+        let (span, inside) = span.ok_or_else(|| expected(row.at(), "'tuple' in every row"))?;
+        rows.push(span);
+        commas = commas.and(inside);
         Ok(())
-    })
+    })?;
+    Ok(commas)
 }
 
-/// From behind the opening bracket of a tuple to behind the closing one.
+/// From behind the opening bracket of a tuple to behind the closing one; and its commas.
 #[inline]
-fn tuple(cursor: &mut Cursor) -> Result<Span> {
+fn tuple(cursor: &mut Cursor) -> Result<(Span, u32)> {
     let start = cursor.at();
-    if cursor.find_bracket()? != b']' {
+    let (bracket, commas) = cursor.find_bracket()?;
+    if bracket != b']' {
         return Err(cursor.expected("cells that are neither arrays nor objects"));
     }
     let end = cursor.at();
     cursor.take(b']');
-    Ok((start, end))
+    Ok(((start, end), commas))
 }
 
 impl<'a> Message<'a> {
     /// The rows in order.
     pub fn rows(&self) -> Rows<'_, 'a> {
         Rows { text: self.text, spans: self.rows.iter() }
+    }
+
+    /// Fails unless every row has as many cells as the schema has fields, for whoever hands rows on without
+    /// splitting them. What is in the cells is not looked at.
+    ///
+    /// # Errors
+    /// `Data`, as of the row that is split.
+    #[inline]
+    pub fn check_width(&self) -> Result<()> {
+        let fields = self.header.schema.fields.len();
+        match self.commas {
+            Commas::None => Ok(()),
+            // No comma is none or one cell.
+            Commas::Even(commas) if commas > 0 && commas as usize + 1 == fields => Ok(()),
+            _ => self.split_all(fields),
+        }
+    }
+
+    #[cold]
+    fn split_all(&self, fields: usize) -> Result<()> {
+        let mut cells = Vec::new();
+        for (index, row) in self.rows().enumerate() {
+            let place = |error: Error| error.at(format_args!("row {} of the message", index + 1));
+            row?.split(fields, &mut cells).map_err(place)?;
+        }
+        Ok(())
     }
 
     /// How many rows there are.

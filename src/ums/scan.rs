@@ -18,10 +18,10 @@ pub(super) enum Lost {
     Control(usize),
 }
 
-/// The offset of the first bracket of any kind at or after `from` that is outside of strings;
-/// `from` itself must be outside.
+/// The offset of the first bracket of any kind at or after `from` that is outside of strings, and how
+/// many commas outside of strings stand in front of it; `from` itself must be outside.
 #[inline]
-pub(super) fn next_bracket(text: &[u8], from: usize) -> Result<usize, Lost> {
+pub(super) fn next_bracket(text: &[u8], from: usize) -> Result<(usize, u32), Lost> {
     #[cfg(target_arch = "x86_64")]
     if let Some(wide) = Wide::here() {
         // SAFETY: there is a `Wide` only where the processor has these features.
@@ -31,14 +31,14 @@ pub(super) fn next_bracket(text: &[u8], from: usize) -> Result<usize, Lost> {
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,bmi1,pclmulqdq")]
-fn next_bracket_wide(wide: Wide, text: &[u8], from: usize) -> Result<usize, Lost> {
+#[target_feature(enable = "avx2,bmi1,pclmulqdq,popcnt")]
+fn next_bracket_wide(wide: Wide, text: &[u8], from: usize) -> Result<(usize, u32), Lost> {
     next_bracket_by(wide, text, from)
 }
 
 #[inline(always)]
-fn next_bracket_by(look: impl Look, text: &[u8], from: usize) -> Result<usize, Lost> {
-    let mut at = from;
+fn next_bracket_by(look: impl Look, text: &[u8], from: usize) -> Result<(usize, u32), Lost> {
+    let (mut at, mut commas) = (from, 0);
     // All ones while a string goes on into the next block, and whether its first byte is escaped.
     let mut inside_before = 0u64;
     let mut escaped_before = 0u64;
@@ -49,11 +49,17 @@ fn next_bracket_by(look: impl Look, text: &[u8], from: usize) -> Result<usize, L
         inside_before = ((inside as i64) >> 63) as u64;
         let brackets = masks.bracket & !inside;
         let controls = masks.control & inside;
+        let outside = masks.comma & !inside;
         if brackets | controls != 0 {
             let first = (brackets | controls).trailing_zeros();
             let found = at + first as usize;
-            return if brackets >> first & 1 == 1 { Ok(found) } else { Err(Lost::Control(found)) };
+            commas += (outside & ((1 << first) - 1)).count_ones();
+            return match brackets >> first & 1 {
+                1 => Ok((found, commas)),
+                _ => Err(Lost::Control(found)),
+            };
         }
+        commas += outside.count_ones();
         at += BLOCK;
     }
     Err(Lost::End)
@@ -182,8 +188,8 @@ mod tests {
     use proptest::prelude::*;
 
     /// The same, one byte after the other.
-    fn plainly(text: &[u8], from: usize) -> Result<usize, Lost> {
-        let (mut inside, mut escaped) = (false, false);
+    fn plainly(text: &[u8], from: usize) -> Result<(usize, u32), Lost> {
+        let (mut inside, mut escaped, mut commas) = (false, false, 0);
         for (at, byte) in text.iter().enumerate().skip(from) {
             if inside && *byte < 0x20 {
                 return Err(Lost::Control(at));
@@ -192,7 +198,8 @@ mod tests {
             match byte {
                 b'\\' => escaped = !literal,
                 b'"' if !literal => inside = !inside,
-                b'[' | b']' | b'{' | b'}' if !inside => return Ok(at),
+                b'[' | b']' | b'{' | b'}' if !inside => return Ok((at, commas)),
+                b',' if !inside => commas += 1,
                 _ => {}
             }
         }
@@ -213,7 +220,7 @@ mod tests {
         }
 
         #[test]
-        fn agrees_with_the_plain_way(text in r#"[\\"\]a\n]{0,200}"#, pad in 0usize..70) {
+        fn agrees_with_the_plain_way(text in r#"[\\"\]a,\n]{0,200}"#, pad in 0usize..70) {
             let text = [vec![b'"'; pad & 1], vec![b'x'; pad], text.into_bytes()].concat();
             prop_assert_eq!(next_bracket(&text, 0), plainly(&text, 0));
             prop_assert_eq!(next_bracket_by(Common, &text, 0), plainly(&text, 0));

@@ -2,6 +2,7 @@
 //! rows and repeats, also when it is killed and started again.
 
 mod spill;
+mod state;
 
 use std::process::Command;
 

@@ -103,7 +103,7 @@ fn a_writer_waits_in_bounded_memory() {
     assert!(memory < 150, "{memory} MiB");
     brokers.start();
     let mut there = String::new();
-    wait(120, "all rows", || {
+    wait(300, "all rows", || {
         std::thread::sleep(Duration::from_secs(1));
         there = brokers.read("t", &[]);
         there.matches(",\"I\",").count() >= 80_100
@@ -141,6 +141,10 @@ fn a_writer_outlives_its_brokers() {
         rows
     };
     more(2);
+    wait(120, "the first rows", || {
+        assert!(tail.child.try_wait().unwrap().is_none(), "it has ended: {}", tail.said());
+        tail.said().contains("created topic") && !uids(&brokers.read("t", &[])).is_empty()
+    });
     for dead in [&[1][..], &[2], &[3], &[1, 2], &[2, 3]] {
         dead.iter().for_each(|number| brokers.kill(*number));
         more(3);
@@ -149,12 +153,22 @@ fn a_writer_outlives_its_brokers() {
         more(2);
     }
     let rows = more(1);
-    wait(120, "all rows", || {
+    wait(300, "all rows", || {
         std::thread::sleep(Duration::from_secs(1));
         distinct(&brokers.read("t", &[])).len() == rows
     });
     let there = uids(&brokers.read("t", &[])).len();
     println!("{test}: {rows} rows");
     assert_eq!(there, rows, "the same process wrote rows twice");
+    tail.end();
+    // It begins beside a broker that has just died, whose partitions have other leaders in a while.
+    brokers.kill(1);
+    let mut tail = Running::start(TAIL, &arguments.concat(), folder.path());
+    let rows = more(1);
+    wait(300, "rows of the second one", || {
+        assert!(tail.child.try_wait().unwrap().is_none(), "it has ended: {}", tail.said());
+        std::thread::sleep(Duration::from_secs(1));
+        distinct(&brokers.read("t", &[])).len() == rows
+    });
     tail.end();
 }

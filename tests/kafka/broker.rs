@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::server::{free_port, skipped};
+use crate::server::{free_ports, skipped};
 
 pub const TAIL: &str = env!("CARGO_BIN_EXE_dbus-tail");
 pub const SINK: &str = env!("CARGO_BIN_EXE_ums-sink");
@@ -230,17 +230,6 @@ fn known(test: &str) -> Option<String> {
 /// A test that failed has had its turn, too.
 fn turn() -> MutexGuard<'static, ()> {
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The first of so many free ports in a row.
-fn free_ports(count: u16) -> u16 {
-    let free = |port| std::net::TcpListener::bind(("127.0.0.1", port)).is_ok();
-    loop {
-        let first = free_port().min(65_000);
-        if (first..first + count).all(free) {
-            return first;
-        }
-    }
 }
 
 pub fn scripts(name: &str) -> Command {

@@ -9,7 +9,8 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
 #[path = "port.rs"]
 mod port;
 
-pub use port::free_port;
+#[allow(unused_imports)]
+pub use port::{free_port, free_ports};
 
 /// Which of the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

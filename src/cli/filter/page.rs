@@ -44,10 +44,12 @@ With --keep-set a target that is fed by the filter has exactly the rows that ful
 update that takes a row out of them comes out as a D with the row as it was, one that brings a row in as \
 an I. The row before the update stands in its before image (dbus-tail --before); an update without one is \
 refused, unless the condition names nothing but key columns, which no update changes. Id, uid and time are \
-those of the update.
+those of the update. A before image whose update has not come when the input ends is a bad line with its \
+namespace and id: --on-bad-line FILE keeps it as a message of its own.
 
-A line that is no message, a cell that is not of its column's type, and a result that cannot be held stop \
-the run, unless --on-bad-line says otherwise.";
+A line that is no message, a row with more or fewer cells than its schema has fields, a cell that is not of its \
+column's type, and a result that cannot be held stop the run, unless --on-bad-line says otherwise. Cells of columns \
+that no option asks for are copied as they stand, and what is in them is not looked at: whoever takes the rows does.";
 
 const EXAMPLES: &[Example] = &[
     Example {
@@ -162,6 +164,11 @@ const DIAGNOSTICS: &[(&str, &str)] = &[
     (
         "...: an update without its before image, so that nobody knows whether the row was in the set; ...",
         "--keep-set needs the rows before updates: dbus-tail --before, and binlog_row_image=FULL.",
+    ),
+    (
+        "...: the input ends behind the before image with _ums_id_ ..., and its update did not come",
+        "The stream was cut between the two images of an update, so --keep-set cannot tell what becomes of the \
+         row. Start the source again at the last position.",
     ),
     (
         "...: column '...' is needed, and this partial row image does not have it; ...",

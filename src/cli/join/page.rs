@@ -148,7 +148,9 @@ its last state: rows before it are passed over, rows behind it come again and gi
 ids and uids, so that the target is the same as after a run that nobody disturbed. When the output is a \
 pipe, what was in it may be lost with the sink, so the state must be as old as the sink's checkpoint: \
 --checkpoint names it; while that file is not there, every run begins anew, as the inputs do. States are \
-kept until it has passed them. The inputs must start there, too; \
+kept until it has passed them; those that a run finds which begins anew, until it has passed one of the new run, \
+so that a wrong name destroys none. A checkpoint with a position of an input and a folder without states do not \
+fit, and are refused when the input brings the first of that source. The inputs must start there, too; \
 where they are of several sources, the checkpoint may be between two states, and --position prints one that is \
 not, for --checkpoint of everybody.
 
@@ -296,12 +298,31 @@ const DIAGNOSTICS: &[(&str, &str)] = &[
          prints. Or the checkpoint is that of another pipe.",
     ),
     (
+        "CHECKPOINT: has no positions, so the run begins anew; the states that were found stay until it has passed a new one: ...",
+        "The sink has not written its first checkpoint, or the name is wrong. Then stop the run and correct it: nothing \
+         is lost.",
+    ),
+    (
+        "FOLDER: no state is there, and CHECKPOINT has a position of ...: what came before it would be missing",
+        "The name of one of them is wrong. If the states are gone, remove the checkpoint, so that inputs, state and \
+         sink begin anew.",
+    ),
+    (
+        "FOLDER: no state is there, so inputs that start here begin anew",
+        "From --position, where --checkpoint has positions. As above.",
+    ),
+    (
         "...: was made with other options or another number of inputs",
         "A state fits what it was made with. Give another folder, and start the inputs anew.",
     ),
     (
         "what must be in memory of the state takes ... KiB, more than --memory",
         "Very large groups, or very many. Raise it, or shorten --keep, --lateness, --within or the windows.",
+    ),
+    (
+        "the state could not be kept: ...",
+        "The disk is full, for example. The state before it is still there, and no marker has gone on since: make room \
+         and start the run again.",
     ),
     (
         "FOLDER: a file of the state failed: ...",

@@ -17,7 +17,7 @@ use crate::flow::stats::Counters;
 use crate::line::output::Output;
 use crate::op::join::late::push_rows;
 use crate::op::join::pack::{Unpack, put_bytes, put_i64, put_u64};
-use crate::op::join::{Operation, Sent};
+use crate::op::join::{Operation, Sent, of_state};
 use crate::store::runs::{Place, Runs};
 use crate::ums::{Decoder, Marker, Message, Protocol};
 
@@ -46,6 +46,8 @@ pub(super) struct Run<'a> {
     frontier: Frontier,
     /// What the state knows of each input: rows below were taken by an earlier run.
     restored: Vec<Vec<Marker>>,
+    /// Positions of a checkpoint without a state that is of them: nothing may come of these sources.
+    unfounded: Vec<Marker>,
     /// Lines of each input that an earlier run took: of inputs without markers.
     skip: Vec<u64>,
     /// Lines were handed on since this input's last marker.
@@ -70,6 +72,7 @@ impl<'a> Run<'a> {
             decoders: std::iter::repeat_with(Decoder::default).take(inputs).collect(),
             frontier: Frontier::new(inputs),
             restored: vec![Vec::new(); inputs],
+            unfounded: Vec::new(),
             skip: vec![0; inputs],
             begun: vec![false; inputs],
             horizon: i64::MIN,
@@ -98,9 +101,20 @@ impl<'a> Run<'a> {
             }
             let positions = positions(state.checkpoint.as_ref())?;
             let chosen = state.folder.choose(positions.as_deref())?;
+            let older = state.folder.left_alone();
+            if let (Some(checkpoint), true) = (&state.checkpoint, older > 0) {
+                (run.parts.note)(format!(
+                    "{}: has no positions, so the run begins anew; the states that were found stay until it has passed a new one: {older}",
+                    checkpoint.display()
+                ));
+            }
+            if chosen.is_none() {
+                run.unfounded = positions.unwrap_or_default();
+            }
             run.parts.operation.lodge(state.folder.runs()?, memory);
             if let Some(bytes) = chosen {
-                run.load(&bytes)?;
+                let file = state.folder.newest().unwrap_or_default();
+                run.load(&bytes).map_err(|error| of_state(error).at(file.display()))?;
             }
         }
         Ok(run)
@@ -108,6 +122,9 @@ impl<'a> Run<'a> {
 
     /// Takes the lines up to a marker, and the marker.
     pub(super) fn epoch(&mut self, input: usize, name: &str, epoch: Epoch) -> Result<()> {
+        if let Some((marker, _)) = &epoch.marker {
+            self.founded(&marker.kind, &marker.source)?;
+        }
         for (number, start, end) in &epoch.lines {
             if let Some(known) = self.frontier.inputs.get_mut(input) {
                 known.lines += 1;
@@ -167,6 +184,7 @@ impl<'a> Run<'a> {
             && !known.sources.iter().any(|[k, s]| k == kind && s == source)
         {
             known.sources.push([kind.clone(), source.clone()]);
+            self.founded(kind, source)?;
         }
         let known = self.known(input, kind, source).map(|known| known.id);
         if let Some(id) = known
@@ -191,6 +209,24 @@ impl<'a> Run<'a> {
             }
         }
         self.parts.operation.take(&message, line, &mut self.sent)
+    }
+
+    /// That rows of a source may be taken: not behind a position whose state is not there.
+    fn founded(&self, kind: &str, source: &str) -> Result<()> {
+        let is_of = |position: &Marker| position.kind == kind && position.source == source;
+        if !self.unfounded.iter().any(is_of) {
+            return Ok(());
+        }
+        let Some(state) = &self.parts.state else { return Ok(()) };
+        let checkpoint = state.checkpoint.as_ref().map(|path| path.display().to_string());
+        let checkpoint = checkpoint.unwrap_or_default();
+        Err(Error::refused(format!(
+            "{}: no state is there, and {checkpoint} has a position of {source}: what came before it would be missing",
+            state.folder.path().display()
+        ))
+        .advise(
+            "give the folder of its states by --state; without one, remove the checkpoint and start the inputs anew",
+        ))
     }
 
     #[cold]
@@ -316,14 +352,15 @@ impl<'a> Run<'a> {
             put_u64(&mut bytes, if whole { known.lines } else { 0 });
         }
         save_markers(&self.frontier.least, &mut bytes);
-        self.parts.operation.save(&mut bytes)?;
+        self.parts.operation.save(&mut bytes).map_err(unkept)?;
         sync_aside(&self.parts.bad, self.parts.late.as_ref())?;
         let passed = self.frontier.least.iter().map(|marked| marked.0.clone()).collect();
         let Some(state) = &mut self.parts.state else { return Ok(()) };
         if state.checkpoint.is_none() {
             self.parts.out.sync()?;
         }
-        state.folder.save(passed, self.parts.operation.disk(), &bytes)?;
+        let runs = self.parts.operation.disk();
+        state.folder.save(passed, runs, &bytes).map_err(unkept)?;
         state.folder.prune(positions(state.checkpoint.as_ref())?.as_deref())
     }
 
@@ -391,30 +428,45 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Ends the run. `close`: everything has come that will ever come.
+    /// Ends the run. `close`: everything has come that will ever come. Whatever fails, outputs and inputs
+    /// hear of what was written; the first failure is given.
     pub(super) fn finish(mut self, result: Result<()>, close: bool) -> Result<Summary> {
-        if result.is_ok() {
-            if close {
-                self.horizon = i64::MAX;
-                self.tell_time()?;
-            } else if self.begun.contains(&true) {
-                // Rows without a marker behind them: what they led to is written all the same.
-                self.tell_time()?;
-            }
-            self.write()?;
-            self.release(true)?;
-        } else {
+        let result = result.and_then(|()| self.conclude(close));
+        if result.is_err() {
             // What was taken before the error is written; no marker says more.
             let _ = self.parts.operation.settle(&mut self.sent);
             let _ = self.write();
         }
+        let told = self.tell_all();
+        result.and(told).map(|()| self.summary)
+    }
+
+    fn conclude(&mut self, close: bool) -> Result<()> {
+        if close {
+            self.horizon = i64::MAX;
+            self.tell_time()?;
+        } else if self.begun.contains(&true) {
+            // Rows without a marker behind them: what they led to is written all the same.
+            self.tell_time()?;
+        }
+        self.write()?;
+        self.release(true)
+    }
+
+    fn tell_all(&mut self) -> Result<()> {
         self.parts.out.sync()?;
         sync_aside(&self.parts.bad, self.parts.late.as_ref())?;
         for receipts in &mut self.parts.receipts {
             receipts.tell(self.parts.out, || Ok(()))?;
         }
-        result.map(|()| self.summary)
+        Ok(())
     }
+}
+
+/// A state that was not kept: the one before it is still there.
+#[cold]
+fn unkept(error: Error) -> Error {
+    error.at("the state could not be kept")
 }
 
 /// Makes the files beside the output durable.

@@ -7,6 +7,11 @@
 //! A file is of the moment at which certain markers were written. Whoever makes rows durable comes
 //! behind, so older files stay until the checkpoint has passed them: a run that begins at the
 //! checkpoint needs the state of that moment and not the newest.
+//!
+//! A run that begins anew, because there is no checkpoint, leaves the states alone that it finds: the
+//! name of the checkpoint may be wrong. They go when a checkpoint has passed a state of the new run. The
+//! numbers of a run that begins anew leave one out, so that runs are told apart: of several that no
+//! checkpoint ever passed, the first ones are kept and the last.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -14,7 +19,7 @@ use std::path::{Path, PathBuf};
 use crate::durable;
 use crate::error::{Error, Result};
 use crate::op::join::pack::{Unpack, put_bytes, put_u64};
-use crate::store::runs::{Place, Runs, run_file, run_number};
+use crate::store::runs::{self, Place, Runs, run_file, run_number};
 use crate::ums::Marker;
 use crate::ums::marker::{checkpoint_text, parse_checkpoint};
 
@@ -29,6 +34,8 @@ pub struct Folder {
     made_with: String,
     /// The points, oldest first.
     files: Vec<Point>,
+    /// Those of before a run that began anew, oldest first.
+    older: Vec<Point>,
     _lock: File,
 }
 
@@ -66,7 +73,8 @@ impl Folder {
                     .advise("keep the state on a file system with locks"));
             }
         }
-        let mut folder = Self { path: path.to_owned(), made_with, files: Vec::new(), _lock: lock };
+        let (files, older) = (Vec::new(), Vec::new());
+        let mut folder = Self { path: path.to_owned(), made_with, files, older, _lock: lock };
         for entry in std::fs::read_dir(path).map_err(failed)? {
             let name = entry.map_err(failed)?.file_name();
             let number = name.to_str().and_then(|name| name.strip_suffix(".state"));
@@ -78,6 +86,16 @@ impl Folder {
         }
         folder.files.sort_by_key(|file| file.number);
         Ok(folder)
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The file of the newest state.
+    pub fn newest(&self) -> Option<PathBuf> {
+        self.files.last().map(|file| self.place(file.number))
     }
 
     fn place(&self, number: u64) -> PathBuf {
@@ -113,15 +131,29 @@ impl Folder {
         Ok((Point { number, passed, runs }, unpack.rest()))
     }
 
+    /// Whether there is no state at all.
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty() && self.older.is_empty()
+    }
+
+    /// How many states there are that a run which began anew has left alone.
+    pub fn left_alone(&self) -> usize {
+        self.older.len()
+    }
+
     /// The state to go on from, and forgets those behind it: the newest one, or with a checkpoint the
-    /// one whose markers stand in it. `None` where the run begins anew.
+    /// one whose markers stand in it. `None` where the run begins anew; then states that were found stay
+    /// for now.
     ///
     /// # Errors
     /// `Refused` when no state is of the checkpoint.
     pub fn choose(&mut self, checkpoint: Option<&[Marker]>) -> Result<Option<Vec<u8>>> {
         let chosen = match checkpoint {
             None => self.files.len().checked_sub(1),
-            Some([]) => None,
+            Some([]) => {
+                self.older.append(&mut self.files);
+                None
+            }
             Some(positions) => {
                 let is_of =
                     |file: &Point| file.passed.iter().all(|passed| positions.contains(passed));
@@ -156,7 +188,7 @@ impl Folder {
             Some(point) => Runs::open(&self.path, &point.runs)?,
             None => Runs::new(Place::Named(self.path.clone())),
         };
-        for point in &self.files {
+        for point in self.older.iter().chain(&self.files) {
             point.runs.iter().for_each(|number| runs.number_above(*number));
         }
         Ok(runs)
@@ -178,7 +210,8 @@ impl Folder {
         for entry in std::fs::read_dir(&self.path).map_err(failed)? {
             let entry = entry.map_err(failed)?;
             let number = entry.file_name().to_str().and_then(run_number);
-            let named = |number| self.files.iter().any(|point| point.runs.contains(&number));
+            let mut points = self.older.iter().chain(&self.files);
+            let mut named = |number| points.any(|point| point.runs.contains(&number));
             if number.is_some_and(|number| !named(number)) {
                 std::fs::remove_file(entry.path()).map_err(failed)?;
             }
@@ -211,7 +244,11 @@ impl Folder {
             // The file must not be there before those that it names.
             durable::sync_folder(&run_file(&self.path, *newest))?;
         }
-        let number = self.files.last().map_or(1, |file| file.number + 1);
+        let number = match (self.files.last(), self.older.last()) {
+            (Some(last), _) => last.number + 1,
+            (None, Some(older)) => older.number + 2,
+            (None, None) => 1,
+        };
         let mut body = Vec::with_capacity(state.len() + 1024);
         put_bytes(&mut body, self.made_with.as_bytes());
         put_bytes(&mut body, checkpoint_text(&passed).as_bytes());
@@ -219,33 +256,44 @@ impl Folder {
         runs.iter().for_each(|run| put_u64(&mut body, *run));
         body.extend_from_slice(state);
         let sum = crc32fast::hash(&body).to_le_bytes();
-        durable::replace(&self.place(number), "state", &[MAGIC, &body, &sum].concat())?;
+        let place = self.place(number);
+        durable::replace(&place, "state", &[MAGIC, &body, &sum].concat())
+            .map_err(|error| error.advise(runs::IN_A_FOLDER))?;
         self.files.push(Point { number, passed, runs });
         Ok(())
     }
 
-    /// To be called behind `save`. Removes states that nobody can go on from: those before the newest one that is not ahead of
-    /// the checkpoint, or without one, all but the newest.
+    /// To be called behind `save`. Removes states that nobody can go on from: those before the newest one
+    /// that is not ahead of the checkpoint, or without one, all but the newest.
     ///
     /// # Errors
     /// `Unreachable`.
     pub fn prune(&mut self, checkpoint: Option<&[Marker]>) -> Result<()> {
-        let keep = match checkpoint {
-            None => self.files.len().saturating_sub(1),
+        let newest = match checkpoint {
+            None => self.files.len().checked_sub(1),
             Some(positions) => {
                 let reached =
                     |file: &Point| file.passed.iter().all(|passed| reached(positions, passed));
-                self.files.iter().rposition(reached).unwrap_or(0)
+                self.files.iter().rposition(reached)
             }
         };
-        let newer = self.files.split_off(keep);
-        let older = std::mem::replace(&mut self.files, newer);
-        if older.is_empty() {
+        let newer = self.files.split_off(newest.unwrap_or(0));
+        let mut gone = std::mem::replace(&mut self.files, newer);
+        let kept = if newest.is_some() { 0 } else { first_run(&self.older) };
+        gone.extend(self.older.drain(kept..));
+        if gone.is_empty() {
             return Ok(());
         }
-        self.remove(older)?;
+        self.remove(gone)?;
         self.sweep()
     }
+}
+
+/// How many of the points are of the first run among them, whose numbers leave none out.
+fn first_run(points: &[Point]) -> usize {
+    let pairs = points.iter().zip(points.iter().skip(1));
+    let whole = pairs.take_while(|(one, next)| one.number + 1 == next.number).count();
+    points.len().min(whole + 1)
 }
 
 /// Whether the position of the marker's source is the marker or behind it. Equal ids are of idle times,
@@ -297,7 +345,52 @@ mod tests {
         states.prune(None).unwrap();
         assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 2, "state and lock");
         assert_eq!(states.choose(Some(&[])).unwrap(), None);
-        assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 1);
+        assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 2, "it stays for now");
+    }
+
+    #[test]
+    fn states_of_before_stay_until_a_checkpoint_has_passed_a_new_one() {
+        let place = tempfile::tempdir().unwrap();
+        let names = || -> Vec<u64> {
+            let all = std::fs::read_dir(place.path()).unwrap().map(|e| e.unwrap().file_name());
+            let number = |name: std::ffi::OsString| {
+                name.to_str().unwrap().strip_suffix(".state").map(|number| number.parse().unwrap())
+            };
+            let mut all: Vec<u64> = all.filter_map(number).collect();
+            all.sort_unstable();
+            all
+        };
+        let mut states = folder(place.path()).unwrap();
+        for id in [10, 20] {
+            states.save(vec![marker("a", id)], None, b"good").unwrap();
+        }
+        // Runs that no checkpoint ever passes: all states of the first stay, and those of the last.
+        for (attempt, numbers) in
+            [vec![1, 2, 4, 5], vec![1, 2, 7, 8], vec![1, 2, 10, 11]].into_iter().enumerate()
+        {
+            drop(states);
+            states = folder(place.path()).unwrap();
+            let found = names();
+            assert_eq!(states.choose(Some(&[])).unwrap(), None);
+            assert_eq!(names(), found, "before the first save everything stays: {attempt}");
+            assert_eq!(states.left_alone(), found.len());
+            for id in [15, 25] {
+                states.save(vec![marker("a", id)], None, b"new").unwrap();
+                states.prune(Some(&[])).unwrap();
+            }
+            assert_eq!(names(), numbers, "{attempt}");
+        }
+        drop(states);
+        states = folder(place.path()).unwrap();
+        assert_eq!(states.choose(Some(&[])).unwrap(), None);
+        for id in [12, 18] {
+            states.save(vec![marker("a", id)], None, b"newest").unwrap();
+            states.prune(Some(&[marker("a", 11)])).unwrap();
+        }
+        assert_eq!(names(), [1, 2, 13, 14], "a checkpoint that is before all of them");
+        states.prune(Some(&[marker("a", 13)])).unwrap();
+        assert_eq!(names(), [13, 14], "one that has passed one");
+        assert_eq!(states.left_alone(), 0);
     }
 
     #[test]

@@ -154,3 +154,149 @@ fn bad_lines_are_left_out_and_counted() {
     assert_eq!(order(&out), ["12", "14", "M15"]);
     assert_eq!(said.len(), 1);
 }
+
+/// An output that counts syncs and cannot be flushed.
+#[derive(Default)]
+struct Unflushed {
+    bytes: usize,
+    synced: usize,
+    flushes: bool,
+}
+
+impl Write for Unflushed {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.bytes += bytes.len();
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        if self.flushes { Ok(()) } else { Err(std::io::Error::other("no room")) }
+    }
+}
+
+impl Output for Unflushed {
+    fn sync(&mut self) -> Result<bool> {
+        self.synced += 1;
+        Ok(true)
+    }
+}
+
+/// Whether it was closed.
+#[derive(Default)]
+struct Closed(AtomicBool);
+
+impl crate::endpoint::Receipt for Closed {
+    fn durable(&self, _: &[Marker]) {}
+    fn hurries(&self) -> bool {
+        false
+    }
+    fn reached(&self, _: u64) -> Vec<Marker> {
+        Vec::new()
+    }
+    fn place(&self, _: u64) -> Option<String> {
+        None
+    }
+    fn close(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Gives its bytes, and then nothing for a while.
+struct Pausing(std::io::Cursor<Vec<u8>>);
+
+impl std::io::Read for Pausing {
+    fn read(&mut self, room: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.0.read(room)?;
+        if count == 0 {
+            std::thread::sleep(LISTEN * 5);
+        }
+        Ok(count)
+    }
+}
+
+#[test]
+fn a_state_that_cannot_be_read_is_named() {
+    use crate::op::join::pack::{put_bytes, put_i64, put_u64};
+    let mut torn = Vec::new();
+    put_i64(&mut torn, 0);
+    [1, 0, 1].iter().for_each(|count| put_u64(&mut torn, *count));
+    put_bytes(&mut torn, b"no marker");
+    // One that is cut, and one with a marker that is none.
+    for bytes in [&b"x"[..], &torn] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut states = Folder::open(folder.path(), "options".into()).unwrap();
+        states.save(Vec::new(), None, bytes).unwrap();
+        let result = run(Plan {
+            inputs: vec![Input {
+                receipt: None,
+                name: "in".into(),
+                reader: Box::new(std::io::empty()),
+                size: 0,
+                taken: Arc::new(AtomicU64::new(0)),
+            }],
+            out: &mut Unflushed::default(),
+            operation: Box::new(Union::default()),
+            lateness: 0,
+            close: true,
+            bad: Bad::Skip,
+            late: None,
+            state: Some(State { folder: states, every: Duration::from_secs(60), checkpoint: None }),
+            memory: usize::MAX,
+            spill: PathBuf::new(),
+            max_line: 1 << 20,
+            stop: Arc::default(),
+            counters: Arc::default(),
+            note: &mut |_| {},
+        });
+        let error = result.unwrap_err();
+        assert_eq!(error.kind(), crate::error::Kind::Refused, "{error}");
+        assert!(error.to_string().contains("000000000001.state: "), "{error}");
+    }
+}
+
+#[test]
+fn outputs_and_inputs_are_closed_whatever_failed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state");
+    // While the run waits for more, and while it keeps its last state.
+    for flushes in [false, true] {
+        let state = Folder::open(&path, "options".into()).unwrap();
+        if flushes {
+            std::fs::create_dir(path.join("000000000001.state.tmp")).unwrap();
+        }
+        let mut out = Unflushed { flushes, ..Unflushed::default() };
+        let receipt = Arc::new(Closed::default());
+        let text = [row("a", 1), marker("a", 2, 2)].concat();
+        let result = run(Plan {
+            inputs: vec![Input {
+                receipt: Some(receipt.clone()),
+                name: "in".into(),
+                reader: Box::new(Pausing(std::io::Cursor::new(text.into_bytes()))),
+                size: 0,
+                taken: Arc::new(AtomicU64::new(0)),
+            }],
+            out: &mut out,
+            operation: Box::new(Union::default()),
+            lateness: 0,
+            close: true,
+            bad: Bad::Stop,
+            late: None,
+            state: Some(State {
+                folder: state,
+                every: Duration::from_secs(60),
+                checkpoint: Some(folder.path().join("none.json")),
+            }),
+            memory: usize::MAX,
+            spill: PathBuf::new(),
+            max_line: 1 << 20,
+            stop: Arc::default(),
+            counters: Arc::default(),
+            note: &mut |_| {},
+        });
+        let error = result.unwrap_err().to_string();
+        let expected = if flushes { "could not be kept" } else { "no room" };
+        assert!(error.contains(expected), "{error}");
+        assert!(out.bytes > 0);
+        assert!(out.synced > 0, "{expected}: the output is not synced");
+        assert!(receipt.0.load(Ordering::Relaxed), "{expected}: the input is not closed");
+    }
+}

@@ -112,7 +112,7 @@ pub(super) fn starts(
     let mut found = Vec::with_capacity(wanted.len());
     for partition in wanted {
         let Partition { topic, number } = partition;
-        let marks = || patiently(PATIENCE, || consumer.fetch_watermarks(topic, *number, PATIENCE));
+        let marks = || patiently(PATIENCE, |time| consumer.fetch_watermarks(topic, *number, time));
         let kept = committed.get(partition).max(known.saved.get(partition)).copied();
         let (mut low, mut high) = marks()?;
         if kept.is_some_and(|next| next > high) {
@@ -152,7 +152,7 @@ fn committed(
     }
     let asked =
         list(all.iter().map(|partition| (partition, Offset::Invalid.to_raw().unwrap_or(-1001))));
-    let answer = consumer.committed_offsets(asked, PATIENCE)?;
+    let answer = patiently(PATIENCE, |time| consumer.committed_offsets(asked.clone(), time))?;
     for element in answer.elements() {
         element.error()?;
     }
@@ -182,7 +182,8 @@ fn at(
     partition: &Partition,
     millis: i64,
 ) -> Result<Option<i64>, Failure> {
-    let answer = consumer.offsets_for_times(list([(partition, millis)]), PATIENCE)?;
+    let asked = list([(partition, millis)]);
+    let answer = patiently(PATIENCE, |time| consumer.offsets_for_times(asked.clone(), time))?;
     let found = partitions(&answer).first().map(|(_, next)| *next);
     Ok(found.filter(|next| *next >= 0))
 }

@@ -4,17 +4,20 @@
 //!
 //! Whether a row was in the set before its update is asked of the before image, which stands right
 //! in front of the update, in the same message or, between messages, in the one before of its table.
+//! One whose update does not come is no row of the set and none outside: it is given back as a message
+//! of its own, for whoever keeps bad lines.
 
 use std::sync::Arc;
 
 use super::{Lane, Tuple, in_row, op};
 use crate::error::{Error, Result};
 use crate::ums::decode::Header;
-use crate::ums::{Cell, Message, Namespace, Op, Row};
+use crate::ums::{Cell, Dialect, Message, MessageWriter, Namespace, Op, Protocol, Row};
 
 /// A before image whose update is still to come.
 pub(super) struct Held {
     header: Arc<Header>,
+    protocol: Protocol,
     /// The inside of its tuple, and a `]` behind it.
     tuple: String,
     /// Whether the row was in the set.
@@ -23,7 +26,30 @@ pub(super) struct Held {
     admitted: bool,
 }
 
-/// All rows of a message.
+impl Held {
+    /// Its row as a message of its own, and what is wrong with it when the stream ends behind it.
+    pub(super) fn alone(&self) -> (Vec<u8>, Error) {
+        let schema = &self.header.schema;
+        let writer = MessageWriter::new(self.protocol, schema, Dialect::Dws);
+        let mut line = writer.head().to_vec();
+        line.extend_from_slice(b"{\"tuple\":[");
+        line.extend_from_slice(self.tuple.as_bytes());
+        line.extend_from_slice(b"}]}");
+        let mut cells = Vec::with_capacity(schema.fields.len());
+        let place = self.header.system.id;
+        let row = Row::new(&self.tuple, 0, self.tuple.len() - 1);
+        let split = row.and_then(|row| row.split(schema.fields.len(), &mut cells).ok());
+        let cell = split.and(place).and_then(|place| cells.get(place));
+        let id = cell.and_then(|cell| cell.text().ok().flatten()).unwrap_or_default();
+        let error = Error::data(format!(
+            "{}: the input ends behind the before image with _ums_id_ {id}, and its update did not come",
+            schema.namespace
+        ));
+        (line, error.advise("without it --keep-set cannot tell what becomes of the row"))
+    }
+}
+
+/// All rows of a message. When it fails, what waited in front of it still waits.
 pub(super) fn rows(
     lane: &mut Lane,
     message: &Message,
@@ -31,39 +57,53 @@ pub(super) fn rows(
 ) -> Result<()> {
     let namespace = &message.header.schema.namespace;
     let place = waiting.iter().position(|(table, _)| table == namespace);
-    let mut held = place.map(|place| waiting.swap_remove(place).1);
+    let mut before = place.and_then(|place| waiting.get(place)).map(|(_, held)| held);
+    let mut held = None;
     let fields = lane.plan.header.schema.fields.len();
     let mut cells = Vec::with_capacity(fields);
     for (index, row) in message.rows().enumerate() {
         let row = row?;
         row.split(fields, &mut cells)?;
-        one(lane, row, &cells, &mut held).map_err(|error| in_row(error, index))?;
+        let next = one(lane, message.protocol, row, &cells, before);
+        held = next.map_err(|error| in_row(error, index))?;
+        before = held.as_ref();
     }
-    if let Some(held) = held {
-        waiting.push((namespace.clone(), held));
+    if let Some(place) = place {
+        waiting.swap_remove(place);
     }
+    waiting.extend(held.map(|held| (namespace.clone(), held)));
     Ok(())
 }
 
-fn one(lane: &mut Lane, row: Row, cells: &[Cell], held: &mut Option<Held>) -> Result<()> {
+/// A row, with the before image in front of it; gives it back when it is one itself.
+fn one(
+    lane: &mut Lane,
+    protocol: Protocol,
+    row: Row,
+    cells: &[Cell],
+    before: Option<&Held>,
+) -> Result<Option<Held>> {
     let op = op(&lane.plan.header, cells)?;
     let as_it_is = Tuple::of(row.bytes, lane.columns);
-    let before = held.take();
     match (op, before) {
         (Op::Before, None) => {
             let admitted = lane.rules.admits(lane.plan, cells)?;
-            *held = Some(Held {
+            return Ok(Some(Held {
                 header: Arc::clone(&lane.plan.header),
+                protocol,
                 tuple: format!("{}]", row.text()),
                 inside: admitted && lane.holds(cells)?,
                 admitted,
-            });
-            Ok(())
+            }));
         }
         (Op::Update, Some(before)) => {
-            if !Arc::ptr_eq(&before.header, &lane.plan.header) && before.header.schema != lane.plan.header.schema {
-                return Err(Error::refused("a before image and its update have not the same columns")
-                    .advise("--keep-set needs whole rows: binlog_row_image=FULL"));
+            if !Arc::ptr_eq(&before.header, &lane.plan.header)
+                && before.header.schema != lane.plan.header.schema
+            {
+                return Err(Error::refused(
+                    "a before image and its update have not the same columns",
+                )
+                .advise("--keep-set needs whole rows: binlog_row_image=FULL"));
             }
             let mut old = Vec::with_capacity(cells.len());
             let length = before.tuple.len() - 1;
@@ -73,42 +113,47 @@ fn one(lane: &mut Lane, row: Row, cells: &[Cell], held: &mut Option<Held>) -> Re
             if id(lane, &old)? != id(lane, cells)? {
                 return Err(apart());
             }
-            let inside = before.admitted && lane.rules.admits(lane.plan, cells)? && lane.holds(cells)?;
+            let inside =
+                before.admitted && lane.rules.admits(lane.plan, cells)? && lane.holds(cells)?;
             match (before.inside, inside) {
                 (true, true) => {
                     lane.push(&old, Tuple::of(tuple.bytes, lane.columns))?;
-                    lane.push(cells, as_it_is)
+                    lane.push(cells, as_it_is)?;
                 }
                 (true, false) => {
                     // The row as it was in the set, under the id and uid of the change.
                     let uid = lane.plan.header.system.uid;
-                    if let Some((was, is)) = uid.and_then(|uid| old.get_mut(uid).zip(cells.get(uid))) {
+                    if let Some((was, is)) =
+                        uid.and_then(|uid| old.get_mut(uid).zip(cells.get(uid)))
+                    {
                         *was = *is;
                     }
                     let mut gone = old.clone();
                     rename_op(lane, &mut gone, cells, "D");
-                    lane.push(&gone, Tuple::Cells)
+                    lane.push(&gone, Tuple::Cells)?;
                 }
                 (false, true) => {
                     let mut new = cells.to_vec();
                     rename_op(lane, &mut new, cells, "I");
-                    lane.push(&new, Tuple::Cells)
+                    lane.push(&new, Tuple::Cells)?;
                 }
-                (false, false) => Ok(()),
+                (false, false) => {}
             }
         }
-        (_, Some(_)) => Err(apart()),
+        (_, Some(_)) => return Err(apart()),
         (Op::Update, None) if !lane.plan.by_key => {
-            Err(Error::refused("an update without its before image, so that nobody knows whether the row was in the set")
-                .advise("dbus-tail --before writes them; a condition on key columns needs none"))
+            return Err(Error::refused(
+                "an update without its before image, so that nobody knows whether the row was in the set",
+            )
+            .advise("dbus-tail --before writes them; a condition on key columns needs none"));
         }
         (_, None) => {
             if lane.rules.admits(lane.plan, cells)? && lane.holds(cells)? {
                 lane.push(cells, as_it_is)?;
             }
-            Ok(())
         }
     }
+    Ok(None)
 }
 
 #[cold]

@@ -259,3 +259,50 @@ fn a_partial_image_is_told_from_a_wrong_name() {
     let second = text.lines().nth(1).unwrap();
     assert!(!second.contains("\"n\"") && !second.contains("\"m\""), "{second}");
 }
+
+#[test]
+fn a_row_of_another_width_is_noticed_in_every_mode() {
+    let select = Select::parse("n").unwrap();
+    let drop = |name: &str| Rules { drop: vec![name.into()], ..Rules::default() };
+    let modes = [
+        ("pass-through", Rules::default()),
+        ("namespace", Rules { patterns: vec![Pattern::parse("*").unwrap()], ..Rules::default() }),
+        (
+            "rename",
+            Rules { renames: vec![Rename::parse("*=*.*.b.u").unwrap()], ..Rules::default() },
+        ),
+        ("limit", Rules { limit: Some(9), ..Rules::default() }),
+        ("limit that is reached", Rules { limit: Some(1), ..Rules::default() }),
+        ("where", rules("n = 5")),
+        ("where that the first column decides", rules("k = 1 OR n = 5")),
+        ("where that is decided without a row", rules("1 = 1")),
+        ("drop", drop("n")),
+        ("drop of nothing", drop("nosuch")),
+        ("select", Rules { select: Some(select), ..Rules::default() }),
+        ("sample", Rules { sample: Some(Share::parse("50%").unwrap()), ..Rules::default() }),
+        (
+            "sample of all",
+            Rules { sample: Some(Share::parse("100%").unwrap()), ..Rules::default() },
+        ),
+        ("ops", Rules { ops: vec![Op::Insert], ..Rules::default() }),
+        ("since", Rules { since: Some(Place::Id(1)), ..Rules::default() }),
+        ("keep-set", set("n >= 5")),
+        ("keep-set by key", set("k >= 1")),
+    ];
+    let good = row(1, 10, "I", "5");
+    let cases = [
+        ("fewer", good.replace(",5]", "]")),
+        ("more", good.replace(",5]", ",5,6]")),
+        ("none", r#"{"tuple":[]}"#.to_owned()),
+        ("commas in a string", good.replace(",5]", "]").replace("\"I\"", "\"I,\"")),
+    ];
+    for (mode, rules) in modes {
+        for (what, bad) in &cases {
+            for rows in [vec![bad.clone()], vec![good.clone(), bad.clone(), good.clone()]] {
+                let found = passed(rules.clone(), &[&message(&rows)]);
+                let error = found.expect_err(&format!("{mode}: {what}: {} rows", rows.len()));
+                assert_eq!(error.kind(), Kind::Data, "{mode}: {what}: {error}");
+            }
+        }
+    }
+}

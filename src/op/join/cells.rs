@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use crate::error::{Error, Result};
 use crate::expr::number::Number;
 use crate::expr::{Kind, Value};
+use crate::near;
 use crate::ums::json::push_string;
 use crate::ums::{Cell, Field, Schema, Type};
 
@@ -130,12 +131,17 @@ pub fn key_places(schema: &Schema, named: &[String]) -> Result<Vec<usize>> {
         ));
     }
     keys.iter()
-        .map(|name| {
-            schema.column(name).ok_or_else(|| {
-                Error::refused(format!("{}: no key column '{name}'", schema.namespace))
-            })
-        })
+        .map(|name| schema.column(name).ok_or_else(|| no_column(schema, "--keys: ", name)))
         .collect()
+}
+
+/// The error for a column that a table, or this image of its rows, lacks; `option` asks for it.
+pub fn no_column(schema: &Schema, option: &str, name: &str) -> Error {
+    let known = schema.fields.iter().map(|field| field.name.as_str());
+    Error::refused(format!("{}: {option}no column '{name}'", schema.namespace)).advise(format!(
+        "{} (--namespace leaves tables alone; a log must have whole rows, binlog_row_image=FULL)",
+        near::names(name, known)
+    ))
 }
 
 #[cfg(test)]

@@ -9,20 +9,19 @@
 mod kept;
 mod result;
 mod side;
+mod taken;
 
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::error::{Error, Result};
-use crate::op::join::late::push_rows;
+use crate::error::Result;
 use crate::op::join::pack::{Unpack, put_i64};
-use crate::op::join::row::{number_of, shard};
-use crate::op::join::{Operation, Sent, clock, too_large};
+use crate::op::join::{Operation, Sent, of_state, too_large};
 use crate::store::runs::{Place, Runs};
-use crate::ums::{Message, Namespace, Op, Pattern, Protocol, Termination};
+use crate::ums::{Message, Namespace, Pattern, Protocol, Termination};
 use result::{Pair, Results};
-use side::{Change, Entry, Key, Side, Wanted};
+use side::{Entry, Key, Side, Wanted};
 
 /// What becomes of a left row whose time is over and that found nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -327,136 +326,6 @@ impl Pairing {
         Ok(())
     }
 
-    /// Applies one change; true when it came too late.
-    fn apply(&mut self, side: usize, change: Change, sent: &mut Sent) -> Result<bool> {
-        let Change { op, key, time, mut entry, .. } = change;
-        let forget = self.forget();
-        let disk = (!self.whole).then_some(&self.disk);
-        let Some(own) = self.sides.get_mut(side) else { return Ok(false) };
-        let old = own.get(&key, disk)?;
-        if let Some(old) = &old {
-            if old.id > entry.id {
-                return Ok(false);
-            }
-            let same = old.alive
-                && op != Op::Delete
-                && time == Some(old.time)
-                && (old.layout, &old.cells) == (entry.layout, &entry.cells);
-            if same && old.id == entry.id {
-                return Ok(false);
-            }
-        }
-        let time = time.filter(|time| op != Op::Delete && *time >= forget);
-        if op == Op::Delete && !old.as_ref().is_some_and(|old| old.alive) {
-            sent.unknown += 1;
-        }
-        if let Some(time) = time {
-            entry.time = time;
-            entry.alive = true;
-            let reach = time.saturating_add(self.spec.within).saturating_add(self.spec.keep);
-            // A row is over behind the horizon that equals its reach.
-            self.reach = self.reach.max(reach.saturating_add(1));
-        } else {
-            (entry.on, entry.alive) = (None, false);
-            entry.cells = Arc::from("");
-        }
-        // A TRUNCATE makes it of the version that stands, which may be on disk.
-        (entry.dirty, entry.stored) = (true, false);
-        let old = own.remove(&key, disk)?;
-        self.replace(side, &key, old, entry, sent)?;
-        Ok(time.is_none() && op != Op::Delete)
-    }
-
-    fn take_side(
-        &mut self,
-        side: usize,
-        message: &Message,
-        line: &[u8],
-        sent: &mut Sent,
-    ) -> Result<()> {
-        let Some(own) = self.sides.get_mut(side) else { return Ok(()) };
-        own.plan(&message.header)?;
-        let [left, right] = &self.sides;
-        if let (Some(a), Some(b)) = (left.kinds(), right.kinds())
-            && a != b
-        {
-            let place = a.iter().zip(&b).position(|(a, b)| a != b).unwrap_or(0);
-            let name = |names: &Vec<String>| names.get(place).cloned().unwrap_or_default();
-            let [left, right] = self.spec.columns.each_ref().map(name);
-            return Err(Error::refused(format!(
-                "--on: '{left}' and '{right}' are of two kinds, which are never equal"
-            ))
-            .advise("make them one with ums-filter --select and CAST"));
-        }
-        let Some(own) = self.sides.get(side) else { return Ok(()) };
-        let fields = message.header.schema.fields.len();
-        let (mut cells, mut changes) = (Vec::with_capacity(fields), Vec::new());
-        for (number, row) in message.rows().enumerate() {
-            row?.split(fields, &mut cells)?;
-            let place = |error: Error| error.at(format_args!("row {} of the message", number + 1));
-            changes.extend(own.read(number, &cells).map_err(place)?);
-        }
-        let mut late = Vec::new();
-        for change in changes {
-            let row = change.row;
-            if self.apply(side, change, sent)? {
-                late.push(row);
-            }
-            self.fit()?;
-        }
-        if !late.is_empty() {
-            sent.late_rows += late.len() as u64;
-            push_rows(message, line, &late, &mut sent.late);
-        }
-        Ok(())
-    }
-
-    /// The table, or one shard of it, is empty: its rows go as if each was deleted.
-    fn empty(&mut self, side: usize, notice: &Termination, sent: &mut Sent) -> Result<()> {
-        let source = notice.namespace.source();
-        let Some(own) = self.sides.get_mut(side) else { return Ok(()) };
-        let Some(table) = own.tables.iter().position(|table| *table == source) else {
-            return Ok(());
-        };
-        let table = table as u64;
-        let shard = number_of(&mut own.shards, shard(&notice.namespace)) as u32;
-        let shard = (!notice.whole).then_some(shard);
-        if self.whole {
-            for key in own.keys_of(table, shard) {
-                self.delete(side, &key, notice, sent)?;
-            }
-            return Ok(());
-        }
-        self.flush()?;
-        let Some(own) = self.sides.get(side) else { return Ok(()) };
-        let [from, to] = own.rows_on_disk();
-        let mut all = self.disk.scan(None, &from, &to)?;
-        while let Some((key, bytes)) = all.next()? {
-            let Some(own) = self.sides.get(side) else { return Ok(()) };
-            if let Some(key) = own.key_of(key, bytes, (table, shard))? {
-                self.delete(side, &key, notice, sent)?;
-                self.fit()?;
-            }
-        }
-        Ok(())
-    }
-
-    /// A row goes with its table.
-    fn delete(
-        &mut self,
-        side: usize,
-        key: &Key,
-        notice: &Termination,
-        sent: &mut Sent,
-    ) -> Result<()> {
-        let Some(mut entry) = self.row(side, key)? else { return Ok(()) };
-        entry.id = notice.id;
-        entry.ts = clock::micros(&notice.ts).unwrap_or_default();
-        let key = Arc::clone(key);
-        self.apply(side, Change { row: 0, op: Op::Delete, key, time: None, entry }, sent)?;
-        Ok(())
-    }
-
     /// Writes what is newer than on disk.
     fn flush(&mut self) -> Result<()> {
         let entries: usize = self.sides.iter().map(Side::entries).sum();
@@ -512,15 +381,24 @@ impl Operation for Pairing {
             }
             _ => None,
         };
-        for (side, _) in sides.iter().enumerate().filter(|(_, takes)| **takes) {
-            if message.protocol.is_data() {
-                self.take_side(side, message, line, sent)?;
-            } else if let Some(notice) = &notice {
-                self.empty(side, notice, sent)?;
+        let taking = sides.iter().enumerate().filter(|(_, takes)| **takes).map(|(side, _)| side);
+        let mut read = Vec::new();
+        if message.protocol.is_data() {
+            for side in taking.clone() {
+                read.push((side, self.read(side, message)?));
             }
         }
-        self.results.flush(sent);
-        self.fit()
+        let take = || -> Result<()> {
+            for (side, changes) in read {
+                self.take_all(side, changes, (message, line), sent)?;
+            }
+            for (side, notice) in taking.filter_map(|side| Some((side, notice.as_ref()?))) {
+                self.empty(side, notice, sent)?;
+            }
+            self.results.flush(sent);
+            self.fit()
+        };
+        take().map_err(of_state)
     }
 
     fn advance(&mut self, horizon: i64, sent: &mut Sent) -> Result<bool> {

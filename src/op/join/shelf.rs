@@ -53,15 +53,17 @@ pub fn behind(prefix: &[u8]) -> Vec<u8> {
 pub struct Shelf {
     /// What its keys begin with on disk.
     space: u8,
+    /// Fails for bytes that are no value.
+    check: fn(&[u8]) -> Result<()>,
     map: HashMap<Box<[u8]>, Box<[u8]>, RandomState>,
     bytes: usize,
     dirty: usize,
 }
 
 impl Shelf {
-    /// Without values.
-    pub fn new(space: u8) -> Self {
-        Self { space, map: HashMap::default(), bytes: 0, dirty: 0 }
+    /// Without values. `check` fails for bytes that are none.
+    pub fn new(space: u8, check: fn(&[u8]) -> Result<()>) -> Self {
+        Self { space, check, map: HashMap::default(), bytes: 0, dirty: 0 }
     }
 
     /// Values in memory.
@@ -90,12 +92,14 @@ impl Shelf {
         }
         match disk {
             Some(disk) => {
-                let value = disk.get(&disk_key(self.space, key))?;
+                let value = disk.read(&disk_key(self.space, key), |bytes| {
+                    (self.check)(bytes).map(|()| Box::from(bytes))
+                })?;
                 if value.is_some() {
                     self.bytes += key.len() + ENTRY;
                     self.map.insert(key.into(), Box::default());
                 }
-                Ok(value.map(Into::into))
+                Ok(value)
             }
             None => Ok(None),
         }

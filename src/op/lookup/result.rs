@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use super::Spec;
 use crate::error::{Error, Result};
-use crate::near;
-use crate::op::join::cells::{field, key_places};
+use crate::op::join::cells::{field, key_places, no_column};
 use crate::ums::decode::Header;
 use crate::ums::{Dialect, Field, MessageWriter, Protocol, Schema, Type};
 
@@ -61,14 +60,7 @@ impl Plan {
         let schema = &self.header.schema;
         let missing = columns.iter().find(|name| schema.column(name).is_none());
         let missing = missing.map_or("", String::as_str);
-        let known = schema.fields.iter().map(|field| field.name.as_str());
-        Error::refused(format!("{}: --query: no column '{missing}'", schema.namespace)).advise(
-            format_args!(
-                "{} (--namespace leaves tables alone; a log must have whole rows, \
-                 binlog_row_image=FULL)",
-                near::names(missing, known)
-            ),
-        )
+        no_column(schema, "--query: ", missing)
     }
 }
 

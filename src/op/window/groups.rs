@@ -37,6 +37,8 @@ type Named = HashMap<Box<[u8]>, Group, RandomState>;
 #[derive(Debug, Default)]
 pub(super) struct Groups {
     windows: BTreeMap<i64, Named>,
+    /// Windows with groups that are newer than on disk, and maybe some without.
+    touched: BTreeSet<i64>,
     /// Those that changed and are to be written at the next marker, whatever their window.
     hurried: BTreeSet<(i64, Box<[u8]>)>,
     hurried_bytes: usize,
@@ -93,6 +95,10 @@ fn disk_key(start: i64, name: &[u8]) -> Vec<u8> {
     key
 }
 
+fn find(disk: &Runs, start: i64, name: &[u8], measures: &[Measure]) -> Result<Option<Group>> {
+    disk.read(&disk_key(start, name), |bytes| Group::unpack(bytes, measures))
+}
+
 impl Groups {
     /// Adds a row to its groups or takes it away. Windows up to `forget` are gone; what is in one that
     /// ends up to `hurry` is written at the next marker. `disk` is where groups are that are not in
@@ -114,9 +120,9 @@ impl Groups {
             let group = match groups.get_mut(step.group) {
                 Some(group) => group,
                 None => {
-                    let kept = disk.map(|disk| disk.get(&disk_key(start, step.group)));
+                    let kept = disk.map(|disk| find(disk, start, step.group, measures));
                     let group = match kept.transpose()?.flatten() {
-                        Some(bytes) => Group::unpack(&bytes, measures)?,
+                        Some(group) => group,
                         None => Group::new(measures),
                     };
                     self.bytes += group.size(step.group);
@@ -126,7 +132,10 @@ impl Groups {
             let more = group.more;
             group.step(step, measures)?;
             self.bytes = self.bytes + group.more - more;
-            self.dirty += usize::from(!std::mem::replace(&mut group.dirty, true));
+            if !std::mem::replace(&mut group.dirty, true) {
+                self.dirty += 1;
+                self.touched.insert(start);
+            }
             if !group.changed {
                 group.changed = true;
                 if end <= hurry {
@@ -160,14 +169,16 @@ impl Groups {
             let group = match groups.get_mut(&name) {
                 Some(group) => group,
                 None => {
-                    let bytes = disk.as_deref().map(|disk| disk.get(&disk_key(start, &name)));
-                    let Some(bytes) = bytes.transpose()?.flatten() else { continue };
-                    let group = Group::unpack(&bytes, &shape.measures)?;
+                    let kept = disk.as_deref().map(|d| find(d, start, &name, &shape.measures));
+                    let Some(group) = kept.transpose()?.flatten() else { continue };
                     self.bytes += group.size(&name);
                     groups.entry(name.clone()).or_insert(group)
                 }
             };
-            self.dirty += usize::from(!std::mem::replace(&mut group.dirty, true));
+            if !std::mem::replace(&mut group.dirty, true) {
+                self.dirty += 1;
+                self.touched.insert(start);
+            }
             group.emit(shape, window, start, &name, &mut values, sent)?;
             if sent.is_full() {
                 return Ok(true);
@@ -179,7 +190,11 @@ impl Groups {
                 let hurry = std::mem::take(&mut self.unlisted);
                 let hurried = |end| hurry && (times.on_change || end <= times.before);
                 let due = |end| hurried(end) || end > times.before && end <= times.horizon;
-                let starts = self.windows.keys().copied();
+                // Windows are in the order of their ends, too: of many that are kept, few are looked at.
+                let first = if hurry { i64::MIN } else { window.earliest(times.before) };
+                let starts = self.windows.range(first..).map(|(start, _)| *start);
+                let starts =
+                    starts.take_while(|start| hurry || window.end(*start) <= times.horizon);
                 starts.filter(|start| due(window.end(*start))).collect()
             }
         };
@@ -199,6 +214,7 @@ impl Groups {
             if window.end(*oldest.key()) > times.forget {
                 break;
             }
+            self.touched.remove(oldest.key());
             for (name, group) in oldest.remove() {
                 self.bytes -= group.size(&name);
                 self.dirty -= usize::from(group.dirty);
@@ -220,7 +236,10 @@ impl Groups {
         let mut closing: Vec<_> = groups.iter_mut().filter(|(_, group)| group.changed).collect();
         closing.sort_unstable_by(|a, b| a.0.cmp(b.0));
         for (name, group) in closing {
-            self.dirty += usize::from(!std::mem::replace(&mut group.dirty, true));
+            if !std::mem::replace(&mut group.dirty, true) {
+                self.dirty += 1;
+                self.touched.insert(start);
+            }
             group.emit(shape, window, start, name, values, sent)?;
             if sent.is_full() {
                 return Ok(true);
@@ -263,12 +282,18 @@ impl Groups {
             let group = match groups.get_mut(name) {
                 Some(group) => group,
                 None => {
-                    let group = Group::unpack(bytes, &shape.measures)?;
+                    let group = match Group::unpack(bytes, &shape.measures) {
+                        Ok(group) => group,
+                        Err(error) => return Err(scan.damaged(error)),
+                    };
                     self.bytes += group.size(name);
                     groups.entry(name.into()).or_insert(group)
                 }
             };
-            self.dirty += usize::from(!std::mem::replace(&mut group.dirty, true));
+            if !std::mem::replace(&mut group.dirty, true) {
+                self.dirty += 1;
+                self.touched.insert(start);
+            }
             group.emit(shape, window, start, name, values, sent)?;
             // What --having keeps back sends nothing, and takes memory all the same.
             if sent.is_full() || self.bytes > most {
@@ -292,14 +317,15 @@ impl Groups {
         measures: &[Measure],
     ) -> Result<()> {
         let mut bytes = Vec::new();
-        for (start, groups) in &mut self.windows {
+        for start in std::mem::take(&mut self.touched) {
+            let Some(groups) = self.windows.get_mut(&start) else { continue };
             let mut dirty: Vec<_> = groups.iter_mut().filter(|(_, group)| group.dirty).collect();
             dirty.sort_unstable_by(|a, b| a.0.cmp(b.0));
             for (name, group) in dirty {
-                let key = disk_key(*start, name);
+                let key = disk_key(start, name);
                 bytes.clear();
                 group.pack(measures, &mut bytes);
-                run.put(&key, key.len(), window.end(*start), Some(&bytes))?;
+                run.put(&key, key.len(), window.end(start), Some(&bytes))?;
                 group.dirty = false;
             }
         }

@@ -109,8 +109,7 @@ fn agenda_key(time: i64, name: &[u8]) -> Vec<u8> {
 }
 
 fn find(disk: &Runs, name: &[u8]) -> Result<Option<Events>> {
-    let bytes = disk.get(&disk_key(SPACE, name))?;
-    bytes.map(|bytes| Events::unpack(&bytes)).transpose()
+    disk.read(&disk_key(SPACE, name), Events::unpack)
 }
 
 impl Sessions {
@@ -260,7 +259,11 @@ impl Sessions {
         }
         let mut scan = runs.scan(None, &from, &[SPACE + 1])?;
         while let Some((key, bytes)) = scan.next()? {
-            if Events::listing(&mut Unpack::new(bytes))?.is_none_or(|time| time > limits.horizon) {
+            let listing = match Events::listing(&mut Unpack::new(bytes)) {
+                Ok(listing) => listing,
+                Err(error) => return Err(scan.damaged(error)),
+            };
+            if listing.is_none_or(|time| time > limits.horizon) {
                 continue;
             }
             let name = key.get(1..).unwrap_or_default();

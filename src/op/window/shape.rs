@@ -9,7 +9,9 @@ use super::tally::{Function, Measure, Sum};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::expr::list::Scalar;
 use crate::expr::{Filter, Kind};
-use crate::op::join::cells::{field, key_places, push_cell, push_value, system_fields, type_of};
+use crate::op::join::cells::{
+    field, key_places, no_column, push_cell, push_value, system_fields, type_of,
+};
 use crate::op::join::clock;
 use crate::op::join::pack::{Unpack, put_bytes, put_u64};
 use crate::ums::decode::{Decoder, Header};
@@ -107,10 +109,7 @@ pub(super) fn plan(
         Some(name) => schema.column(name),
     };
     let name = spec.time.as_deref().unwrap_or("_ums_ts_");
-    let time = time.ok_or_else(|| {
-        Error::refused(format!("{namespace}: no column '{name}' for the event time"))
-            .advise("choose tables with --namespace, or another column with --time")
-    })?;
+    let time = time.ok_or_else(|| no_column(schema, "--time: ", name))?;
     if !typed(time).is_some_and(|(_, ty)| matches!(ty, Type::Datetime | Type::Date)) {
         return Err(Error::refused(format!("{namespace}: '{name}' is neither date nor datetime"))
             .advise("--time takes a column of event times"));

@@ -51,6 +51,15 @@ impl Window {
         }
     }
 
+    /// No window that starts before here ends behind this time. Never falls as the time rises.
+    pub fn earliest(self, end: i64) -> i64 {
+        match self {
+            Self::Whole => i64::MIN,
+            Self::Hop { size, .. } => end.saturating_sub(size),
+            Self::Session { gap } => end.saturating_sub(gap),
+        }
+    }
+
     /// Where the last window that a moment is in ends.
     #[inline]
     pub fn last_end(self, time: i64) -> i64 {
@@ -96,6 +105,24 @@ mod tests {
                 assert!(starts(window, time).len() < 6);
                 window.last_end(time);
             }
+        }
+    }
+
+    #[test]
+    fn no_window_before_the_earliest_one_ends_behind_a_time() {
+        let windows = [
+            Window::Whole,
+            Window::Hop { size: 10, slide: 10 },
+            Window::Hop { size: 10, slide: 3 },
+            Window::Session { gap: 4 },
+        ];
+        let times = [i64::MIN, i64::MIN + 5, -11, 0, 7, 10, i64::MAX - 3, i64::MAX];
+        for window in windows {
+            for (time, start) in times.into_iter().flat_map(|a| times.map(|b| (a, b))) {
+                let first = window.earliest(time);
+                assert!(start >= first || window.end(start) <= time, "{window:?} {start} {time}");
+            }
+            assert!(times.map(|time| window.earliest(time)).is_sorted());
         }
     }
 }

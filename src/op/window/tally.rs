@@ -374,7 +374,8 @@ impl Measure {
     /// `Refused` for what is no such state.
     pub fn load(self, state: &mut Unpack) -> Result<Sum> {
         let mut sum = self.nothing();
-        let ranked = |text: &str| Ranked::read(text, self.kind).ok_or_else(|| wrong(self.kind));
+        let torn = || Error::refused("the state has a sum that is none of its kind");
+        let ranked = |text: &str| Ranked::read(text, self.kind).ok_or_else(torn);
         match &mut sum {
             Sum::Rows => {}
             Sum::Count(count) => *count = state.i64()?,
@@ -387,7 +388,7 @@ impl Measure {
             Sum::Exact(count, total) => {
                 *count = state.i64()?;
                 let text = state.text()?.unwrap_or_default();
-                *total = Number::parse(text).ok_or_else(|| wrong(self.kind))?;
+                *total = Number::parse(text).ok_or_else(torn)?;
             }
             Sum::Binary(count, total, lost) => {
                 *count = state.i64()?;

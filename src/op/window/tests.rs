@@ -377,3 +377,31 @@ fn written_in_parts(window: Window, memory: usize) {
     assert_eq!(found, many as usize);
     assert!(rounds > 1 && !windowing.whole, "{rounds}");
 }
+
+#[test]
+fn a_damaged_group_is_no_fault_of_the_line() {
+    for aggregates in ["sum(amount) AS s", "max(amount) AS m"] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut windowing = Windowing::new(spec(tumble(10), "city", aggregates));
+        lodge(&mut windowing, folder.path(), usize::MAX);
+        let mut sent = Sent::default();
+        take(&mut windowing, &row(1, 1, 'I', 1, "Wien", "\"1.50\""), &mut sent).unwrap();
+        windowing.flush().unwrap();
+        // The same group with a sum that is no number.
+        let mut scan = windowing.disk.scan(None, &[1], &[2]).unwrap();
+        let (key, bytes) = scan.next().unwrap().unwrap();
+        let place = memchr::memmem::find(bytes, b"1.5").unwrap();
+        let (key, mut bytes) = (key.to_vec(), bytes.to_vec());
+        bytes[place + 1] = b'x';
+        let mut run = windowing.disk.begin(1).unwrap();
+        run.put(&key, key.len(), i64::MAX, Some(&bytes)).unwrap();
+        windowing.disk.add(run).unwrap();
+        windowing.groups.evict(0);
+        windowing.whole = false;
+        let next = row(2, 2, 'I', 2, "Wien", "\"1\"");
+        let error = take(&mut windowing, &next, &mut sent).unwrap_err();
+        assert_eq!(error.kind(), Kind::Refused, "{aggregates}: {error}");
+        let error = error.to_string();
+        assert!(error.contains("000000000002.run: is damaged"), "{aggregates}: {error}");
+    }
+}

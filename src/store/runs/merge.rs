@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Place;
 use super::run::{Entry, Run, damaged};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// A place in a run.
 #[derive(Debug)]
@@ -107,6 +107,17 @@ impl Scan {
         }
         self.given = Some(place);
         Ok(self.cursors.get(place).and_then(Cursor::entry))
+    }
+
+    /// What to say where the entry that was given last cannot be understood: which file has it.
+    #[cold]
+    pub fn damaged(&self, error: Error) -> Error {
+        let run = self.given.and_then(|place| self.cursors.get(place)).map(|cursor| &cursor.run);
+        run.map_or_else(
+            || Error::refused(error.to_string()),
+            |run| damaged(&self.place, run.number()),
+        )
+        .caused_by(error)
     }
 
     /// The next key that is there, with its value.

@@ -67,6 +67,9 @@ impl Entry {
     }
 }
 
+/// Keys of rows that are newer than on disk, beyond twice as many as there are such rows.
+const FRESH: usize = 1024;
+
 fn with_place(mut prefix: Vec<u8>, (time, key): (i64, &[u8])) -> Vec<u8> {
     prefix.extend_from_slice(&time_key(time));
     prefix.extend_from_slice(key);
@@ -96,12 +99,14 @@ impl Side {
             && !self.rows.contains_key(key)
             && !self.gone.contains_key(&*disk_key(self.space, key))
         {
-            let bytes = disk.get(&disk_key(self.space, key))?;
-            let entry = bytes.map(|bytes| Entry::unpack(&bytes)).transpose()?;
-            if let Some(entry) = entry.filter(|entry| entry.time >= self.bound) {
-                if entry.layout >= self.layouts.len() {
-                    return Err(Error::refused("the state has a row of unknown columns"));
+            let entry = disk.read(&disk_key(self.space, key), |bytes| {
+                let entry = Entry::unpack(bytes)?;
+                match entry.layout < self.layouts.len() {
+                    true => Ok(entry),
+                    false => Err(Error::refused("the state has a row of unknown columns")),
                 }
+            })?;
+            if let Some(entry) = entry.filter(|entry| entry.time >= self.bound) {
                 self.hold(key, entry);
             }
         }
@@ -120,8 +125,26 @@ impl Side {
         if let Some(entry) = self.rows.get_mut(key)
             && !std::mem::replace(&mut entry.dirty, true)
         {
-            self.dirty += 1;
+            self.refresh(key);
         }
+    }
+
+    /// Says that a row is newer than on disk.
+    pub(super) fn refresh(&mut self, key: &Key) {
+        self.dirty += 1;
+        self.fresh.push(Arc::clone(key));
+        // Rows that change again and again, and those that are gone, are not to fill it.
+        if self.fresh.len() > 2 * self.dirty + FRESH {
+            self.sort_fresh();
+        }
+    }
+
+    /// Brings the keys of rows that are newer than on disk into their order, each once.
+    fn sort_fresh(&mut self) {
+        let rows = &self.rows;
+        self.fresh.retain(|key| rows.get(key).is_some_and(|entry| entry.dirty));
+        self.fresh.sort_unstable();
+        self.fresh.dedup();
     }
 
     /// Takes a row away, to put another version in its place.
@@ -171,7 +194,10 @@ impl Side {
         let mut scan = disk.scan(Some(&prefix), &first, &last)?;
         while let Some((key, _)) = scan.next()? {
             if !self.gone.contains_key(key) {
-                found.push(place_of(key, prefix.len())?);
+                match place_of(key, prefix.len()) {
+                    Ok(place) => found.push(place),
+                    Err(error) => return Err(scan.damaged(error)),
+                }
             }
         }
         found.sort_unstable();
@@ -205,7 +231,10 @@ impl Side {
                 && let Some((key, _)) = scan.next()?
             {
                 if !self.gone.contains_key(key) {
-                    found.push(place_of(key, 1)?);
+                    match place_of(key, 1) {
+                        Ok(place) => found.push(place),
+                        Err(error) => return Err(scan.damaged(error)),
+                    }
                     count += 1;
                 }
             }
@@ -226,9 +255,20 @@ impl Side {
         if self.entries() == 0 {
             return Ok(());
         }
-        let mut rows: Vec<_> = self.rows.iter().filter(|(_, entry)| entry.dirty).collect();
-        rows.sort_unstable_by(|a, b| a.0.cmp(b.0));
-        let is_new = |(_, key): &&Place| self.rows.get(key).is_some_and(|entry| !entry.stored);
+        self.sort_fresh();
+        let fresh = std::mem::take(&mut self.fresh);
+        let find = |key| self.rows.get(key).map(|entry| (key, entry));
+        let rows: Vec<(&Key, &Entry)> = fresh.iter().filter_map(find).collect();
+        // Of both indexes only the places of rows that are new to the disk, all of which are dirty.
+        let new = rows.iter().filter(|(_, entry)| !entry.stored);
+        let mut times: Vec<_> = new.map(|(key, entry)| (entry.time, *key, *entry)).collect();
+        times.sort_unstable_by_key(|(time, key, _)| (*time, *key));
+        let joined = times.iter().filter(|(_, _, entry)| entry.alive);
+        let mut index: Vec<_> = joined
+            .filter_map(|(time, key, entry)| Some((entry.on.as_ref()?, *time, *key)))
+            .collect();
+        // By time and key they are already.
+        index.sort_by_key(|(on, ..)| *on);
         let mut gone = self.gone.iter().peekable();
         // Rows, then both indexes: the order of the disk.
         let mut put = |key: Vec<u8>, probe: usize, until: i64, value: &[u8]| -> Result<()> {
@@ -247,16 +287,13 @@ impl Side {
             let probe = key.len();
             put(key, probe, entry.time, &bytes)?;
         }
-        let mut index: Vec<_> = self.index.iter().collect();
-        index.sort_unstable_by(|a, b| a.0.cmp(b.0));
-        for (on, places) in index {
+        for (on, time, key) in index {
             let prefix = self.index_key(on);
-            for (time, key) in places.iter().filter(is_new) {
-                put(with_place(prefix.clone(), (*time, key)), prefix.len(), *time, &[])?;
-            }
+            let probe = prefix.len();
+            put(with_place(prefix, (time, key)), probe, time, &[])?;
         }
-        for (time, key) in self.times.iter().filter(is_new) {
-            put(self.times_key((*time, key)), 0, *time, &[])?;
+        for (time, key, _) in times {
+            put(self.times_key((time, key)), 0, time, &[])?;
         }
         for (gone, probe) in gone {
             run.put(gone, *probe, i64::MIN, None)?;
@@ -264,8 +301,10 @@ impl Side {
         for (gone, _) in std::mem::take(&mut self.gone) {
             self.bytes -= GONE + gone.len();
         }
-        for entry in self.rows.values_mut() {
-            (entry.dirty, entry.stored) = (false, true);
+        for key in &fresh {
+            if let Some(entry) = self.rows.get_mut(key) {
+                (entry.dirty, entry.stored) = (false, true);
+            }
         }
         self.dirty = 0;
         Ok(())

@@ -5,7 +5,7 @@ use super::Spec;
 use super::side::{Entry, Side};
 use crate::error::{Error, Result};
 use crate::op::join::Sent;
-use crate::op::join::cells::{field, system_fields};
+use crate::op::join::cells::{field, no_column, system_fields};
 use crate::op::join::clock;
 use crate::ums::hash::Fnv1a;
 use crate::ums::json::{push_escaped, push_i64};
@@ -79,12 +79,7 @@ impl Results {
                 Some(place) => check.push((1, place - own.fields.len())),
                 // Only the left side is known: its rows wait.
                 None if other.is_none() => {}
-                None => {
-                    return Err(Error::refused(format!(
-                        "{}: --filled: no column '{name}'",
-                        schema.namespace
-                    )));
-                }
+                None => return Err(no_column(&schema, "--filled: ", name)),
             }
         }
         let writer = MessageWriter::new(Protocol::IncrementData, &schema, Dialect::Dws);

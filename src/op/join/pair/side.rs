@@ -11,7 +11,7 @@ use foldhash::fast::RandomState;
 
 use crate::error::{Error, Result};
 use crate::expr::Kind;
-use crate::op::join::cells::{key_places, push_cell, push_text};
+use crate::op::join::cells::{key_places, no_column, push_cell, push_text};
 use crate::op::join::clock;
 use crate::op::join::pack::{Unpack, put_bytes, put_u64};
 use crate::op::join::row::{Told, number_of, shard, told};
@@ -129,6 +129,8 @@ pub(super) struct Side {
     pub(super) bytes: usize,
     /// Rows that are newer than on disk.
     pub(super) dirty: usize,
+    /// Their keys, some maybe twice, and maybe some of others.
+    pub(super) fresh: Vec<Key>,
 }
 
 /// The time of a row and its key.
@@ -158,6 +160,7 @@ impl Side {
             bound: i64::MIN,
             bytes: 0,
             dirty: 0,
+            fresh: Vec::new(),
         }
     }
 
@@ -192,10 +195,7 @@ impl Side {
         let mut on = Vec::new();
         for name in &self.wanted.on {
             let place = schema.column(name).and_then(typed);
-            on.push(place.ok_or_else(|| {
-                Error::refused(format!("{namespace}: --on: no column '{name}'"))
-                    .advise("the log must have whole rows (binlog_row_image=FULL)")
-            })?);
+            on.push(place.ok_or_else(|| no_column(schema, "--on: ", name))?);
         }
         let name = self.wanted.time.as_deref();
         let time = name.map_or(header.system.ts, |name| schema.column(name)).and_then(typed);
@@ -323,8 +323,11 @@ impl Side {
     /// Puts a row in memory whose places in the indexes are known.
     pub(super) fn hold(&mut self, key: &Key, entry: Entry) {
         self.bytes += Self::weight(key, &entry);
-        self.dirty += usize::from(entry.dirty);
+        let dirty = entry.dirty;
         self.rows.insert(Arc::clone(key), entry);
+        if dirty {
+            self.refresh(key);
+        }
     }
 
     /// Takes a row and its places out of memory.

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::error::Kind;
-use crate::op::join::{hand_over, lodge};
+use crate::op::join::{clock, hand_over, lodge};
 use crate::ums::{Cell, Decoder};
 
 const SECOND: i64 = 1_000_000;
@@ -272,4 +272,97 @@ fn one_id_with_two_contents_gives_two_uids() {
     uids.sort();
     uids.dedup();
     assert_eq!(uids.len(), 3);
+}
+
+#[test]
+fn a_line_that_is_bad_for_one_side_is_taken_by_none() {
+    let mut pairing = Pairing::new(Spec {
+        sides: ["*.*.*.l", "*.*.*.l"].map(|text| Pattern::parse(text).unwrap()),
+        columns: [vec!["k".into()], vec!["c".into()]],
+        ..spec(Unmatched::Drop)
+    });
+    let bad = row("l", 1, 0, 'I', 7, "\"x\"");
+    let mut decoder = Decoder::default();
+    let message = decoder.decode(bad.as_bytes()).unwrap();
+    let error = pairing.take(&message, bad.as_bytes(), &mut Sent::default()).unwrap_err();
+    assert_eq!(error.kind(), Kind::Data);
+    assert!(take(&mut pairing, &row("l", 2, 1, 'I', 2, "7")).is_empty(), "row 7 was not taken");
+    assert_eq!(take(&mut pairing, &row("l", 3, 1, 'I', 3, "2")).len(), 1);
+}
+
+#[test]
+fn a_damaged_row_is_no_fault_of_the_line() {
+    // One whose cells cannot be told apart, and one that is cut.
+    for (what, named) in [("cells", false), ("row", true)] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut pairing = Pairing::new(Spec { check: vec!["v".into()], ..spec(Unmatched::Drop) });
+        lodge(&mut pairing, folder.path(), usize::MAX);
+        take(&mut pairing, &row("l", 1, 0, 'I', 1, "7"));
+        pairing.flush().unwrap();
+        let mut scan = pairing.disk.scan(None, &[0], &[1]).unwrap();
+        let (key, bytes) = scan.next().unwrap().unwrap();
+        let (key, mut bytes) = (key.to_vec(), bytes.to_vec());
+        match named {
+            true => bytes.truncate(bytes.len() - 1),
+            false => {
+                let place = memchr::memmem::rfind(&bytes, b",").unwrap();
+                bytes[place] = b' ';
+            }
+        }
+        let mut run = pairing.disk.begin(1).unwrap();
+        run.put(&key, key.len(), i64::MAX, Some(&bytes)).unwrap();
+        pairing.disk.add(run).unwrap();
+        pairing.sides.iter_mut().for_each(|side| side.evict(0));
+        pairing.whole = false;
+        let line = row("r", 2, 1, 'I', 7, "\"a\"");
+        let message = Decoder::default()
+            .decode(line.as_bytes())
+            .map(|message| pairing.take(&message, line.as_bytes(), &mut Sent::default()));
+        let error = message.unwrap().unwrap_err();
+        assert_eq!(error.kind(), Kind::Refused, "{what}: {error}");
+        let error = error.to_string();
+        assert!(!named || error.contains("000000000002.run: is damaged"), "{what}: {error}");
+    }
+}
+
+#[test]
+fn a_flush_has_what_changed_since_the_last_one_and_remembers_little() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut pairing = Pairing::new(spec(Unmatched::Send));
+    lodge(&mut pairing, folder.path(), usize::MAX);
+    for key in 0..50 {
+        take(&mut pairing, &row("l", key + 1, key % 7, 'I', key, &(key % 5).to_string()));
+    }
+    let written = |pairing: &mut Pairing| {
+        let before: Vec<_> = pairing.disk.seal().unwrap();
+        pairing.flush().unwrap();
+        let added: Vec<_> =
+            pairing.disk.seal().unwrap().into_iter().filter(|run| !before.contains(run)).collect();
+        let runs = Runs::open(folder.path(), &added).unwrap();
+        let (mut keys, mut scan) = (Vec::new(), runs.scan(None, &[], &[255]).unwrap());
+        while let Some((key, _)) = scan.next().unwrap() {
+            keys.push(key.to_vec());
+        }
+        keys
+    };
+    let keys = written(&mut pairing);
+    assert_eq!(keys.len(), 150, "each row, what it is joined on and its time");
+    assert!(keys.is_sorted());
+    assert!(written(&mut pairing).is_empty());
+    // One row over and over again, and one that is noted of and stays in its place.
+    for id in 0..5000 {
+        take(&mut pairing, &row("l", 100 + id, 3, 'U', 7, "1"));
+    }
+    let fresh = pairing.sides[0].fresh.len();
+    assert!(fresh < 2000, "{fresh} keys of one row");
+    at(&mut pairing, 12);
+    let keys = written(&mut pairing);
+    let rows = keys.iter().filter(|key| key[0] == 0).count();
+    let over = (0..50).filter(|key| key % 7 < 2 && *key != 7).count();
+    assert_eq!(
+        (rows, keys.len()),
+        (over + 1, over + 3),
+        "rows whose time is over have their places"
+    );
+    assert!(pairing.sides.iter().all(|side| side.fresh.is_empty() && side.dirty == 0));
 }
