@@ -187,8 +187,11 @@ mod tests {
     fn a_rate_and_what_is_left() {
         let mut rate = Rate::new();
         rate.since = Instant::now().checked_sub(Duration::from_secs(2)).unwrap();
-        // A little more than two seconds have passed, so a little more than four are left.
+        // A little more than two seconds have passed, so a little more than four are left; on a busy
+        // machine both are more.
         let text = rate.text(2000, 4_000_000, 12_000_000);
-        assert!(text.starts_with("2,000 rows, ") && text.ends_with(" 5 seconds left"), "{text}");
+        let left = text.strip_suffix(" seconds left").and_then(|text| text.rsplit(' ').next());
+        let left: u32 = left.and_then(|text| text.parse().ok()).unwrap_or_default();
+        assert!(text.starts_with("2,000 rows, ") && (5..60).contains(&left), "{text}");
     }
 }

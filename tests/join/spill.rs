@@ -3,9 +3,9 @@
 
 use std::fmt::Write;
 use std::fs;
+use std::io::Read;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 const ROWS: u64 = 40_000;
 
@@ -68,26 +68,31 @@ fn stream(path: &Path) {
     fs::write(path, text).unwrap();
 }
 
-/// Runs to the end; the most KiB that it ever held.
-fn run(arguments: &[&str]) -> u64 {
+/// Runs to the end; what it wrote to its standard output, and the most KiB that it ever held. It cannot end
+/// before all but the last of its output was taken, and so not before somebody has looked.
+fn run(arguments: &[&str]) -> (Vec<u8>, u64) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_ums-join"))
         .arg("--quiet")
         .args(arguments)
+        .stdout(Stdio::piped())
         .stderr(Stdio::inherit())
         .spawn()
         .unwrap();
-    let mut most = 0;
+    let (mut out, mut most) = (Vec::new(), 0);
+    let mut stdout = child.stdout.take().unwrap();
+    let mut room = [0; 1 << 16];
     loop {
         let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
         let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         let peak = peak.and_then(|peak| peak.trim().trim_end_matches(" kB").parse().ok());
         most = most.max(peak.unwrap_or(0));
-        if let Some(status) = child.try_wait().unwrap() {
-            assert!(status.success(), "{arguments:?}");
-            return most;
+        match stdout.read(&mut room).unwrap() {
+            0 => break,
+            read => out.extend_from_slice(&room[..read]),
         }
-        std::thread::sleep(Duration::from_millis(5));
     }
+    assert!(child.wait().unwrap().success(), "{arguments:?}");
+    (out, most)
 }
 
 fn same_with_little_memory(arguments: &[&str]) {
@@ -96,18 +101,16 @@ fn same_with_little_memory(arguments: &[&str]) {
     let (input, spill) = (path("in"), path("spill"));
     stream(input.as_ref());
     fs::create_dir(&spill).unwrap();
-    let run = |to: &str, more: &[&str]| {
-        let run = run(&[&["--from", &input, "--to", &path(to)], arguments, more].concat());
-        (fs::read(path(to)).unwrap(), run)
-    };
-    let (whole, held) = run("whole", &[]);
-    let (small, bounded) = run("small", &["--memory", "2MiB", "--spill-dir", &spill]);
+    let run = |more: &[&str]| run(&[&["--from", &input], arguments, more].concat());
+    let (whole, held) = run(&[]);
+    let (small, bounded) = run(&["--memory", "2MiB", "--spill-dir", &spill]);
     assert!(whole == small, "{arguments:?}: {} and {} bytes", whole.len(), small.len());
     assert_eq!(fs::read_dir(&spill).unwrap().count(), 0, "they have no names");
     assert!(held > 20 << 10, "the state is large: {held} KiB");
     assert!(bounded < held / 2 + (8 << 10), "{bounded} KiB, and {held} with all of it");
-    let state = path("state");
-    let (kept, _) = run("kept", &["--memory", "2MiB", "--state", &state, "--at-end", "close"]);
+    let (state, to) = (path("state"), path("kept"));
+    run(&["--memory", "2MiB", "--state", &state, "--at-end", "close", "--to", &to]);
+    let kept = fs::read(&to).unwrap();
     let rows = |bytes: &[u8]| -> Vec<String> {
         let lines = String::from_utf8_lossy(bytes);
         lines.lines().filter(|line| !line.contains("heartbeat")).map(str::to_owned).collect()

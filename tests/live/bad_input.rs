@@ -84,6 +84,7 @@ fn duplicate_server_id() {
     let arguments = ["--server-id", "77", "--start", "earliest", &url];
     let elder = tail(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
     let mut elder = elder.unwrap();
+    // Held to the end: a marker that nobody takes would end the elder, too, and with another code.
     let mut output = BufReader::new(elder.stdout.take().unwrap());
     let mut line = String::new();
     output.read_line(&mut line).unwrap(); // the first marker: it reads
@@ -94,8 +95,8 @@ fn duplicate_server_id() {
     server.sql(&format!(
         "CREATE TABLE {test}.t (id INT PRIMARY KEY); INSERT INTO {test}.t VALUES (1)"
     ));
-    drop(output);
     let ended = elder.wait_with_output().unwrap();
+    drop(output);
     let said = String::from_utf8_lossy(&ended.stderr).into_owned();
     let _ = younger.kill();
     let _ = younger.wait();
@@ -202,5 +203,5 @@ fn a_port_that_says_nothing() {
     let began = std::time::Instant::now();
     let silent = run(&mut tail(&["--quiet", &url]));
     ends(&silent, 4, &["no answer within 1 s", "port"]);
-    assert!(began.elapsed().as_secs() < 60);
+    assert!(began.elapsed().as_secs() < 200);
 }

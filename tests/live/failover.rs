@@ -48,7 +48,7 @@ fn follow(primary: &Server, replica: &Server) {
 }
 
 fn wait_for(replica: &Server, query: &str, expected: &str) {
-    for _ in 0..300 {
+    for _ in 0..1800 {
         if replica.try_sql(query).is_ok_and(|found| found.trim() == expected) {
             return;
         }

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 
@@ -191,11 +191,18 @@ fn killed_again_and_again(server: &Arc<Server>, test: &str, target: &str, folder
     ];
     let sink_arguments = ["--quiet", "--checkpoint", checkpoint, target];
     let mut positions = std::collections::BTreeSet::new();
+    let kept = || std::fs::read(checkpoint).unwrap_or_default();
     for round in 0..rounds() {
+        let before = kept();
         let mut pipe = pipe(&tail_arguments, &sink_arguments);
         // The moment is the random part of the test; nothing waits for it.
         let limit = if round % 3 == 0 { 200 } else { 2500 };
         std::thread::sleep(Duration::from_millis(30 + random.below(limit)));
+        // But one kill has to come behind a checkpoint, however slow the machine.
+        let end = Instant::now() + Duration::from_secs(180);
+        while round + 1 == rounds() && kept() == before && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(20));
+        }
         let which = random.below(3);
         if which != 1 {
             pipe.tail.kill().unwrap();
@@ -211,7 +218,7 @@ fn killed_again_and_again(server: &Arc<Server>, test: &str, target: &str, folder
             "round {round}: ums-sink: {sink}"
         );
         assert!(which != 1 || tail.success(), "round {round}: dbus-tail: {tail}");
-        positions.insert(std::fs::read(checkpoint).unwrap_or_default());
+        positions.extend([before, kept()]);
     }
     stop.store(true, Ordering::Relaxed);
     for worker in workers {

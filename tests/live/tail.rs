@@ -12,7 +12,7 @@ pub const TAIL: &str = env!("CARGO_BIN_EXE_dbus-tail");
 pub const SINK: &str = env!("CARGO_BIN_EXE_ums-sink");
 
 /// No run of a test may take longer than this; it is killed then.
-const DEADLINE_SECONDS: &str = "300";
+const DEADLINE_SECONDS: &str = "900";
 
 /// How a run ended and what it wrote.
 pub struct Run {

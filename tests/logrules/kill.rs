@@ -45,13 +45,15 @@ fn shift(folder: &Path, random: &mut Random) {
     }
 }
 
-/// Writes numbered records, some of several lines, and rotates, until told to stop; how many.
-fn write(folder: &Path, seed: u64, stop: &AtomicBool) -> u64 {
+/// Writes numbered records, some of several lines, and rotates, until told to stop; how many, and how many
+/// of them may have been taken for whole when a part of them was still to come: a second later is another
+/// record.
+fn write(folder: &Path, seed: u64, stop: &AtomicBool) -> (u64, u64) {
     let mut random = Random(seed | 1);
     let path = folder.join("x.log");
     let open = || OpenOptions::new().append(true).create(true).open(&path).unwrap();
     let mut log = open();
-    let mut number = 0;
+    let (mut number, mut torn) = (0, 0);
     while !stop.load(Ordering::Relaxed) || number < 50 {
         let mut text = String::new();
         for _ in 0..=random.below(40) {
@@ -64,6 +66,7 @@ fn write(folder: &Path, seed: u64, stop: &AtomicBool) -> u64 {
         // In two writes, that may end within a line.
         let (one, other) = text.as_bytes().split_at(random.below(text.len() as u64) as usize);
         log.write_all(one).unwrap();
+        let begun = Instant::now();
         match random.below(150) {
             0 | 1 => {
                 shift(folder, &mut random);
@@ -80,9 +83,10 @@ fn write(folder: &Path, seed: u64, stop: &AtomicBool) -> u64 {
             }
             _ => log.write_all(other).unwrap(),
         }
+        torn += u64::from(begun.elapsed() > Duration::from_millis(500));
         std::thread::sleep(Duration::from_millis(random.below(8)));
     }
-    number
+    (number, torn)
 }
 
 struct Pipe {
@@ -145,9 +149,9 @@ fn every_line_is_once_in_the_store() {
     }
     std::thread::sleep(Duration::from_millis(300));
     stop.store(true, Ordering::Relaxed);
-    let written = writer.join().unwrap();
+    let (written, torn) = writer.join().unwrap();
     let query = "SELECT count(*), count(DISTINCT n), coalesce(max(n), 0), coalesce(sum(m LIKE '%' || char(10) || ' at ' || n), 0) FROM t";
-    let until = Instant::now() + Duration::from_secs(60);
+    let until = Instant::now() + Duration::from_secs(300);
     let found = loop {
         let found = rusqlite::Connection::open(folder.join("x.db")).and_then(|store| {
             store.busy_timeout(Duration::from_secs(5))?;
@@ -185,5 +189,5 @@ fn every_line_is_once_in_the_store() {
             wanted += text.lines().filter(|line| line.starts_with(" at ")).count() as u64;
         }
     }
-    assert_eq!(found.3, wanted, "seed {seed}");
+    assert!((wanted - torn..=wanted).contains(&found.3), "{} of {wanted}, seed {seed}", found.3);
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::logrules;
 
-const SOON: Duration = Duration::from_secs(30);
+const SOON: Duration = Duration::from_secs(180);
 
 /// The lines of a stream as they come.
 fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {

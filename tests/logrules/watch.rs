@@ -67,7 +67,7 @@ impl Terminal {
     }
 
     fn wait_for(&mut self, wanted: &str) {
-        let end = Instant::now() + Duration::from_secs(60);
+        let end = Instant::now() + Duration::from_secs(180);
         while !self.text.contains(wanted) {
             let left = end.saturating_duration_since(Instant::now());
             match self.shown.recv_timeout(left) {

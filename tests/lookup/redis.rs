@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::server::{free_port, skipped};
 use crate::stream::{Live, fail, fields, ok, program, rows};
@@ -68,10 +68,8 @@ fn spawn(port: u16, more: &Vec<String>) -> Child {
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
-    for _ in 0..200 {
-        if std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() {
-            break;
-        }
+    let end = Instant::now() + Duration::from_secs(180);
+    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() && Instant::now() < end {
         std::thread::sleep(Duration::from_millis(20));
     }
     child

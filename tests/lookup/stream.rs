@@ -105,7 +105,7 @@ impl Live {
 
     /// The rows of the next message.
     pub fn next(&mut self) -> Vec<String> {
-        rows(&self.lines.recv_timeout(Duration::from_secs(60)).expect("a message"))
+        rows(&self.lines.recv_timeout(Duration::from_secs(180)).expect("a message"))
     }
 
     /// Whether nothing comes for this long.

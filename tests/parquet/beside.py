@@ -1,7 +1,8 @@
 """Counts the rows of a log over and over while it is written and compacted: ids are 0, 1, 2 and so
 on, so that the greatest one says how many there have to be.
 
-usage: beside.py ROOT DONE READER      ends when the file DONE is there; READER is duckdb or pyarrow
+usage: beside.py ROOT DONE ENOUGH READER   ends when the file DONE is there, and makes the file ENOUGH when it
+                                           has read often enough; READER is duckdb or pyarrow
 """
 
 import collections
@@ -11,7 +12,7 @@ import sys
 import duckdb
 import pyarrow.dataset
 
-root, done, reader = sys.argv[1:]
+root, done, enough, reader = sys.argv[1:]
 database = duckdb.connect()
 query = f"""SELECT count(*), count(DISTINCT _ums_id_), max(_ums_id_) + 1
             FROM read_parquet('{root}/**/*.parquet')"""
@@ -33,6 +34,8 @@ while not os.path.exists(done):
         seen[str(error).split('"')[0].split("/")[0].strip()] += 1
         continue
     seen["right"] += 1
+    if seen["right"] == 11:
+        open(enough, "w").close()
     # What is written while the names are listed may be seen in part: of the newest rows some.
     if rows != ids or rows < least or wanted - rows > 16:
         print(f"{rows} rows, {ids} of them different, where there are {wanted}, and were {least}")

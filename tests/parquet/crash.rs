@@ -1,7 +1,7 @@
 //! A writer that is killed at random moments and started again from its position, until it is done.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use dws::ums::{Protocol, Type};
@@ -10,7 +10,7 @@ use crate::stored;
 use crate::stream::{self, Row};
 
 const ROOT: &str = "DWS_TEST_PARQUET_ROOT";
-const MESSAGES: i64 = 1500;
+const LAST: &str = "DWS_TEST_PARQUET_LAST";
 const ROWS: i64 = 7;
 const KILLS: u32 = 60;
 
@@ -36,7 +36,8 @@ fn message(number: i64) -> Vec<u8> {
     stream::line(Protocol::IncrementData, &schema, &rows)
 }
 
-/// The child: from the position on, a flush every few messages, and the position behind it.
+/// The child: from the position on, a flush every few messages, and the position behind it; up to a last
+/// message, or until it is killed.
 #[test]
 fn child() {
     let Some(root) = std::env::var_os(ROOT) else { return };
@@ -44,9 +45,10 @@ fn child() {
     let position = root.join("position");
     let start = std::fs::read_to_string(&position).map_or(0, |text| text.parse().unwrap());
     let mut sink = stream::open(&root.join("log"), "?memory=2000");
-    for number in start..MESSAGES {
+    let last = std::env::var(LAST).map_or(i64::MAX, |text| text.parse().unwrap());
+    for number in start..last {
         stream::write(sink.as_mut(), &message(number)).unwrap();
-        if number % 10 == 9 || number == MESSAGES - 1 {
+        if number % 10 == 9 || number == last - 1 {
             sink.flush(&[stream::marker("db1", number * 100 + ROWS)]).unwrap();
             std::fs::write(root.join("next"), (number + 1).to_string()).unwrap();
             std::fs::rename(root.join("next"), &position).unwrap();
@@ -65,35 +67,28 @@ fn killed_at_random_each_change_is_stored_once() {
         seed ^= seed << 17;
         seed % below
     };
-    let (mut kills, mut runs) = (0, 0);
-    loop {
-        let mut child = Command::new(std::env::current_exe().unwrap())
+    let start = |last: Option<i64>| -> Child {
+        Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "crash::child", "--test-threads", "1"])
             .env(ROOT, root.path())
+            .envs(last.map(|last| (LAST, last.to_string())))
             .stdout(Stdio::null())
             .spawn()
-            .unwrap();
-        runs += 1;
-        if kills < KILLS {
-            std::thread::sleep(Duration::from_micros(2_000 + random(40_000)));
-            // A run that was done before the kill is no kill; it starts over from its position.
-            if child.try_wait().unwrap().is_none() {
-                child.kill().unwrap();
-                kills += 1;
-            }
-            child.wait().unwrap();
-            if std::fs::read_to_string(root.path().join("position"))
-                .is_ok_and(|at| at == MESSAGES.to_string())
-            {
-                break;
-            }
-        } else {
-            assert!(child.wait().unwrap().success());
-            break;
-        }
+            .unwrap()
+    };
+    for _ in 0..KILLS {
+        let mut child = start(None);
+        std::thread::sleep(Duration::from_micros(2_000 + random(40_000)));
+        assert!(child.try_wait().unwrap().is_none(), "it ended by itself");
+        child.kill().unwrap();
+        child.wait().unwrap();
     }
-    println!("{kills} kills in {runs} runs");
-    assert!(kills >= 20, "the child was done before it could be killed");
+    let position = std::fs::read_to_string(root.path().join("position"));
+    let position: i64 = position.map_or(0, |text| text.parse().unwrap());
+    // What was written behind the position, and more.
+    let last = position + 25;
+    assert!(start(Some(last)).wait().unwrap().success());
+    println!("{KILLS} kills, {position} messages before the last run");
     let mut found: Vec<_> = stored::all(&root.path().join("log"))
         .iter()
         .map(|row| {
@@ -105,7 +100,7 @@ fn killed_at_random_each_change_is_stored_once() {
         })
         .collect();
     found.sort();
-    let ids = (0..MESSAGES).flat_map(|number| (0..ROWS).map(move |row| number * 100 + row));
+    let ids = (0..last).flat_map(|number| (0..ROWS).map(move |row| number * 100 + row));
     let mut wanted: Vec<_> = ids.map(|id| format!("uid-{id}")).collect();
     wanted.sort();
     assert_eq!(found, wanted);

@@ -201,8 +201,7 @@ fn writers_at_once_in_hdfs_never_take_each_others_names() {
 
 #[test]
 fn a_name_node_that_is_not_there_is_said_soon() {
-    // Taken and not listened on.
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = crate::port::free_port();
     for (address, wanted) in [
         (format!("hdfs://127.0.0.1:{port}/a"), 4),
         ("hdfs://127.0.0.1:1".to_owned(), 2),
@@ -217,6 +216,6 @@ fn a_name_node_that_is_not_there_is_said_soon() {
         assert!(error.contains("hdfs://"), "{error}");
         assert!(!error.contains("me@"), "{error}");
         println!("{:?} {error}", start.elapsed());
-        assert!(start.elapsed() < Duration::from_secs(30));
+        assert!(start.elapsed() < Duration::from_secs(60));
     }
 }

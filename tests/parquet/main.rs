@@ -12,6 +12,9 @@ mod given_back;
 mod hdfs;
 mod names;
 mod object;
+#[cfg(any(feature = "s3", feature = "hdfs"))]
+#[path = "../live/port.rs"]
+mod port;
 mod readers;
 mod redelivery;
 mod stored;

@@ -2,7 +2,7 @@
 #![cfg(feature = "s3")]
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use dws::ums::Protocol;
 
 use crate::elsewhere::{self, finish, given_uids, input, uids};
+use crate::port::free_port;
 use crate::stored;
 
 /// moto looks whether a request is signed, and not how.
@@ -28,7 +29,7 @@ impl Server {
             println!("skipped: DWS_TEST_MOTO names no moto_server");
             return None;
         };
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let process = Command::new(program)
             .args(["-H", "127.0.0.1", "-p", &port.to_string()])
             .stdout(Stdio::null())
@@ -38,7 +39,7 @@ impl Server {
         let server = Self { process, port };
         let start = Instant::now();
         while !server.ask("PUT", "/log").contains("200") {
-            assert!(start.elapsed() < Duration::from_secs(60), "moto does not answer");
+            assert!(start.elapsed() < Duration::from_secs(180), "moto does not answer");
             std::thread::sleep(Duration::from_millis(200));
         }
         Some(server)

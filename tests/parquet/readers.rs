@@ -238,16 +238,22 @@ fn beside_a_compaction(reader: &str) {
         }
     };
     more();
-    let done = root.path().join("done");
-    let reading = Command::new(&python)
-        .args([BESIDE.as_ref(), log.as_os_str(), done.as_os_str(), reader.as_ref()])
+    let (done, enough) = (root.path().join("done"), root.path().join("enough"));
+    let mut reading = Command::new(&python)
+        .args([BESIDE.as_ref(), log.as_os_str(), done.as_os_str(), enough.as_os_str()])
+        .arg(reader)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
     let start = std::time::Instant::now();
     let mut exchanges = 0;
-    while start.elapsed() < Duration::from_secs(4) {
+    // Until it has read often enough, however slow the machine.
+    while start.elapsed() < Duration::from_secs(4)
+        || start.elapsed() < Duration::from_secs(180)
+            && !enough.exists()
+            && reading.try_wait().unwrap().is_none()
+    {
         more();
         // A target that some files are above: the listing has old names and new ones.
         exchanges += compact::run_warned(&log, 1 << 20, Duration::from_millis(50)).len();

@@ -378,7 +378,8 @@ fn every_key_mariadb() {
 fn shards_of_a_skewed_key_are_ranges_of_the_index() {
     for kind in [Kind::MySql, Kind::MariaDb] {
         let test = "pull_skewed";
-        let Some(server) = Server::shared(kind, test) else { continue };
+        // Of its own: nobody else has rows read there.
+        let Some(server) = Server::private(kind, test, &[]) else { continue };
         server.database(test);
         server.sql(&format!(
             "USE {test}; CREATE TABLE t (a INT, b INT, c INT, pad CHAR(100) DEFAULT 'x', PRIMARY KEY (a, b, c));
@@ -543,7 +544,15 @@ fn rows_inserted_at_both_ends() {
         server.sql(&format!("INSERT INTO {test}.t VALUES {}", values.join(",")));
         let stop = std::sync::atomic::AtomicBool::new(false);
         let mut found = Pulled::default();
+        /// Whatever becomes of the pull, the writer ends.
+        struct End<'a>(&'a std::sync::atomic::AtomicBool);
+        impl Drop for End<'_> {
+            fn drop(&mut self) {
+                self.0.store(true, std::sync::atomic::Ordering::Relaxed);
+            }
+        }
         std::thread::scope(|scope| {
+            let end = End(&stop);
             scope.spawn(|| {
                 let mut session = server.session(test);
                 let mut n = 0;
@@ -557,7 +566,7 @@ fn rows_inserted_at_both_ends() {
                 }
             });
             let pulled = pull(&server, &format!("{test}.t"), &["--shard-rows", "50", "-j", "3"]);
-            stop.store(true, std::sync::atomic::Ordering::Relaxed);
+            drop(end);
             found = pulled[&format!("{test}.t")].clone();
         });
         found.assert_whole();

@@ -48,7 +48,7 @@ fn key() -> String {
 /// Runs a program with masks of one table.
 fn masked(program: &str, table: &str, masks: &[&str], more: &[&str], input: &[u8]) -> Run {
     let mut command = Command::new("timeout");
-    command.args(["-s", "KILL", "120", program, "--quiet", "--mask-key-file", &key()]);
+    command.args(["-s", "KILL", "900", program, "--quiet", "--mask-key-file", &key()]);
     for mask in masks {
         command.args(["--mask", &format!("mysql.*.{table}.{mask}")]);
     }

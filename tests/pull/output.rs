@@ -11,7 +11,7 @@ use crate::tail::tuples;
 pub const PULL: &str = env!("CARGO_BIN_EXE_dbus-pull");
 
 /// No run of a test may take longer than this; it is killed then.
-const DEADLINE_SECONDS: &str = "120";
+const DEADLINE_SECONDS: &str = "900";
 
 /// One table of what was written.
 #[derive(Debug, Default, Clone)]

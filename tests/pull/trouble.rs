@@ -1,8 +1,9 @@
 //! What can go wrong: message, remedy, exit code.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Stdio};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::output::{Run, command, pull, run, tables};
@@ -27,14 +28,40 @@ fn table(server: &Server, database: &str, name: &str, rows: usize) {
     ));
 }
 
-/// A pull that is slow enough to be disturbed, and has begun.
-fn begun(arguments: &[&str]) -> Child {
+/// A pull that has begun: its first rows are there.
+struct Begun {
+    child: Child,
+    /// What it writes, to the end.
+    output: JoinHandle<Vec<u8>>,
+}
+
+/// Starts a pull that is slow enough to be disturbed, a thousand rows a second, and waits for rows of it.
+fn begun(arguments: &[&str]) -> Begun {
     let mut slow =
         vec!["-j", "1", "--shard-rows", "100", "--batch-rows", "50", "--max-rows-per-sec", "1000"];
     slow.extend(arguments);
-    let child = command(&slow).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    std::thread::sleep(Duration::from_millis(600));
-    child
+    let mut child = command(&slow).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut all = Vec::new();
+    let data = |line: &[u8]| String::from_utf8_lossy(line).contains("data_initial_data");
+    // One that ends before says why at its end.
+    while all.split(|byte| *byte == b'\n').all(|line| !data(line)) {
+        if stdout.read_until(b'\n', &mut all).unwrap() == 0 {
+            break;
+        }
+    }
+    let output = std::thread::spawn(move || {
+        stdout.read_to_end(&mut all).unwrap();
+        all
+    });
+    Begun { child, output }
+}
+
+impl Begun {
+    fn ended(self) -> Run {
+        let run = ended(self.child);
+        Run { stdout: self.output.join().unwrap(), ..run }
+    }
 }
 
 fn ended(child: Child) -> Run {
@@ -108,13 +135,13 @@ fn a_table_dropped_meanwhile() {
         let test = "pull_dropped";
         let Some(server) = Server::shared(kind, test) else { continue };
         server.database(test);
-        for name in ["a", "b"] {
-            table(&server, test, name, 1500);
-        }
+        // A minute of rows: the table goes before its end. Its rows are not waited for.
+        table(&server, test, "a", 60_000);
+        table(&server, test, "b", 1500);
         let (url, pattern) = (server.url(), format!("{test}.*"));
-        let child = begun(&["--tables", &pattern, &url]);
+        let pull = begun(&["--tables", &pattern, &url]);
         server.sql(&format!("DROP TABLE {test}.a"));
-        let run = ended(child);
+        let run = pull.ended();
         refused(
             &run,
             3,
@@ -136,13 +163,13 @@ fn a_definition_that_changes_meanwhile() {
             let test = "pull_altered";
             let Some(server) = Server::shared(kind, test) else { continue };
             server.database(test);
-            table(&server, test, "t", 1500);
+            table(&server, test, "t", 6000);
             let (url, pattern) = (server.url(), format!("{test}.t"));
-            let child = begun(&["--barrier", barrier, "--tables", &pattern, &url]);
+            let pull = begun(&["--barrier", barrier, "--tables", &pattern, &url]);
             server.sql(&format!(
                 "ALTER TABLE {test}.t DROP COLUMN v, ADD COLUMN w BIGINT UNSIGNED NOT NULL DEFAULT 7, ALGORITHM=COPY"
             ));
-            let run = ended(child);
+            let run = pull.ended();
             assert_eq!(run.code, Some(0), "{}", run.stderr);
             assert!(run.stderr.contains("its definition has changed"), "{}", run.stderr);
             let found = &tables(&run.stdout)[&pattern];
@@ -150,7 +177,7 @@ fn a_definition_that_changes_meanwhile() {
             assert_eq!(names, ["k", "w"]);
             let keys: std::collections::BTreeSet<&String> =
                 found.rows.iter().map(|row| &row[4]).collect();
-            assert_eq!(keys.len(), 1500);
+            assert_eq!(keys.len(), 6000);
             let cells: std::collections::BTreeSet<&String> =
                 found.rows.iter().map(|row| &row[5]).collect();
             let cells: Vec<_> = cells.into_iter().collect();
@@ -166,24 +193,24 @@ fn a_server_that_is_away_for_a_while() {
         let test = "pull_away";
         let Some(mut server) = Server::private(kind, test, &[]) else { continue };
         server.database(test);
-        table(&server, test, "t", 3000);
+        table(&server, test, "t", 6000);
         let (url, pattern) = (server.url(), format!("{test}.t"));
-        let child = begun(&["--tables", &pattern, &url]);
+        let pull = begun(&["--tables", &pattern, &url]);
         server.stop();
         std::thread::sleep(Duration::from_secs(1));
         server.start(&[]);
-        let run = ended(child);
+        let run = pull.ended();
         assert!(run.stderr.contains("trying again"), "{}", run.stderr);
         let found = &run.tables()[&pattern];
         let keys: std::collections::BTreeSet<&str> = found.column("k").into_iter().collect();
-        assert_eq!(keys.len(), 3000);
+        assert_eq!(keys.len(), 6000);
         assert!(found.end.iter().all(|shard| shard["whole"] == true));
 
-        let child = begun(&["--patience", "2s", "--tables", &pattern, &url]);
+        let pull = begun(&["--patience", "2s", "--tables", &pattern, &url]);
         server.stop();
         let start = Instant::now();
-        refused(&ended(child), 4, &["shard"]);
-        assert!(start.elapsed() < Duration::from_secs(20));
+        refused(&pull.ended(), 4, &["shard"]);
+        assert!(start.elapsed() < Duration::from_secs(120));
     }
 }
 
@@ -422,19 +449,21 @@ fn a_signal_ends_between_messages() {
     let test = "pull_signal";
     let Some(server) = Server::shared(Kind::MariaDb, test) else { return };
     server.database(test);
-    table(&server, test, "t", 5000);
+    // Two minutes of rows.
+    const ROWS: usize = 120_000;
+    table(&server, test, "t", ROWS);
     let url = server.url();
-    let child = begun(&["--tables", &format!("{test}.t"), &url]);
-    let id = child.id();
+    let pull = begun(&["--tables", &format!("{test}.t"), &url]);
+    let id = pull.child.id();
     let own = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap();
     let status = std::process::Command::new("kill").args(["-TERM", own.trim()]).status();
     assert!(status.unwrap().success());
     let start = Instant::now();
-    let run = ended(child);
-    assert!(start.elapsed() < Duration::from_secs(5));
+    let run = pull.ended();
+    assert!(start.elapsed() < Duration::from_secs(60));
     assert_ne!(run.code, Some(0));
     let found = &tables(&run.stdout)[&format!("{test}.t")];
-    assert!(found.end.is_empty() && (1..5000).contains(&found.rows.len()));
+    assert!(found.end.is_empty() && (1..ROWS).contains(&found.rows.len()));
 }
 
 /// A transaction that was prepared before the pull cannot be had from where it began.
@@ -479,7 +508,7 @@ fn a_table_that_is_busy_is_locked_later() {
         .unwrap();
     let start = Instant::now();
     while count() < before + 2 {
-        assert!(start.elapsed() < Duration::from_secs(60), "it does not try again");
+        assert!(start.elapsed() < Duration::from_secs(300), "it does not try again");
         std::thread::sleep(Duration::from_millis(100));
     }
     session.say("COMMIT");

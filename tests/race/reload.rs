@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::pipes::{Follower, NAMES, Store, pull};
 use crate::source::{SCHEMA, Source, Which};
@@ -43,8 +43,8 @@ fn good(output: &Output, store: &Store) {
 /// Rows that the log will never speak of.
 fn plant(store: &Store) {
     for name in NAMES {
-        store.ask(&format!("UPDATE {name} SET _is_active_ = 1 WHERE id = 99999"));
-        store.ask(&format!(
+        store.change(&format!("UPDATE {name} SET _is_active_ = 1 WHERE id = 99999"));
+        store.change(&format!(
             "INSERT INTO {name} (id, n) SELECT 99999, 1 WHERE NOT EXISTS (SELECT 1 FROM {name} WHERE id = 99999)"
         ));
     }
@@ -72,9 +72,17 @@ fn reloaded(which: Which, test: &str, store: Store) {
     }
     // Killed in the middle, with everything that it started; the next night goes on.
     plant(&store);
-    let slow = ["--pull=--max-rows-per-sec=8000", "--tries", "1"];
+    let slow = ["--pull=--max-rows-per-sec=1000", "--tries", "1"];
     let child = script(&source, &store, &slow).stderr(Stdio::piped()).spawn().unwrap();
-    std::thread::sleep(Duration::from_millis(1500));
+    let begun = || {
+        let state = std::fs::read_to_string(store.file("reload/state")).unwrap_or_default();
+        state.contains("\"done\"") && !state.contains("\"ended\"")
+    };
+    let until = Instant::now() + Duration::from_secs(180);
+    while !begun() {
+        assert!(Instant::now() < until, "no shard is done: {}", log(&store));
+        std::thread::sleep(Duration::from_millis(20));
+    }
     // And the one that cron starts meanwhile finds the lock.
     let second = script(&source, &store, &[]).output().unwrap();
     assert_eq!(second.status.code(), Some(75), "{}", text(&second.stderr));

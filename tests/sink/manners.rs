@@ -17,7 +17,7 @@ fn signal(child: &Child, name: &str) {
 fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
     let start = Instant::now();
     while !done() {
-        assert!(start.elapsed() < Duration::from_secs(20), "{what}");
+        assert!(start.elapsed() < Duration::from_secs(180), "{what}");
         std::thread::sleep(Duration::from_millis(20));
     }
 }
@@ -105,17 +105,19 @@ fn a_single_line_comes_through_at_once() {
     let mut child = start(&["-"]);
     let mut stdin = child.stdin.take().unwrap();
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
-    let mut slowest = Duration::ZERO;
+    let mut times = Vec::new();
     for id in 1..20 {
         let line = Table::orders().message(&[(id, "I", r#""1","a","1",1"#)]);
         let sent = Instant::now();
         stdin.write_all(line.as_bytes()).unwrap();
         let mut back = String::new();
         stdout.read_line(&mut back).unwrap();
-        slowest = slowest.max(sent.elapsed());
+        times.push(sent.elapsed());
         assert_eq!(back, line);
     }
-    assert!(slowest < Duration::from_millis(500), "{slowest:?}");
+    // A busy machine delays some of them; one that waits for a second line or a clock delays each.
+    times.sort();
+    assert!(times[5] < Duration::from_millis(500), "{times:?}");
     drop(stdin);
     assert!(child.wait().unwrap().success());
 }
@@ -143,13 +145,13 @@ fn a_signal_ends_as_that_signal_after_a_clean_drain() {
     let mut stdin = child.stdin.take().unwrap();
     let input = Table::orders().message(&[(1, "I", r#""1","a","1",1"#)]) + &marker(2);
     stdin.write_all(input.as_bytes()).unwrap();
-    wait_for("the output", || folder.path("out.ums.zst").exists());
-    std::thread::sleep(Duration::from_millis(300));
+    let kept = || std::fs::read_to_string(folder.path("p.json")).unwrap_or_default();
+    wait_for("the position", || !kept().is_empty());
     signal(&child, "-TERM");
     let status = child.wait().unwrap();
     assert_eq!(status.signal(), Some(15), "{status:?}");
     assert_eq!(land(&["-", "--from", &folder.text("out.ums.zst")], ""), input);
-    assert_eq!(position(&std::fs::read_to_string(folder.path("p.json")).unwrap()), Some(2));
+    assert_eq!(position(&kept()), Some(2));
 }
 
 #[test]
@@ -172,7 +174,7 @@ fn a_database_that_somebody_writes_is_worth_a_restart() {
     let text = fail(4, &[&(folder.sqlite() + "?busy=0")], &line);
     assert!(text.contains("another process is writing"), "{text}");
     // With patience it comes through.
-    let mut child = start(&[&(folder.sqlite() + "?busy=20")]);
+    let mut child = start(&[&(folder.sqlite() + "?busy=300")]);
     child.stdin.take().unwrap().write_all(line.as_bytes()).unwrap();
     std::thread::sleep(Duration::from_millis(300));
     other.execute_batch("COMMIT").unwrap();
@@ -215,12 +217,12 @@ fn two_processes_take_turns_at_one_database() {
         .map(|id| Table::orders().message(&[(id, "I", &format!(r#""{id}","a","1",1"#))]))
         .collect();
     let began = Instant::now();
-    land(&[&format!("{address}?rows=1&busy=30"), "--quiet"], &input);
+    land(&[&format!("{address}?rows=1&busy=300"), "--quiet"], &input);
     let seconds = began.elapsed().as_secs_f32();
     stop.store(true, Ordering::Relaxed);
     feeder.join().unwrap();
     assert!(child.wait_with_output().unwrap().status.success());
     assert_eq!(folder.ask("SELECT count(*) FROM orders"), "40");
     println!("40 commits in {seconds} s");
-    assert!(seconds < 20.0, "{seconds} s");
+    assert!(seconds < 120.0, "{seconds} s");
 }

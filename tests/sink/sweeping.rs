@@ -164,7 +164,7 @@ pub fn a_truncate_beside_a_pull(database: &Database, delete: &str, sweep: bool) 
     stdin.write_all(database.pulled(1000, &[1]).as_bytes()).unwrap();
     let began = Instant::now();
     while (database.ask)("SELECT _ums_id_ FROM orders WHERE id = 1") != "1000" {
-        assert!(began.elapsed() < Duration::from_secs(20), "the first row does not land");
+        assert!(began.elapsed() < Duration::from_secs(180), "the first row does not land");
         std::thread::sleep(Duration::from_millis(20));
     }
     land(&plain, &(truncate(1500) + &database.log(&[(1600, "I", 5)]) + &marker(1601)));
@@ -292,7 +292,9 @@ pub fn beside_a_writer(database: &Database, delete: &str) {
         });
         let began = Instant::now();
         let (mut pulls, mut killed) = (0, 0);
-        while !done.load(Ordering::Relaxed) && !follower.is_finished() {
+        // On a slow machine the log is at its end before some were made; they go on behind it.
+        let failed = || follower.is_finished() && !done.load(Ordering::Relaxed);
+        while !failed() && (!done.load(Ordering::Relaxed) || pulls <= 2) {
             // About where the log is; never before what the log will still bring.
             let share = began.elapsed().as_millis() as usize / 9;
             let at = (share + random.below(60)).saturating_sub(30).min(life.messages.len() - 20);

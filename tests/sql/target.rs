@@ -148,8 +148,11 @@ impl Target {
         match &self.back {
             Back::My(server) => server.database(&self.database),
             Back::Postgres { .. } => {
-                self.psql("postgres", &format!("DROP DATABASE IF EXISTS {}", self.database))
-                    .unwrap();
+                self.psql(
+                    "postgres",
+                    &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.database),
+                )
+                .unwrap();
                 self.psql("postgres", &format!("CREATE DATABASE {}", self.database)).unwrap();
             }
         }

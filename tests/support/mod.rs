@@ -32,6 +32,12 @@ pub fn bash(script: &str, folder: &Path) -> Command {
     for name in ["DWS_PASSWORD", "DWS_PASSWORD_FILE", "DWS_DEFAULTS_FILE", "MYSQL_PWD"] {
         command.env_remove(name);
     }
+    // How wide help is, and whether it has colours; where logins are kept.
+    for name in ["COLUMNS", "LINES", "CLICOLOR", "CLICOLOR_FORCE", "NO_COLOR", "CDPATH", "BASH_ENV"]
+    {
+        command.env_remove(name);
+    }
+    command.env("HOME", "/nonexistent");
     command.env("TZ", "UTC").env("LC_ALL", "C.UTF-8").stdin(std::process::Stdio::null());
     command
 }

@@ -31,7 +31,7 @@ fn produce(cluster: &Cluster, topic: &str, partition: i32, records: &[String]) {
         let record = BaseRecord::<(), _>::to(topic).partition(partition).payload(record);
         producer.send(record).map_err(|(error, _)| error).unwrap();
     }
-    producer.flush(Duration::from_secs(10)).unwrap();
+    producer.flush(Duration::from_secs(60)).unwrap();
 }
 
 fn wanted(cluster: &Cluster, topic: &str) -> Wanted {
@@ -299,7 +299,7 @@ fn member(cluster: &Cluster, landed: &Arc<Mutex<Vec<String>>>) -> Member {
 }
 
 fn wait(what: &str, mut done: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_secs(180);
     while !done() {
         assert!(Instant::now() < deadline, "{what}");
         std::thread::sleep(Duration::from_millis(50));

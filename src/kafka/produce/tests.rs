@@ -194,8 +194,8 @@ fn an_outage_is_waited_for_and_nothing_is_lost() {
     producer.line(&line("orders", 0..10)).unwrap();
     producer.drain().unwrap();
     mock.broker_down(-1).unwrap();
+    let begun = Instant::now();
     let writer = std::thread::spawn(move || {
-        let begun = Instant::now();
         for batch in 1..100 {
             producer.line(&line("orders", batch * 10..batch * 10 + 10)).unwrap();
         }
