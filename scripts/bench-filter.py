@@ -16,6 +16,7 @@ DUCKDB = """
 import sys, duckdb
 path, count = sys.argv[1:]
 base = duckdb.connect()
+base.execute("SET enable_progress_bar = false")
 base.execute("SET threads = 1; SET enable_progress_bar = false")
 rows = ("SELECT t FROM (SELECT unnest(payload).tuple AS t FROM read_json('" + path + "', format = 'newline_delimited', "
         "maximum_object_size = 268435456, columns = {payload: 'STRUCT(tuple VARCHAR[])[]'})) "

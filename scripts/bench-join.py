@@ -16,6 +16,7 @@ READ = """
 import sys, duckdb
 path, threads, query = sys.argv[1:]
 base = duckdb.connect()
+base.execute("SET enable_progress_bar = false")
 base.execute(f"SET threads = {threads}")
 base.execute("CREATE VIEW t AS SELECT CAST(t[1]->>'$' AS BIGINT) AS ums_id, CAST(t[2]->>'$' AS TIMESTAMP) AS ts, t[3]->>'$' AS op, "
              "CAST(t[5]->>'$' AS BIGINT) AS id, CAST(t[6]->>'$' AS DECIMAL(12,2)) AS amount, "

@@ -18,6 +18,7 @@ DUCKDB = """
 import sys, duckdb
 log, id, kind, limit, spill = sys.argv[1:]
 database = duckdb.connect()
+database.execute("SET enable_progress_bar = false")
 database.execute("SET TimeZone = 'UTC'")
 database.execute("SET enable_progress_bar = false")
 database.execute("SET preserve_insertion_order = false")
