@@ -181,6 +181,25 @@ fn a_database_that_somebody_writes_is_worth_a_restart() {
     assert!(child.wait().unwrap().success());
 }
 
+/// A file becomes one with a WAL under a lock for which SQLite itself does not wait: two that begin at
+/// once on a new file meet there.
+#[test]
+fn a_new_database_that_somebody_writes_is_waited_for() {
+    let folder = Folder::new();
+    let other = rusqlite::Connection::open(folder.path("t.db")).unwrap();
+    other.execute_batch("CREATE TABLE q (a); BEGIN IMMEDIATE").unwrap();
+    let line = Table::orders().message(&[(1, "I", r#""1","a","1",1"#)]);
+    let text = fail(4, &[&(folder.sqlite() + "?busy=0")], &line);
+    assert!(text.contains("another process is writing"), "{text}");
+    let mut child = start(&[&(folder.sqlite() + "?busy=300"), "--quiet"]);
+    child.stdin.take().unwrap().write_all(line.as_bytes()).unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(child.try_wait().unwrap().is_none(), "it has not waited");
+    other.execute_batch("COMMIT").unwrap();
+    assert!(child.wait().unwrap().success());
+    assert_eq!(folder.ask("SELECT count(*) FROM orders"), "1");
+}
+
 #[test]
 fn files_that_are_no_database_are_refused() {
     let folder = Folder::new();

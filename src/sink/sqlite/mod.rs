@@ -220,9 +220,14 @@ impl Sqlite {
 
 /// Begins a transaction with the write lock; waits for it.
 fn take_lock(connection: &Connection, patience: Duration) -> rusqlite::Result<()> {
+    insist(connection, patience, "BEGIN IMMEDIATE")
+}
+
+/// Asks for what somebody else's lock hinders until it is there.
+fn insist(connection: &Connection, patience: Duration, sql: &str) -> rusqlite::Result<()> {
     let began = Instant::now();
     loop {
-        match connection.execute_batch("BEGIN IMMEDIATE") {
+        match connection.execute_batch(sql) {
             Err(error)
                 if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
                     && began.elapsed() < patience =>
@@ -238,19 +243,19 @@ fn open(target: &Target) -> Result<Box<dyn Sink>> {
     let name = target.url.to_string();
     let connection = connect(&target.url, OpenFlags::SQLITE_OPEN_CREATE)?;
     let failed = |error| failure::from(&name, error);
+    // From here on the waiting is ours: for the lock with which a new file becomes one with a WAL, SQLite
+    // itself does not wait.
+    let busy = busy(&target.url)?;
+    connection.busy_timeout(Duration::ZERO).map_err(failed)?;
     // WAL: readers are never blocked. FULL: a commit is on the disk when it returns, so that the
     // position may move. The old ALTER TABLE: views and triggers may name a table that is being
     // made anew.
-    connection
-        .execute_batch(&format!(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA legacy_alter_table = ON; \
-             PRAGMA wal_autocheckpoint = 16384; PRAGMA cache_size = -{}",
-            target.url.number("cache", 64)?.clamp(1, 1 << 20) * 1024,
-        ))
-        .map_err(failed)?;
-    // From here on `take_lock` waits.
-    let busy = busy(&target.url)?;
-    connection.busy_timeout(Duration::ZERO).map_err(failed)?;
+    let settings = format!(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA legacy_alter_table = ON; \
+         PRAGMA wal_autocheckpoint = 16384; PRAGMA cache_size = -{}",
+        target.url.number("cache", 64)?.clamp(1, 1 << 20) * 1024,
+    );
+    insist(&connection, busy, &settings).map_err(failed)?;
     take_lock(&connection, busy).map_err(failed)?;
     connection
         .execute_batch(&format!(
