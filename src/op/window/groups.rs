@@ -37,8 +37,7 @@ type Named = HashMap<Box<[u8]>, Group, RandomState>;
 #[derive(Debug, Default)]
 pub(super) struct Groups {
     windows: BTreeMap<i64, Named>,
-    /// Windows with groups that are newer than on disk, and maybe some without.
-    touched: BTreeSet<i64>,
+    fresh: Fresh,
     /// Those that changed and are to be written at the next marker, whatever their window.
     hurried: BTreeSet<(i64, Box<[u8]>)>,
     hurried_bytes: usize,
@@ -48,7 +47,23 @@ pub(super) struct Groups {
     todo: Option<VecDeque<i64>>,
     after: Option<Vec<u8>>,
     bytes: usize,
-    dirty: usize,
+}
+
+/// Groups that are newer than on disk: how many, and their windows, and maybe some without.
+#[derive(Debug, Default)]
+struct Fresh {
+    count: usize,
+    windows: BTreeSet<i64>,
+}
+
+impl Fresh {
+    /// A group of the window that starts here is newer now.
+    fn note(&mut self, start: i64, group: &mut Group) {
+        if !std::mem::replace(&mut group.dirty, true) {
+            self.count += 1;
+            self.windows.insert(start);
+        }
+    }
 }
 
 /// One group. It stays when its last row has left, until its window is forgotten: its id must not
@@ -132,10 +147,7 @@ impl Groups {
             let more = group.more;
             group.step(step, measures)?;
             self.bytes = self.bytes + group.more - more;
-            if !std::mem::replace(&mut group.dirty, true) {
-                self.dirty += 1;
-                self.touched.insert(start);
-            }
+            self.fresh.note(start, group);
             if !group.changed {
                 group.changed = true;
                 if end <= hurry {
@@ -175,10 +187,7 @@ impl Groups {
                     groups.entry(name.clone()).or_insert(group)
                 }
             };
-            if !std::mem::replace(&mut group.dirty, true) {
-                self.dirty += 1;
-                self.touched.insert(start);
-            }
+            self.fresh.note(start, group);
             group.emit(shape, window, start, &name, &mut values, sent)?;
             if sent.is_full() {
                 return Ok(true);
@@ -214,10 +223,10 @@ impl Groups {
             if window.end(*oldest.key()) > times.forget {
                 break;
             }
-            self.touched.remove(oldest.key());
+            self.fresh.windows.remove(oldest.key());
             for (name, group) in oldest.remove() {
                 self.bytes -= group.size(&name);
-                self.dirty -= usize::from(group.dirty);
+                self.fresh.count -= usize::from(group.dirty);
             }
         }
         Ok(false)
@@ -236,10 +245,7 @@ impl Groups {
         let mut closing: Vec<_> = groups.iter_mut().filter(|(_, group)| group.changed).collect();
         closing.sort_unstable_by(|a, b| a.0.cmp(b.0));
         for (name, group) in closing {
-            if !std::mem::replace(&mut group.dirty, true) {
-                self.dirty += 1;
-                self.touched.insert(start);
-            }
+            self.fresh.note(start, group);
             group.emit(shape, window, start, name, values, sent)?;
             if sent.is_full() {
                 return Ok(true);
@@ -259,8 +265,8 @@ impl Groups {
         sent: &mut Sent,
     ) -> Result<bool> {
         // With all of it on disk, the order of the disk is the order of the groups.
-        if self.dirty > 0 {
-            let mut run = disk.begin(self.dirty)?;
+        if self.fresh.count > 0 {
+            let mut run = disk.begin(self.fresh.count)?;
             self.flush(&mut run, window, &shape.measures)?;
             disk.add(run)?;
         }
@@ -290,10 +296,7 @@ impl Groups {
                     groups.entry(name.into()).or_insert(group)
                 }
             };
-            if !std::mem::replace(&mut group.dirty, true) {
-                self.dirty += 1;
-                self.touched.insert(start);
-            }
+            self.fresh.note(start, group);
             group.emit(shape, window, start, name, values, sent)?;
             // What --having keeps back sends nothing, and takes memory all the same.
             if sent.is_full() || self.bytes > most {
@@ -306,7 +309,7 @@ impl Groups {
 
     /// Groups that `flush` writes.
     pub(super) fn dirty(&self) -> usize {
-        self.dirty
+        self.fresh.count
     }
 
     /// Writes what is newer than on disk.
@@ -317,7 +320,7 @@ impl Groups {
         measures: &[Measure],
     ) -> Result<()> {
         let mut bytes = Vec::new();
-        for start in std::mem::take(&mut self.touched) {
+        for start in std::mem::take(&mut self.fresh.windows) {
             let Some(groups) = self.windows.get_mut(&start) else { continue };
             let mut dirty: Vec<_> = groups.iter_mut().filter(|(_, group)| group.dirty).collect();
             dirty.sort_unstable_by(|a, b| a.0.cmp(b.0));
@@ -329,7 +332,7 @@ impl Groups {
                 group.dirty = false;
             }
         }
-        self.dirty = 0;
+        self.fresh.count = 0;
         Ok(())
     }
 
